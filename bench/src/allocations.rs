@@ -1,6 +1,7 @@
-//! The allocator of the benchmarks: mimalloc, which counts what is asked of it while it is told to.
+//! The allocator of the benchmarks: mimalloc, which counts requests while counting is on.
 //!
-//! It counts only in a process that was started for it; in all others each allocation reads one word that never changes.
+//! It counts only in a process that was started for it; in all others, each allocation reads one word that never
+//! changes.
 
 #![allow(unsafe_code)]
 
@@ -9,17 +10,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use mimalloc::MiMalloc;
 
-/// What was asked of the allocator.
+/// Requests to the allocator.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Allocations {
-    /// How many times: something that grows where it is counts as one more.
+    /// Their number; a reallocation counts as one more.
     pub number: f64,
-    /// For how many bytes: something that grows counts with its new size.
+    /// Their bytes; a reallocation counts with its new size.
     pub bytes: f64,
 }
 
 impl Allocations {
-    /// The less of each.
+    /// The minimum of each.
     pub fn least(self, other: Self) -> Self {
         Self { number: self.number.min(other.number), bytes: self.bytes.min(other.bytes) }
     }
@@ -29,7 +30,7 @@ static COUNTS: AtomicBool = AtomicBool::new(false);
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 
-/// What all threads ask for while `work` is done.
+/// The requests of all threads during `work`.
 pub fn of(work: impl FnOnce()) -> Allocations {
     NUMBER.store(0, Relaxed);
     BYTES.store(0, Relaxed);
@@ -50,7 +51,7 @@ fn note(bytes: usize) {
 /// The allocator.
 pub struct Counting;
 
-// SAFETY: everything is passed on as it is.
+// SAFETY: everything is passed on unchanged.
 unsafe impl GlobalAlloc for Counting {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -1,4 +1,4 @@
-//! What the benchmarks share: retailers of any size, made in process, and a generator of places in them.
+//! Shared parts of the benchmarks: retailers of any size, in process, and a generator of cells.
 
 pub mod month;
 pub mod retailer;
@@ -13,12 +13,12 @@ use anaquel_engine::event::{Few, Purpose, Record};
 use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
 use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
-use anaquel_engine::recovery::{Options, Report};
+use anaquel_engine::recovery::{Options, StartReport};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Clock, Engine};
 pub use anaquel_seeds::Numbers;
 
-/// The clock of a process that measures.
+/// The clock of a measuring process.
 pub struct Monotonic(Instant);
 
 impl Default for Monotonic {
@@ -33,7 +33,7 @@ impl Clock for Monotonic {
     }
 }
 
-/// The settings of an engine that is measured.
+/// The settings of a measured engine.
 pub fn settings() -> Settings {
     Settings { in_flight_max: 1 << 20, ..Settings::default() }
 }
@@ -46,7 +46,7 @@ pub fn in_memory() -> Engine {
     in_memory_at(Arc::new(Monotonic::default()))
 }
 
-/// The same, by another clock.
+/// The same with another clock.
 ///
 /// # Panics
 /// Never on an empty disk.
@@ -58,7 +58,7 @@ pub fn in_memory_at(clock: Arc<dyn Clock>) -> Engine {
 ///
 /// # Errors
 /// What is wrong with the directory.
-pub fn on_disk(directory: &Path) -> anyhow::Result<(Engine, Report)> {
+pub fn on_disk(directory: &Path) -> anyhow::Result<(Engine, StartReport)> {
     let options = Options { settings: settings(), log: LogOptions::default(), entropy: 7, trust_clock: true };
     Ok(Engine::open(directory, options, Arc::new(Monotonic::default()), None)?)
 }
@@ -66,7 +66,7 @@ pub fn on_disk(directory: &Path) -> anyhow::Result<(Engine, Report)> {
 /// Stocks every one of `skus` SKUs in every one of `locations` locations with `on_hand` units, SKU by SKU.
 ///
 /// # Panics
-/// Where the engine does not take it.
+/// The engine refuses it.
 pub fn stock(engine: &Engine, skus: u32, locations: u32, on_hand: i32) {
     let chunk = (20_000 / locations).max(1);
     for first in (0..skus).step_by(chunk as usize) {
@@ -87,7 +87,7 @@ pub fn stock(engine: &Engine, skus: u32, locations: u32, on_hand: i32) {
     }
 }
 
-/// The name of the nth thing of a kind.
+/// The name of the nth item of a kind.
 ///
 /// # Panics
 /// Never: the pattern is a valid name.
@@ -95,13 +95,13 @@ pub fn name(kind: &str, n: u32) -> Name {
     Name::parse(&format!("{kind}-{n:07}")).expect("a valid name")
 }
 
-/// The channel's name, which every promise takes along.
+/// The channel's name, which every promise contains.
 fn web() -> Name {
     static WEB: std::sync::LazyLock<Name> = std::sync::LazyLock::new(|| Name::parse("web").expect("a valid name"));
     WEB.clone()
 }
 
-/// A promise of one unit by interned ids, as the edge hands it over after resolving names.
+/// A promise of one unit by interned ids, as admission passes it on after resolving names.
 pub fn one(sku: u32, location: u32) -> Reserve {
     Reserve {
         channel: NameRef::Known(ChannelId(0)),
@@ -127,7 +127,7 @@ pub fn one(sku: u32, location: u32) -> Reserve {
     }
 }
 
-/// The same as a caller asks for it, by names.
+/// The same as a caller requests it, by names.
 pub fn request(sku: u32, location: u32) -> ReserveRequest {
     ReserveRequest {
         channel: name("channel", 0),
@@ -149,10 +149,10 @@ pub fn request(sku: u32, location: u32) -> ReserveRequest {
     }
 }
 
-/// An engine in memory on which so many reservations of one line were made.
+/// An engine in memory with this many reservations of one line.
 ///
 /// # Panics
-/// Where the engine does not take them.
+/// The engine refuses them.
 pub fn reservations(count: u32) -> Engine {
     let engine = in_memory();
     stock(&engine, 100, 10, 1_000_000);
@@ -165,7 +165,7 @@ pub fn reservations(count: u32) -> Engine {
 /// The last `count` records of its log.
 ///
 /// # Panics
-/// Where the log cannot be read.
+/// The log is unreadable.
 pub fn recorded(engine: &Engine, count: usize) -> Vec<Record> {
     let after = engine.state().view.seq() - count as u64;
     engine.events(after, count).expect("the log reads")

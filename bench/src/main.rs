@@ -1,4 +1,4 @@
-//! `anaquel-bench`: the floors that the core must hold, measured beside what they are ratios of, in one run.
+//! `anaquel-bench`: measures the performance floors of the core, each beside what it is a ratio of, in one run.
 //!
 //! `cargo run --release -p anaquel-bench -- all`, or one of `admission`, `durable`, `memory`, `restart [CELLS]`
 //! (2,000,000 if it does not say), `scale [CELLS]` (up to so many, 10,000,000 if it does not say), `expiry`, `feed`,
@@ -51,7 +51,7 @@ fn main() -> anyhow::Result<()> {
             instructions::one_case(&name, &mode)?;
         }
         Some("all") => {
-            // First, while nothing else has made and left memory behind.
+            // First, while no other benchmark has left memory behind.
             memory(false);
             admission();
             durable()?;
@@ -62,35 +62,36 @@ fn main() -> anyhow::Result<()> {
             promise::supply()?;
         }
         _ => anyhow::bail!(
-            "say admission, durable, memory, restart [CELLS], scale [CELLS], expiry, feed, rules, supply, month [--scale N] \
-             [--days N], pickup STORES.json, sourcing STORES.json, instructions [update] or all"
+            "name a benchmark: admission, durable, memory, restart [CELLS], scale [CELLS], expiry, feed, rules, \
+             supply, month [--scale N] [--days N], pickup STORES.json, sourcing STORES.json, instructions [update] or \
+             all"
         ),
     }
     Ok(())
 }
 
-/// The month that was asked for.
+/// The arguments of the month.
 fn month() -> anyhow::Result<anaquel_bench::month::Month> {
     let mut month = anaquel_bench::month::Month::default();
     let mut words = std::env::args().skip(2);
     while let Some(word) = words.next() {
-        let value = words.next().ok_or_else(|| anyhow::anyhow!("{word}: say how many"))?;
+        let value = words.next().ok_or_else(|| anyhow::anyhow!("{word}: add a number"))?;
         match word.as_str() {
             "--scale" => month.scale = value.parse()?,
             "--days" => month.days = value.parse()?,
             _ => anyhow::bail!("{word}: month takes --scale N and --days N"),
         }
     }
-    anyhow::ensure!(month.scale > 0 && month.days > 0, "--scale and --days: at least 1");
+    anyhow::ensure!(month.scale > 0 && month.days > 0, "--scale and --days: must be at least 1");
     Ok(month)
 }
 
-/// The file of stores that was named.
+/// The file of stores.
 fn stores() -> anyhow::Result<std::path::PathBuf> {
-    std::env::args().nth(2).map(Into::into).ok_or_else(|| anyhow::anyhow!("say which file the stores are in"))
+    std::env::args().nth(2).map(Into::into).ok_or_else(|| anyhow::anyhow!("name the file of stores"))
 }
 
-/// Runs `step` on both cores for a slice of time; operations a second.
+/// Runs `step` on both cores for a slice of time; returns operations a second.
 fn rate(step: impl Fn(&mut Numbers, &mut Reserve) + Sync) -> f64 {
     let done = AtomicU64::new(0);
     let started = Instant::now();
@@ -113,8 +114,8 @@ fn rate(step: impl Fn(&mut Numbers, &mut Reserve) + Sync) -> f64 {
     done.into_inner() as f64 / started.elapsed().as_secs_f64()
 }
 
-/// How does admission and give-back, look-up included, compare with a bare compare-and-swap on the same random cells?
-/// And a cell that both cores hit with spread cells?
+/// How does admission and release, look-up included, compare with a bare compare-and-swap on the same random cells? And
+/// a cell that both cores hit with spread cells?
 fn admission() {
     const SKUS: u32 = 10_000;
     const LOCATIONS: u32 = 200;
@@ -123,7 +124,7 @@ fn admission() {
     let state = engine.state();
     let words: Vec<AtomicU64> =
         (0..SKUS * LOCATIONS).map(|_| AtomicU64::new(StockLevel { on_hand: 1_000_000, reserved: 0 }.pack())).collect();
-    // The same words as far apart as cells are, which no cache holds.
+    // The same words at the distance of cells, which no cache holds.
     let apart: Vec<[AtomicU64; 4]> =
         words.iter().map(|word| [0, 0, 0, word.load(Ordering::Relaxed)].map(AtomicU64::new)).collect();
     let [mut bare, mut bare_apart, mut spread, mut hot, mut bare_hot] = [const { Vec::new() }; 5];
@@ -189,7 +190,7 @@ fn admission() {
 }
 
 /// How many durable single-line reservations a second with 4,096 in flight, names resolved at the edge? And how long
-/// does a lone caller wait?
+/// does a single caller wait?
 fn durable() -> anyhow::Result<()> {
     const SKUS: u32 = 2_000;
     const LOCATIONS: u32 = 100;
@@ -222,7 +223,7 @@ fn durable() -> anyhow::Result<()> {
             engine.reserve(
                 request.clone(),
                 None,
-                Box::new(move |outcome: anaquel_engine::command::Told| {
+                Box::new(move |outcome: anaquel_engine::command::CommandResult| {
                     in_flight.fetch_sub(1, Ordering::Relaxed);
                     done.fetch_add(u64::from(outcome.is_ok()), Ordering::Relaxed);
                 }),
@@ -281,7 +282,7 @@ fn memory(by_location: bool) {
     }
 }
 
-/// How long does a restart take with so many cells, 100,000 open reservations and a tail of a million events?
+/// How long does a restart take with this many cells, 100,000 open reservations and a tail of a million events?
 fn restart(cells: u32) -> anyhow::Result<()> {
     const LOCATIONS: u32 = 200;
     const OPEN: u32 = 100_000;
@@ -301,7 +302,7 @@ fn restart(cells: u32) -> anyhow::Result<()> {
         engine.reserve(
             request,
             None,
-            Box::new(move |_: anaquel_engine::command::Told| {
+            Box::new(move |_: anaquel_engine::command::CommandResult| {
                 in_flight.fetch_sub(1, Ordering::Relaxed);
             }),
         );
@@ -314,7 +315,7 @@ fn restart(cells: u32) -> anyhow::Result<()> {
     }
     engine.take_checkpoint().map_err(|error| anyhow::anyhow!(error))?;
     let checkpointed = engine.state().view.seq();
-    // The tail: holds that are made and given back, so that the number of open ones stays.
+    // The tail: holds that are made and released, so that the number of open ones is constant.
     let mut made = Vec::new();
     for _ in 0..TAIL / 2 / 8192 + 1 {
         let (tx, rx) = crossbeam::channel::unbounded();
@@ -324,7 +325,7 @@ fn restart(cells: u32) -> anyhow::Result<()> {
             engine.reserve(
                 request,
                 None,
-                Box::new(move |outcome: anaquel_engine::command::Told| drop(tx.send(outcome))),
+                Box::new(move |outcome: anaquel_engine::command::CommandResult| drop(tx.send(outcome))),
             );
         }
         drop(tx);
@@ -341,7 +342,7 @@ fn restart(cells: u32) -> anyhow::Result<()> {
             engine.submit(
                 command,
                 None,
-                Box::new(move |outcome: anaquel_engine::command::Told| drop(tx.send(outcome))),
+                Box::new(move |outcome: anaquel_engine::command::CommandResult| drop(tx.send(outcome))),
             );
         }
         drop(tx);
@@ -365,7 +366,8 @@ fn restart(cells: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// With a million open holds, how long after their deadline are the units of 20,000 that fall due at once free again?
+/// With a million open holds, how long after their deadline are the units of 20,000 that fall due at once available
+/// again?
 fn expiry() -> anyhow::Result<()> {
     const SKUS: u32 = 2_000;
     const LOCATIONS: u32 = 100;
@@ -387,7 +389,7 @@ fn expiry() -> anyhow::Result<()> {
                 engine.reserve(
                     request,
                     None,
-                    Box::new(move |outcome: anaquel_engine::command::Told| drop(tx.send(outcome))),
+                    Box::new(move |outcome: anaquel_engine::command::CommandResult| drop(tx.send(outcome))),
                 );
             }
             drop(tx);
@@ -415,8 +417,8 @@ fn expiry() -> anyhow::Result<()> {
     engine.close().map_err(|error| anyhow::anyhow!(error))
 }
 
-/// What does a change cost, from request to everybody woken, with nobody subscribed, and with 100 and 10,000 subscribers
-/// who follow other SKUs?
+/// What does a change cost, from the request to the wake-up of all subscribers, without subscribers, and with 100 and
+/// 10,000 subscribers to other SKUs?
 fn feed() -> anyhow::Result<()> {
     const SKUS: u32 = 20_000;
     const TRACKED: u32 = 20;
@@ -430,7 +432,7 @@ fn feed() -> anyhow::Result<()> {
             let mut numbers = Numbers(7);
             let subscriptions: Result<Vec<_>, _> = (0..*crowd)
                 .map(|_| {
-                    // The second half is followed; the first half changes.
+                    // The second half has subscribers; the first half changes.
                     let skus = (0..TRACKED).map(|_| name("sku", SKUS / 2 + numbers.pick(SKUS / 2))).collect();
                     let selection = Selection { skus, locations: vec![name("location", 0)], ..Selection::default() };
                     let mut live =
@@ -446,7 +448,7 @@ fn feed() -> anyhow::Result<()> {
                 engine.reserve(
                     request(numbers.pick(SKUS / 2), 0),
                     None,
-                    Box::new(|_: anaquel_engine::command::Told| {}),
+                    Box::new(|_: anaquel_engine::command::CommandResult| {}),
                 );
             }
             while engine.feed().position() < before + CHANGES {

@@ -1,12 +1,12 @@
-//! A month of a retailer who sells 1,000 orders a second, in minutes: what does time cost?
+//! A month of a retailer that sells 1,000 orders a second, in minutes: what does age cost?
 //!
 //! Time is an argument. A day is a day for every retention (keys for a day, closed reservations and the log for a week),
 //! and has 86,400,000 orders divided by the *scale*; the bytes after which a checkpoint is taken are divided by it, too (64 KiB
 //! at least). Bounds in bytes on keys and on closed reservations are not, so that retention alone decides what is kept. So what is kept at the scale,
 //! times the scale, is what would be kept, and what must stay flat over the month stays flat or does not at any scale.
 //!
-//! An order is four writes, each with a key of its own: reserved, confirmed, put aside, handed over. Of twenty orders one
-//! is cancelled, and one is never paid for and expires. Every third is of the customer `guest`.
+//! An order is four writes, each with its own key: reserved, confirmed, made ready, collected. Of twenty orders, one is
+//! cancelled, and one is never paid for and expires. Every third order is of the customer `guest`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use anaquel_engine::event::{Cause, IdempotencyKey};
 use anaquel_engine::idempotency::{Begin, Wake};
 use anaquel_engine::ids::{ReservationId, Timestamp};
 use anaquel_engine::journal::LogOptions;
-use anaquel_engine::recovery::{Options, Report};
+use anaquel_engine::recovery::{Options, StartReport};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Clock, Engine};
 use anyhow::{Context, ensure};
@@ -32,14 +32,14 @@ const DAY_MS: u64 = 86_400_000;
 const SKUS: u32 = 100;
 const LOCATIONS: u32 = 10;
 
-/// What is simulated.
+/// The parameters.
 #[derive(Debug, Clone, Copy)]
 pub struct Month {
-    /// What rate and bounds in bytes are divided by.
+    /// The divisor of the rate and of limits in bytes.
     pub scale: u64,
     /// How many days.
     pub days: u32,
-    /// In how many pieces the orders of a day come; time goes on between them.
+    /// The number of pieces of a day's orders; time advances between them.
     pub pieces: u32,
 }
 
@@ -49,32 +49,32 @@ impl Default for Month {
     }
 }
 
-/// What one day came to, read at its end, when the server is stopped and started again.
+/// The results of one day, read at its end, when the server is stopped and started again.
 #[derive(Debug, Clone, Copy)]
 pub struct Day {
-    /// Writes of it.
+    /// Its writes.
     pub writes: u64,
     /// Resident memory of the process.
     pub resident_bytes: u64,
-    /// What of it is no file: heap and stacks.
+    /// The part of it that is not a file: heap and stacks.
     pub heap_bytes: u64,
-    /// The data directory.
+    /// The size of the data directory.
     pub disk_bytes: u64,
-    /// Time of both cores for each write, checkpoints included.
+    /// CPU time of both cores per write, checkpoints included.
     pub cpu_micros_a_write: f64,
-    /// What the start after it took.
+    /// The duration of the next start.
     pub start_millis: f64,
-    /// Bytes of log that the start read.
+    /// Bytes of log that this start read.
     pub start_log_bytes: u64,
-    /// Records between the oldest and the newest of the log.
+    /// Records from the oldest to the newest in the log.
     pub log_records: u64,
-    /// Reservations that are told of, open and closed.
+    /// Readable reservations, open and closed.
     pub reservations: usize,
     /// Idempotency keys kept.
     pub keys: usize,
 }
 
-/// Time stands still until it is moved.
+/// A clock that stands still until it is set.
 struct ByHand(AtomicU64);
 
 impl Clock for ByHand {
@@ -98,13 +98,13 @@ impl Month {
         }
     }
 
-    /// Runs it in `directory`, and tells each day as it ends.
+    /// Runs the month in `directory`, and reports each day at its end.
     ///
     /// # Errors
     /// The engine's.
     pub fn run(self, directory: &Path, mut told: impl FnMut(u32, &Day)) -> anyhow::Result<Vec<Day>> {
         let clock = Arc::new(ByHand(AtomicU64::new(1_800_000_000_000)));
-        let open = || -> anyhow::Result<(Engine, Report)> {
+        let open = || -> anyhow::Result<(Engine, StartReport)> {
             Ok(Engine::open(directory, self.options(), Arc::clone(&clock) as Arc<dyn Clock>, None)?)
         };
         let (mut engine, _) = open()?;
@@ -130,7 +130,7 @@ impl Month {
             let report;
             (engine, report) = open()?;
             let start_millis = started.elapsed().as_secs_f64() * 1000.0;
-            // A trim waits for it, as it does in a server that runs for a day.
+            // A trim waits for the check, as in a server that runs for a day.
             while !engine.old_log().is_over {
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
@@ -190,7 +190,7 @@ fn sell(engine: &Engine, numbers: &mut Numbers, orders: u64, keys: &mut u128) ->
     Ok(())
 }
 
-/// Submits all of them, each with a key of its own, and waits for their answers.
+/// Submits all of them, each with its own key, and waits for their answers.
 fn all<T>(
     engine: &Engine,
     keys: &mut u128,
@@ -200,7 +200,7 @@ fn all<T>(
     let (tx, rx) = crossbeam::channel::unbounded();
     for request in requests {
         *keys += 1;
-        // Spread like the digests that scopes are.
+        // Spread like real scope digests.
         let scope = keys.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
         let key = IdempotencyKey { key: format!("order-{keys}"), scope, fingerprint: 7 };
         let begun = engine.begin(&key, 0, || -> Wake { Box::new(|| ()) });
@@ -220,7 +220,7 @@ fn all<T>(
     Ok(ids)
 }
 
-/// Time that all threads of this process took, in microseconds.
+/// CPU time of all threads of this process, in microseconds.
 fn cpu_micros() -> u64 {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let ticks = text.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);

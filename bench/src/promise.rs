@@ -1,5 +1,4 @@
-//! What rules cost where they are asked, what it takes to change one, how long a basket is looked for and an order planned,
-//! and what waiting costs.
+//! The cost of rules in decisions, of changing a rule, of pickup searches, of sourcing plans, and of backorders.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use anyhow::Context;
 
 use crate::{ROUNDS, rate};
 
-/// Reads of one SKU in all its stores, a round: long enough that a neighbour's burst does not make a round.
+/// Reads of one SKU in all its stores per round: long enough that a burst of a neighbour does not dominate a round.
 const READS: u32 = 5_000;
 
 /// With 10,000 rules over 2,000,000 cells: what does a promise cost against one without, and reading a SKU in 1,000
@@ -69,7 +68,7 @@ pub fn rules() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whole promises a second: admitted, decided, logged in memory, folded, answered.
+/// Complete promises a second: admitted, decided, logged in memory, folded, answered.
 fn promises(engine: &Engine) -> anyhow::Result<f64> {
     const PROMISES: u64 = 40_000;
     const IN_FLIGHT: u64 = 1_024;
@@ -85,7 +84,7 @@ fn promises(engine: &Engine) -> anyhow::Result<f64> {
         engine.reserve(
             request,
             None,
-            Box::new(move |outcome: anaquel_engine::command::Told| {
+            Box::new(move |outcome: anaquel_engine::command::CommandResult| {
                 refused.fetch_add(u64::from(outcome.is_err()), Ordering::Relaxed);
                 done.fetch_add(1, Ordering::Relaxed);
             }),
@@ -99,7 +98,7 @@ fn promises(engine: &Engine) -> anyhow::Result<f64> {
     Ok(rate)
 }
 
-/// One rule changes, of few cells and of all, while promises are made.
+/// One rule changes, for few cells and for all, while promises are made.
 fn changes(engine: &Engine) -> anyhow::Result<()> {
     let hundred: Vec<Name> = (0..100).map(|n| name("sku", n)).collect();
     let (mut set, mut read) = (Vec::new(), Vec::new());
@@ -157,10 +156,10 @@ fn changes(engine: &Engine) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// SKUs that every store of a file carries, three of each.
+/// SKUs that every store of a file has, three of each.
 const CARRIED: u32 = 500;
 
-/// The stores of `file`, a JSON array with `location.lat` and `location.lon`, and where they are.
+/// The stores of `file`, a JSON array with `location.lat` and `location.lon`, and their positions.
 fn stores(file: &Path) -> anyhow::Result<(Engine, Vec<(f64, f64)>)> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let stores: Vec<serde_json::Value> = serde_json::from_str(&text)?;
@@ -187,7 +186,7 @@ fn tell(what: &str, mut times: Vec<f64>, more: &str) {
     println!("  {what:<17} median {:>7.0} us, 99th percentile {:>7.0} us, {more}", at(0.5), at(0.99));
 }
 
-/// How long does it take to find where a basket of 20 lines can be fetched, over the stores of a file?
+/// How long does a pickup search for a basket of 20 lines take, over the stores of a file?
 pub fn pickup(file: &Path) -> anyhow::Result<()> {
     const BASKETS: usize = 2_000;
     let (engine, places) = stores(file)?;
@@ -208,7 +207,7 @@ pub fn pickup(file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How long does it take to plan an order of 20 lines over the stores of a file, policy by policy?
+/// How long does a plan for an order of 20 lines take over the stores of a file, by policy?
 pub fn sourcing(file: &Path) -> anyhow::Result<()> {
     const ORDERS: usize = 200;
     let (engine, places) = stores(file)?;
@@ -246,7 +245,8 @@ pub fn sourcing(file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How long does a promise of what is to come take, with as many waiting before it, and the receipt that fills them?
+/// How long does a promise of inbound supply take, by the number of backorders before it, and the receipt that fills
+/// them?
 pub fn supply() -> anyhow::Result<()> {
     const WAITING: u64 = 100_000;
     let engine = in_memory();

@@ -1,4 +1,4 @@
-//! The retailer whose rules are measured: 2,000,000 cells, 50 groups, 200 categories, 10,000 rules of every shape.
+//! The retailer of the rule benchmarks: 2,000,000 cells, 50 groups, 200 categories, 10,000 rules of every shape.
 
 use anaquel_engine::Engine;
 use anaquel_engine::catalogue::ChannelDetails;
@@ -16,7 +16,7 @@ pub const LOCATIONS: u32 = 1_000;
 /// Rules.
 pub const RULES: u32 = 10_000;
 
-/// Has a command carried out.
+/// Runs a command.
 ///
 /// # Errors
 /// The engine's.
@@ -24,7 +24,7 @@ pub fn run(engine: &Engine, command: Command) -> Result<Outcome, Failure> {
     engine.run(|engine, done| engine.submit(command, None, done))
 }
 
-/// Has one thing set.
+/// Sets one item.
 ///
 /// # Errors
 /// The engine's.
@@ -33,13 +33,13 @@ pub fn put(engine: &Engine, what: PutWhat) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A safety stock that holds everywhere.
+/// A safety stock that applies everywhere.
 pub fn safety(units: u32) -> RuleFields {
     RuleFields::everywhere(Effect::SafetyStock(Amount::Units(units)))
 }
 
-/// Some rule: by SKU, by SKU and location, by category and channel, by group, by location and channel, a share of what is
-/// there, or that a channel may sell, so that both retailers grant the same.
+/// A rule: by SKU, by SKU and location, by category and channel, by group, by location and channel, a percentage, or
+/// access, such that both retailers grant the same.
 pub fn some_rule(n: u32) -> RuleFields {
     some_rule_of(n, SKUS, LOCATIONS)
 }
@@ -65,7 +65,7 @@ fn some_rule_of(n: u32, skus: u32, locations: u32) -> RuleFields {
     }
 }
 
-/// 2,000,000 cells, and what rules name of them.
+/// 2,000,000 cells, and the names for rules.
 ///
 /// # Errors
 /// The engine's.
@@ -73,7 +73,7 @@ pub fn retailer() -> anyhow::Result<Engine> {
     retailer_of(SKUS, LOCATIONS)
 }
 
-/// One of another size.
+/// The same with another size.
 ///
 /// # Errors
 /// The engine's.
@@ -90,7 +90,7 @@ pub fn retailer_of(skus: u32, locations: u32) -> anyhow::Result<Engine> {
         let members = (0..locations).filter(|n| n % 50 == group || n % 49 == group).map(|n| name("location", n));
         put(&engine, PutWhat::Group(name("group", group), Some(members.collect()).into()))?;
     }
-    // Rules name only what there is; the channel that is asked for gets its id first.
+    // Rules name only what exists; the requested channel gets its id first.
     for channel in 0..8 {
         put(&engine, PutWhat::Channel(name("channel", channel), ChannelDetails { buffer: 0 }.into()))?;
     }
@@ -108,7 +108,7 @@ pub fn put_rules(engine: &Engine) -> anyhow::Result<()> {
     put_rules_of(engine, RULES, SKUS, LOCATIONS)
 }
 
-/// Puts so many in force for a retailer of another size.
+/// Puts this many in force for a retailer of another size.
 ///
 /// # Errors
 /// The engine's.

@@ -1,4 +1,4 @@
-//! What do ten times as many cells cost: to import, to keep, to promise from, to read, and to start with again?
+//! What do ten times as many cells cost: to import, to store, to promise, to read, and to start?
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use anaquel_engine::ids::SkuId;
 /// Locations, each of which stocks every SKU.
 const LOCATIONS: u32 = 200;
 
-/// How long reservations are made at one size.
+/// The duration of reservations at one size.
 const SLICE: Duration = Duration::from_secs(3);
 
-/// Reservations under way.
+/// Reservations in flight.
 const IN_FLIGHT: usize = 4096;
 
 /// SKUs read at one size.
 const READS: u32 = 100_000;
 
-/// What one size came to.
+/// The results of one size.
 #[derive(Debug, Clone, Copy)]
 struct Row {
     cells: f64,
@@ -68,10 +68,10 @@ pub fn scale(most: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What `scale` calls itself with, for one size.
+/// The argument by which `scale` starts itself for one size.
 pub const ONE: &str = "scale-one";
 
-/// One size by itself: memory that an earlier one left behind would count for the next.
+/// One size per process: otherwise memory of an earlier size would count for the next.
 fn in_a_process_of_its_own(cells: u64) -> anyhow::Result<Row> {
     let output = std::process::Command::new(std::env::current_exe()?).args([ONE, &cells.to_string()]).output()?;
     anyhow::ensure!(output.status.success(), "{cells} cells: {}", String::from_utf8_lossy(&output.stderr));
@@ -104,7 +104,7 @@ fn measure(skus: u32) -> anyhow::Result<Row> {
     stock(&engine, skus, LOCATIONS, 1_000_000);
     let import_a_second = cells / started.elapsed().as_secs_f64();
     let bytes_a_cell = resident_bytes().saturating_sub(resident) as f64 / cells;
-    // The import may have asked for a checkpoint, which would be written meanwhile.
+    // The import may have requested a checkpoint, which would run meanwhile.
     engine.take_checkpoint().map_err(|error| anyhow::anyhow!(error))?;
     let reserve_a_second = reserve(&engine, skus);
     let read_micros = read(&engine, skus);

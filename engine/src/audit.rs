@@ -1,6 +1,7 @@
-//! The auditor's books: what a second, simpler implementation adds up from the log by itself.
+//! The auditor's books: what a second, simpler implementation computes from the log.
 //!
-//! Each subject checks its own effects against these, in its `audit.rs`; no decision and no fold is shared with the engine.
+//! Each subject checks its own effects against these books, in its `audit.rs`; the auditor shares no decision and no
+//! fold with the engine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,26 +13,26 @@ use crate::level::StockLevel;
 use crate::reservations::promise::{LineTerms, OrderDay};
 use crate::reservations::{Reservation, ReservationState};
 use crate::rules::audit::RuleAudit;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::supply::audit::SupplyAudit;
 
-/// The cells that a record tells, each as it is after it.
+/// The cells of a record, each as it is after the record.
 pub(crate) type Stated = BTreeMap<(SkuId, LocationId), CellAfter>;
 
-/// One line of a reservation as the auditor keeps it.
+/// One line of a reservation in the auditor's books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AuditedLine {
     pub key: (SkuId, LocationId),
-    /// Units promised and not given back.
+    /// Promised units that were not cancelled.
     pub quantity: u32,
-    /// Units of them that were handed over.
+    /// Units of these that were collected.
     pub collected: u32,
-    /// Units that are still to come, where any ever were.
+    /// Inbound units, if there ever were any.
     pub waiting: Option<u32>,
 }
 
 impl AuditedLine {
-    /// Units that are promised and there.
+    /// Units that are promised and on hand.
     pub(crate) fn present(&self) -> u32 {
         self.quantity - self.collected - self.waiting.unwrap_or(0)
     }
@@ -40,26 +41,26 @@ impl AuditedLine {
 #[derive(Debug)]
 pub(crate) struct Audited {
     pub lines: Vec<AuditedLine>,
-    /// Line by line, where there are any.
+    /// The per-line values, if there are any.
     pub terms: Vec<LineTerms>,
     pub state: Option<ReservationState>,
     pub channel: ChannelId,
     pub orders: Few<OrderDay>,
 }
 
-/// Makes what the auditor knows of the stores of subjects.
+/// Creates the auditor's books of the subjects' stores.
 macro_rules! audits {
     (effects: $($effects:ident),*; own: $($module:ident $event:ident,)*) => {
-        /// What the auditor knows of what subjects keep.
+        /// The auditor's books of the subjects' stores.
         #[derive(Debug, Default)]
         pub(crate) struct Audits { $(pub $module: crate::$module::audited::Audit,)* }
 
         impl Audits {
-            fn start_from(&mut self, _state: &State) {
+            fn start_from(&mut self, _state: &DurableState) {
                 $(self.$module.start_from(_state);)*
             }
 
-            fn compare(&self, _state: &State) -> Result<(), String> {
+            fn compare(&self, _state: &DurableState) -> Result<(), String> {
                 $(self.$module.compare(_state)?;)*
                 Ok(())
             }
@@ -69,24 +70,24 @@ macro_rules! audits {
 
 crate::subjects::stores!(audits);
 
-/// Everything that the auditor knows after the records that it checked.
+/// The auditor's books after the records that it checked.
 #[derive(Debug, Default)]
 pub(crate) struct Books {
     pub cells: BTreeMap<(SkuId, LocationId), (StockLevel, u32)>,
     pub rules: RuleAudit,
     pub supply: SupplyAudit,
     pub reservations: BTreeMap<ReservationId, Audited>,
-    /// What subjects keep that nobody else changes.
+    /// The books of the subjects' stores.
     pub own: Audits,
     pub channels: BTreeMap<ChannelId, Name>,
     pub quarantines: BTreeMap<LocationId, LocationId>,
-    /// What is retired.
+    /// Retired names.
     pub retired: BTreeSet<(ThingKind, u32)>,
     /// The record that is being checked.
     pub seq: Seq,
-    /// Records that took units which were there and free, and kept too little of what is held back.
+    /// Records whose units were on hand and available, but that left less than what is held back.
     pub low_floors: Vec<Seq>,
-    /// Whether such a record is noted and not refused.
+    /// Whether such a record is noted instead of refused.
     pub notes_low_floors: bool,
 }
 
@@ -95,19 +96,20 @@ impl Books {
         self.cells.get(&key).map(|(level, _)| *level).unwrap_or_default()
     }
 
-    /// Compares a stated level with the computed one, and keeps it.
+    /// Compares a stated level with the computed one, and stores it.
     pub(crate) fn state_level(&mut self, stated: &CellAfter, on_hand: i64, reserved: i64) -> Result<(), String> {
         let (said_on_hand, said_reserved) = (i64::from(stated.level.on_hand), i64::from(stated.level.reserved));
         if (said_on_hand, said_reserved) != (on_hand, reserved) {
             return Err(format!(
-                "a cell is told to hold {said_on_hand} with {said_reserved} reserved, and the quantities lead to {on_hand} with {reserved}"
+                "the record states {said_on_hand} on hand with {said_reserved} reserved for a cell, and the \
+                 quantities lead to {on_hand} with {reserved}"
             ));
         }
         self.cells.entry((stated.sku, stated.location)).or_default().0 = stated.level;
         Ok(())
     }
 
-    /// `units` more are promised in a cell where `before` was, of which `held_back` must stay free.
+    /// Checks that `units` more are promised in a cell at level `before`, of which `held_back` must stay available.
     pub(crate) fn check_floor(
         &mut self,
         units: i64,
@@ -126,10 +128,11 @@ impl Books {
             }
             return Ok(());
         }
-        Err(format!("{units} units {verb} where {free} were free: oversold"))
+        Err(format!("{units} units {verb} where {free} were available: oversold"))
     }
 
-    /// Units are promised in a cell: they are free, or nobody counts them. Of those there is exactly what is promised.
+    /// Checks a promise of units in a cell: they are available, or untracked. Untracked units exist exactly as they are
+    /// promised.
     pub(crate) fn check_promise(
         &mut self,
         (sku, location): (SkuId, LocationId),
@@ -146,12 +149,12 @@ impl Books {
         }
         match before.free() {
             0 => Ok(()),
-            free => Err(format!("{free} units of an untracked SKU are free")),
+            free => Err(format!("{free} units of an untracked SKU are available")),
         }
     }
 
-    /// Starts from what a checkpoint says instead of from nothing.
-    pub(crate) fn start_from(&mut self, state: &State) {
+    /// Starts from a checkpoint instead of from nothing.
+    pub(crate) fn start_from(&mut self, state: &DurableState) {
         for (_, cell) in state.matrix.range(0, state.cells()) {
             self.cells.insert((cell.sku(), cell.location()), (cell.durable(), cell.safety_stock()));
         }
@@ -168,11 +171,11 @@ impl Books {
         }
     }
 
-    /// Compares what was added up with what the engine's own fold of the log holds, with nothing in flight.
+    /// Compares the books with the engine's own fold of the log, with nothing in flight.
     ///
     /// # Errors
-    /// Where they differ.
-    pub(crate) fn compare(&self, state: &State) -> Result<(), String> {
+    /// The first difference.
+    pub(crate) fn compare(&self, state: &DurableState) -> Result<(), String> {
         let mut reserved: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
         for line in self.reservations.values().flat_map(|reservation| &reservation.lines) {
             *reserved.entry(line.key).or_default() += i64::from(line.present());
@@ -203,7 +206,7 @@ impl Books {
         let counted: BTreeMap<_, _> = counted.collect();
         let skus = (0..state.catalogue.skus.count()).map(SkuId);
         if skus.into_iter().any(|sku| self.rules.is_tracked(sku) != state.catalogue.is_tracked(sku)) {
-            return Err("memory and log disagree on which SKUs are counted".into());
+            return Err("memory and log disagree on which SKUs are tracked".into());
         }
         if self.retired != retired_now(state) {
             return Err("memory and log disagree on what is retired".into());
@@ -225,8 +228,8 @@ impl Books {
     }
 }
 
-/// What is retired in a state.
-fn retired_now(state: &State) -> BTreeSet<(ThingKind, u32)> {
+/// The retired names of a state.
+fn retired_now(state: &DurableState) -> BTreeSet<(ThingKind, u32)> {
     let catalogue = &state.catalogue;
     let kind = |kind: ThingKind, count: u32, is_retired: &dyn Fn(u32) -> bool| {
         (0..count).filter(|id| is_retired(*id)).map(|id| (kind, id)).collect::<Vec<_>>()

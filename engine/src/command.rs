@@ -1,13 +1,13 @@
-//! What callers ask for, by subject.
+//! Commands by subject.
 //!
-//! A command has passed the edge: its names are valid and, where they were known, interned; its numbers are in range.
-//! What it comes to is decided by the journal thread, in log order. Refusals are data: expected, counted, answered.
+//! The edge has validated a command: its names are valid and interned if known; its numbers are in range. The journal
+//! thread decides it in log order. Refusals are data: expected, counted, answered.
 
 pub use crate::catalogue::command::{ChannelFields, LocationFields, ServiceFields, Setting, SkuFields};
 pub use crate::imports::command::{Row, Rows};
 pub use crate::kernel::name_ref::NameRef;
 pub use crate::kernel::version::{Precondition, Seen, Version, Versions};
-pub use crate::outcome::{Completion, Listener, Loaded, Outcome, Told};
+pub use crate::outcome::{CommandResult, Completion, Listener, Loaded, Outcome};
 pub use crate::refusal::{Failure, Refusal, Short};
 pub use crate::reservations::command::{
     GroupLine, LineUnits, Reallocation, Reserve, ReserveLine, SUPERSEDES_MAX, StepRequest,
@@ -18,7 +18,6 @@ pub use crate::supply::command::SupplyFields;
 
 use crate::catalogue::command as catalogue;
 use crate::catalogue::names::ThingKind;
-use crate::demand::command as demand;
 use crate::ids::{Name, ReservationId};
 use crate::imports::command as imports;
 use crate::imports::imported::{ImportKind, Imported};
@@ -29,28 +28,26 @@ use crate::kernel::patch::Patch;
 use crate::kernel::plain::Plain;
 use crate::level::StockChange;
 use crate::matrix::CellId;
-use crate::prices::command as prices;
 use crate::reservations::command as reservations;
 use crate::rules::command as rules;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::command as stock;
 use crate::supply::command as supply;
-use crate::transfers::command as transfers;
 
-/// Lists the subjects: what each match over all commands comes from.
-macro_rules! subjects {
+/// Generates the match over all commands from the list of subjects with commands.
+macro_rules! all_commands {
     ($($(#[$doc:meta])* $name:ident($module:ident),)+) => {
-        /// Everything that can be asked of the journal thread, by subject.
+        /// All commands of the journal thread, by subject.
         #[derive(Debug)]
-        pub enum Command { $($(#[$doc])* $name($module::Command),)+ }
+        pub enum Command { $($(#[$doc])* $name(crate::$module::command::Command),)+ }
 
-        $(impl From<$module::Command> for Command {
-            fn from(command: $module::Command) -> Self {
+        $(impl From<crate::$module::command::Command> for Command {
+            fn from(command: crate::$module::command::Command) -> Self {
                 Self::$name(command)
             }
         })+
 
-        impl Asked<State> for Command {
+        impl Asked<DurableState> for Command {
             fn kind(&self) -> &'static str {
                 match self { $(Self::$name(command) => command.kind(),)+ }
             }
@@ -69,12 +66,12 @@ macro_rules! subjects {
             }
 
             #[inline]
-            fn begins_batch(&self, state: &State) -> bool {
+            fn begins_batch(&self, state: &DurableState) -> bool {
                 match self { $(Self::$name(command) => command.begins_batch(state),)+ }
             }
 
             #[inline]
-            fn ends_batch(&self, state: &State) -> bool {
+            fn ends_batch(&self, state: &DurableState) -> bool {
                 match self { $(Self::$name(command) => command.ends_batch(state),)+ }
             }
 
@@ -86,26 +83,7 @@ macro_rules! subjects {
     };
 }
 
-subjects! {
-    /// Of reservations.
-    Reservations(reservations),
-    /// Of stock.
-    Stock(stock),
-    /// Of the catalogue.
-    Catalogue(catalogue),
-    /// Of inbound supply.
-    Supply(supply),
-    /// Of rules.
-    Rules(rules),
-    /// Of imports.
-    Imports(imports),
-    /// Of demand that was refused.
-    Demand(demand),
-    /// Of transfers and of replenishment.
-    Transfers(transfers),
-    /// Of prices.
-    Prices(prices),
-}
+crate::subjects::commands!(all_commands);
 
 impl Command {
     /// A step of a reservation.
@@ -113,12 +91,12 @@ impl Command {
         reservations::Command::Step(id, step).into()
     }
 
-    /// Counts.
+    /// A list of counts.
     pub fn count(counts: Vec<Count>) -> Self {
         stock::Command::Count(counts).into()
     }
 
-    /// Inbound supply.
+    /// A list of inbound supplies.
     pub fn supply(rows: Vec<SupplyFields>) -> Self {
         supply::Command::Set(rows).into()
     }
@@ -150,26 +128,27 @@ impl From<Put> for Command {
     }
 }
 
-/// A command on the queue.
+/// A command in the queue.
 pub struct Queued {
-    /// What is asked for.
+    /// The command.
     pub command: Command,
-    /// Who asks.
+    /// Its cause.
     pub cause: Option<Box<Cause>>,
-    /// Whom to tell.
+    /// The completion that receives the outcome.
     pub done: Completion,
 }
 
-/// One thing to set, if it still is what the caller saw. What is not said of it stays as it is; a rule is set whole.
+/// One item to set, if it still has the version that the caller saw. Fields that are left out stay; a rule is set
+/// whole.
 #[derive(Debug, Clone)]
 pub struct Put {
-    /// What.
+    /// The item.
     pub what: PutWhat,
-    /// What must hold of it before.
+    /// The precondition.
     pub precondition: Precondition,
 }
 
-/// What to set.
+/// The new content.
 #[derive(Debug, Clone)]
 pub enum PutWhat {
     /// A SKU.
@@ -182,6 +161,6 @@ pub enum PutWhat {
     Channel(Name, ChannelFields),
     /// A rule; `None` removes it.
     Rule(Name, Option<Box<RuleFields>>),
-    /// Something that is no more.
+    /// An item to retire.
     Retire(ThingKind, Name),
 }

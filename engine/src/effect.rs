@@ -1,9 +1,9 @@
-//! The vocabulary that crosses subjects: what an event does, as effects.
+//! The vocabulary between subjects: what an event does, as effects.
 //!
-//! An event belongs to one subject, what it does often to several: a hand-over changes cells, movements, rates of sale and
-//! a reservation. So each event says its effects, each effect has one owner, and whoever follows the log (the fold, the
-//! draft, the feed, the auditor, what-if) looks at effects alone, whoever logged them. No arm stands for the rest: an
-//! effect that somebody forgets does not compile.
+//! An event belongs to one subject, but often affects several: a hand-over changes cells, movements, rates of sale and
+//! a reservation. So each event lists its effects, each effect has one owner, and every follower of the log (the fold,
+//! the draft, the feed, the auditor, what-if) handles effects, whichever subject logged them. No match has a wildcard:
+//! a forgotten effect does not compile.
 
 use crate::catalogue::details::{
     ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails,
@@ -23,52 +23,52 @@ use crate::stock::confirmed::CountsConfirmed;
 use crate::stock::movement::{Counted, Moved};
 use crate::supply::received::{BackorderDated, Fill, SupplySet, SupplyUsed};
 
-/// The place of a record in the log, its time, and who asked for it.
+/// The position of a record in the log, its time, and its cause.
 #[derive(Debug, Clone, Copy)]
 pub struct At<'a> {
     /// Its position.
     pub seq: Seq,
-    /// When it was logged.
+    /// The time of the record.
     pub time: Timestamp,
-    /// Who asked.
+    /// The cause.
     pub cause: Option<&'a Cause>,
 }
 
-/// Something that an event does.
+/// An effect of an event.
 #[derive(Debug, Clone, Copy)]
 pub enum Effect<'a> {
-    /// A cell is so after the event: final, with no level in between where promises were filled; and the moment for which
-    /// it was counted, where it was. Owned by stock.
+    /// The final level of a cell after the event, without levels in between if backorders were filled; and the time of
+    /// its count, if it was counted. Owned by stock.
     Cell(&'a CellAfter, Option<Timestamp>),
-    /// Stock moved, in this row of the record. Owned by stock.
+    /// A movement, in this row of the record. Owned by stock.
     Moved(u32, &'a Moved),
-    /// A cell was counted, in this row of the record; before its [`Effect::Cell`]. Owned by stock.
+    /// A count, in this row of the record; precedes its [`Effect::Cell`]. Owned by stock.
     Counted(u32, &'a Counted),
-    /// Counts found what the books say. Owned by stock.
+    /// Counts that confirmed the books. Owned by stock.
     CountsConfirmed(&'a CountsConfirmed),
-    /// On hand no longer covers what is promised (true), or does again. Owned by stock.
+    /// On hand stopped covering what is promised (true), or covers it again (false). Owned by stock.
     Shortage(&'a CellAfter, bool),
     /// Units of a reservation's line left a cell, in this row of the record. Owned by stock.
     HandedOver(u32, &'a LineChange, Left),
-    /// A promise was made, or went a step on. Owned by reservations.
+    /// A promise was made, or took a step. Owned by reservations.
     Promise(Step<'a>),
-    /// Promises got units that they waited for, by reservation and line. Owned by reservations.
+    /// Backorders were filled, by reservation and line. Owned by reservations.
     Filled(&'a [Fill]),
-    /// Promises that wait are at risk, or no longer are, by reservation and line. Owned by reservations.
+    /// Backorders became at risk, or are no longer, by reservation and line. Owned by reservations.
     Dated(&'a [BackorderDated]),
     /// Inbound supply changed. Owned by supply.
     Inbound(Inbound<'a>),
     /// Rules changed. Owned by rules.
     Rules(RuleChange<'a>),
-    /// Names came or went. Owned by the catalogue.
+    /// Names changed. Owned by the catalogue.
     Names(Naming<'a>),
-    /// Something was described. Owned by the catalogue.
+    /// Details changed. Owned by the catalogue.
     Described(Described<'a>),
-    /// Units were asked for and refused, for a purpose where that is known. Owned by demand.
+    /// Units were requested and refused, by purpose if it is known. Owned by demand.
     Refused(Option<Purpose>, &'a LostDemand),
 }
 
-/// Whom an event tells its effects. A closure will do; a type of its own says how each site is compiled.
+/// A consumer of effects. A closure is sufficient; a separate type controls how each call site is compiled.
 pub trait Tell<'a> {
     /// The next effect.
     fn tell(&mut self, effect: Effect<'a>);
@@ -84,22 +84,22 @@ impl<'a, F: FnMut(Effect<'a>)> Tell<'a> for F {
 /// How promised units left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
-    /// They were sold: to whom they were promised.
+    /// They were sold to the customer of the reservation.
     Sold,
-    /// They were moved to another of our places, at this moment.
+    /// They moved to another location of the retailer, at this time.
     Moved(Timestamp),
 }
 
-/// A promise that was made.
+/// A new promise.
 #[derive(Debug, Clone, Copy)]
 pub struct Made<'a> {
-    /// What was promised.
+    /// The promise.
     pub reserved: &'a Reserved,
-    /// Line by line, the terms; empty where it was made on none.
+    /// The terms of each line; empty if there are none.
     pub terms: &'a [LineTerms],
-    /// The rest, where some of it may be to come or count against days.
+    /// The rest, if units are inbound or count against days.
     pub arranged: Option<&'a Arranged>,
-    /// The holds that it replaces beside the first.
+    /// The other holds that it replaces.
     pub others: &'a [Superseded],
 }
 
@@ -109,13 +109,13 @@ impl<'a> Made<'a> {
         Self { reserved, terms: &[], arranged: None, others: &[] }
     }
 
-    /// One of which some may be to come.
+    /// A promise with inbound units.
     pub fn arranged(arranged: &'a Arranged) -> Self {
         let promised = &arranged.promised;
         Self { reserved: &promised.reserved, terms: &promised.terms, arranged: Some(arranged), others: &[] }
     }
 
-    /// Units that are to come, by line.
+    /// Inbound units, by line.
     pub fn waits(&self) -> &'a [LineBackorder] {
         self.arranged.map_or(&[], |arranged| &arranged.waits)
     }
@@ -125,23 +125,23 @@ impl<'a> Made<'a> {
         self.arranged.map_or(&[], |arranged| &arranged.orders)
     }
 
-    /// The holds that it replaces, with what each gave back.
+    /// The replaced holds, with the units that each released.
     pub fn superseded(&self) -> impl Iterator<Item = &'a Superseded> + use<'a> {
         self.reserved.supersedes.as_deref().into_iter().chain(self.others)
     }
 
-    /// Whether any of it is on terms: of a group, under quotas, or to come.
+    /// Whether it has terms: a group, quotas, or inbound units.
     pub fn is_on_terms(&self) -> bool {
         !self.terms.is_empty() || self.arranged.is_some()
     }
 
-    /// Tells its effects: the cells, the holds that it replaces, and the promise itself.
+    /// Lists its effects: the cells, the replaced holds, and the promise itself.
     #[inline]
     pub fn effects(self, to: &mut impl Tell<'a>) {
         for superseded in self.superseded() {
             superseded.lines.iter().for_each(|line| to.tell(Effect::Cell(&line.cell, None)));
         }
-        // A line of a partial promise that got nothing touched nothing.
+        // A line of a partial promise that got nothing has no effect.
         let lines = self.reserved.lines.iter().filter(|line| line.quantity > 0);
         lines.for_each(|line| to.tell(Effect::Cell(&line.cell, None)));
         self.superseded().for_each(|superseded| to.tell(Effect::Promise(Step::Superseded(superseded))));
@@ -149,33 +149,33 @@ impl<'a> Made<'a> {
     }
 }
 
-/// A step in the life of a promise.
+/// A step of a promise's life.
 #[derive(Debug, Clone, Copy)]
 pub enum Step<'a> {
     /// It was made; its id is the record's `seq`.
     Made(Made<'a>),
-    /// Another replaced it; before the other is made.
+    /// Another promise replaced it; precedes the making of the other.
     Superseded(&'a Superseded),
-    /// It became an order.
+    /// It was confirmed.
     Confirmed(&'a Confirmed),
-    /// It was put aside.
+    /// It was marked ready.
     Readied(&'a Readied),
-    /// Units were handed over.
+    /// Units were collected.
     Collected(&'a Collected),
-    /// Units were given back.
+    /// Units were cancelled.
     Cancelled(&'a Cancelled),
     /// It got a new deadline.
     Extended(&'a Extended),
-    /// It outlived its deadline.
+    /// It expired.
     Expired(&'a Expired),
-    /// Units moved to other locations, or the location of some was made public.
+    /// Units moved to other locations, or the location of some became public.
     Reallocated(&'a Reallocated),
-    /// It got another deadline by which it is to be fetched, or none.
+    /// Its pickup deadline was set or removed.
     PickupBySet(&'a PickupBySet),
 }
 
 impl<'a> Step<'a> {
-    /// The reservation that was there before and is changed; none for one that is made.
+    /// The existing reservation that is changed; `None` for a new one.
     #[inline]
     pub fn reservation(&self) -> Option<ReservationId> {
         match self {
@@ -192,7 +192,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// What it gives back, by line.
+    /// The units that it releases, by line.
     #[inline]
     pub fn given_back(&self) -> Option<&'a [LineChange]> {
         match self {
@@ -213,27 +213,27 @@ impl<'a> Step<'a> {
 /// A change of inbound supply.
 #[derive(Debug, Clone, Copy)]
 pub enum Inbound<'a> {
-    /// Supplies are so from here on.
+    /// Supplies were set.
     Set(&'a [SupplySet]),
-    /// Some of supplies came, with the movements by which it did.
+    /// Units of supplies arrived, with their movements.
     Used(&'a [SupplyUsed], &'a [Moved]),
 }
 
 /// A change of rules.
 #[derive(Debug, Clone, Copy)]
 pub enum RuleChange<'a> {
-    /// They were set, or removed.
+    /// Rules were set or removed.
     Set(&'a [RuleSet]),
-    /// Their date came: they are in force from here on (true), or no longer are.
+    /// Rules became active (true) or inactive (false) by date.
     Activated(&'a [(RuleId, bool)]),
 }
 
-/// Names that come and go.
+/// A change of names.
 #[derive(Debug, Clone, Copy)]
 pub enum Naming<'a> {
     /// They got their ids.
     Defined(&'a Definitions),
-    /// The same of names that nobody declared.
+    /// The same for undeclared names.
     MadeUp(&'a MadeUp),
     /// They lost their ids.
     Released(&'a Definitions),
@@ -245,18 +245,18 @@ pub enum Naming<'a> {
     Quarantines(&'a [(LocationId, LocationId)]),
 }
 
-/// What is said of things.
+/// Details of items.
 #[derive(Debug, Clone, Copy)]
 pub enum Described<'a> {
     /// SKUs.
     Skus(&'a [(SkuId, SkuDetails)]),
-    /// Whether SKUs are counted.
+    /// `tracked` of SKUs.
     Tracking(&'a [(SkuId, bool)]),
     /// Locations.
     Locations(&'a [(LocationId, LocationDetails)]),
-    /// How long people take at locations.
+    /// Service times of locations.
     Services(&'a [(LocationId, ServiceDetails)]),
-    /// When people work at locations.
+    /// Opening hours of locations.
     Hours(&'a [(LocationId, LocationHours)]),
     /// Groups.
     Groups(&'a [(GroupId, GroupDetails)]),

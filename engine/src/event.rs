@@ -1,24 +1,24 @@
 //! The events of the log: what happened, as effects.
 //!
-//! An event says what became true, never what somebody asked for, so folding it needs no rule and no clock. Every event
-//! that touches stock carries the level of each touched cell *after* it: folding is storing, folding twice is harmless,
-//! and any stretch of the log tells absolute values without what came before it. [`verify`](crate::engine::verify) checks those
-//! levels against the arithmetic of the quantities beside them.
+//! An event says what became true, not what a caller requested, so its fold needs no rule and no clock. Every event
+//! that changes stock carries the level of each changed cell *after* it: a fold stores these levels, a repeated fold is
+//! harmless, and any part of the log has absolute values without its earlier records. [`verify`](crate::engine::verify)
+//! checks those levels against the quantities beside them.
 //!
-//! Each subject has its own events; this file lists the subjects. Each event has a tag, given once in its subject's file,
-//! and what stands in the log is the tag and the body: what a version of the log's format has is frozen, and the golden
-//! files in `engine/tests/golden` hold it to that. The format is version 8: version 1 has the tags up to 17, version 2 those
-//! up to 22, which came with rules, version 3 those up to 28, which came with supply, version 4 causes that say where a
-//! request came from, version 5 those up to 31, by which names come and go, and whose share a request counts against, and
-//! version 6 those up to 40, and imports of channels, version 7 those up to 48, of
-//! transfers, and version 8 the rest, of prices. A new event takes the next tag and makes a new version; a build that does
-//! not know a tag refuses it by number.
+//! Each subject has its own events; `subjects.rs` lists the subjects. Each event has a tag, given once in its subject's
+//! file, and the log stores the tag and the body. The contents of a format version are frozen, and the golden files in
+//! `engine/tests/golden` enforce that. The current version is 8: version 1 has the tags up to 17; version 2 those up to
+//! 22, for rules; version 3 those up to 28, for supply; version 4 adds the origin of a request to causes; version 5
+//! those up to 31, for names that are created and released, and the caller whose share a request counts against;
+//! version 6 those up to 40, and imports of channels; version 7 those up to 48, for transfers; version 8 the rest, for
+//! prices. A new event takes the next tag and needs a new version; a build refuses an unknown tag by its number.
 
 use std::fmt;
 
 use serde::de::{EnumAccess, Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use crate::answers::{KeptAnswer, PlaceSet, Thing};
 pub use crate::catalogue::names::{Definitions, MadeUp, ThingKind};
 pub use crate::demand::lost_demand::LostDemand;
 pub use crate::effect::{At, Effect, Made, Step, Tell};
@@ -34,73 +34,62 @@ pub use crate::rules::set::RuleSet;
 pub use crate::stock::movement::{Counted, Moved, MovementKind};
 pub use crate::supply::inbound::SupplyKind;
 pub use crate::supply::received::{BackorderDated, CellToCome, Fill, Received, SupplySet, SupplyUsed};
-pub use crate::told::{PlaceSet, Thing, Told};
 
-use crate::catalogue::event as catalogue;
-use crate::demand::event as demand;
 use crate::ids::{ReservationId, Seq, Timestamp};
-use crate::imports::event as imports;
 use crate::kernel::repeat::{EntityKind, Repeat};
-use crate::prices::event as prices;
-use crate::reservations::event as reservation;
-use crate::rules::event as rules;
-use crate::stock::event as stock;
-use crate::supply::event as supply;
-use crate::told::event as told;
-use crate::transfers::event as transfers;
 
-/// One logged event with its place, its time and its cause.
+/// One logged event with its seq, its time and its cause.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     /// Its position in the log, dense and strictly increasing.
     pub seq: Seq,
     /// When it was logged; never goes back.
     pub time: Timestamp,
-    /// Who asked for it, where that is more than the event itself tells.
+    /// The cause, if it is more than the event itself states.
     pub cause: Option<Box<Cause>>,
     /// What happened.
     pub event: Event,
 }
 
 impl Record {
-    /// Its place, its time, and who asked for it.
+    /// Its position, its time, and its cause.
     #[inline]
     pub fn at(&self) -> At<'_> {
         At { seq: self.seq, time: self.time, cause: self.cause.as_deref() }
     }
 }
 
-/// Lists the subjects: what each match over all of them comes from.
-macro_rules! subjects {
+/// Generates each match over all events from the list of subjects with events.
+macro_rules! all_events {
     ($($(#[$doc:meta])* $name:ident($module:ident),)+) => {
-        /// Everything that can happen, by subject.
+        /// All events, by subject.
         #[derive(Debug, Clone, PartialEq)]
-        pub enum Event { $($(#[$doc])* $name($module::Event),)+ }
+        pub enum Event { $($(#[$doc])* $name(crate::$module::event::Event),)+ }
 
-        $(impl From<$module::Event> for Event {
+        $(impl From<crate::$module::event::Event> for Event {
             #[inline]
-            fn from(event: $module::Event) -> Self {
+            fn from(event: crate::$module::event::Event) -> Self {
                 Self::$name(event)
             }
         })+
 
         impl Event {
-            /// Every tag, with the event's name: of one subject after the other.
-            pub const TAGS: &'static [&'static [(u32, &'static str)]] = &[$($module::Event::TAGS,)+];
+            /// Every tag with the event's name, by subject.
+            pub const TAGS: &'static [&'static [(u32, &'static str)]] = &[$(crate::$module::event::Event::TAGS,)+];
 
-            /// Tells what it does, in the order in which it is to be folded.
+            /// Lists its effects, in the order of folding.
             #[inline]
             pub fn effects<'a>(&'a self, mut to: impl FnMut(Effect<'a>)) {
                 self.tell(&mut to);
             }
 
-            /// The same, to what has a name.
+            /// The same for a named consumer.
             #[inline]
             pub(crate) fn tell<'a>(&'a self, to: &mut impl Tell<'a>) {
                 match self { $(Self::$name(event) => event.effects(to),)+ }
             }
 
-            /// How a repeat of the request behind it is answered.
+            /// How a repeat of the request is answered.
             pub fn repeat(&self) -> Repeat {
                 match self { $(Self::$name(event) => event.repeat(),)+ }
             }
@@ -123,7 +112,7 @@ macro_rules! subjects {
             #[inline]
             fn visit_enum<A: EnumAccess<'de>>(self, event: A) -> Result<Event, A::Error> {
                 let (tag, body) = event.variant::<u32>()?;
-                $(let body = match $module::Event::read(tag, body) {
+                $(let body = match crate::$module::event::Event::read(tag, body) {
                     Ok(event) => return event.map(Event::$name),
                     Err(body) => body,
                 };)+
@@ -139,28 +128,7 @@ macro_rules! subjects {
 /// Reads an event by its tag.
 struct Tagged;
 
-subjects! {
-    /// Of reservations.
-    Reservations(reservation),
-    /// Of stock.
-    Stock(stock),
-    /// Of the catalogue.
-    Catalogue(catalogue),
-    /// Of inbound supply.
-    Supply(supply),
-    /// Of rules.
-    Rules(rules),
-    /// Of demand that was refused.
-    Demand(demand),
-    /// Of imports.
-    Imports(imports),
-    /// Of what callers were told.
-    Told(told),
-    /// Of transfers and of replenishment.
-    Transfers(transfers),
-    /// Of prices.
-    Prices(prices),
-}
+crate::subjects::events!(all_events);
 
 impl<'de> Deserialize<'de> for Event {
     #[inline]
@@ -170,8 +138,8 @@ impl<'de> Deserialize<'de> for Event {
 }
 
 impl Event {
-    /// Calls `visit` with every cell that the event touched, as it was after the event, and with no level in between where
-    /// promises were filled.
+    /// Calls `visit` with every changed cell, as it was after the event, without levels in between if backorders were
+    /// filled.
     #[inline]
     pub fn for_each_cell(&self, mut visit: impl FnMut(&CellAfter)) {
         self.effects(|effect| {
@@ -192,7 +160,7 @@ impl Event {
         found
     }
 
-    /// Promises that got units which they waited for.
+    /// Backorders that were filled.
     pub fn fills(&self) -> &[Fill] {
         let mut found = &[][..];
         self.effects(|effect| {
@@ -203,7 +171,7 @@ impl Event {
         found
     }
 
-    /// The existing reservation whose lifecycle the event is a step of; none for the event that creates one.
+    /// The existing reservation that the event takes a step further; `None` for the event that creates one.
     pub fn changed_reservation(&self) -> Option<ReservationId> {
         match self.repeat() {
             Repeat::Entity(EntityKind::Reservation, id) => Some(ReservationId(id)),
@@ -211,7 +179,7 @@ impl Event {
         }
     }
 
-    /// Every reservation that was there before the event and is changed by it, each once.
+    /// Every existing reservation that the event changes, each once.
     pub fn changed_reservations(&self) -> Few<ReservationId> {
         let mut changed: Few<ReservationId> = Few::new();
         self.effects(|effect| match effect {

@@ -1,13 +1,13 @@
-//! The state hash: one number for everything that is served, kept up to date record by record.
+//! The state hash: one number for everything that the server serves, updated with each record.
 //!
-//! It is a sum, modulo 2^128, of a digest of each thing, so it does not depend on any order, and a thing that changes
-//! costs one subtraction and one addition. Things are digested by name and by content: neither the ids that names are
-//! interned to, nor the `seq` at which something was set, nor the order in which it came, is in it. So a server shows
-//! it, `anaquel verify` computes it from the log alone, a restart from a checkpoint comes to the same, and a directory into
-//! which every file of another is imported agrees with it in all that files carry.
+//! The hash is a sum, modulo 2^128, of a digest of each item, so it does not depend on any order, and a changed item
+//! costs one subtraction and one addition. Items are digested by name and content: without interned ids, without the
+//! `seq` of the last change, and without order. So a server shows it, `anaquel verify` computes it from the log alone,
+//! a restart from a checkpoint yields the same, and a directory that imported every export of another one agrees with
+//! it in all that files contain.
 //!
-//! The sum is told whole and by [`Part`]. What follows from the parts has no part of its own: cells that are short, what
-//! is promised on terms, answers to repeated requests, demand. A reservation that is over has left the state.
+//! The sum is published in total and by [`Part`]. Derived data has no part of its own: short cells, counters of
+//! promises, answers to repeated requests, demand. A closed reservation has left the state.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -16,14 +16,14 @@ use crate::level::StockLevel;
 
 pub(crate) mod content;
 
-/// What a sum is of.
+/// A part of the sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// SKUs that were declared.
+    /// Declared SKUs.
     Skus,
-    /// Locations that were declared.
+    /// Declared locations.
     Locations,
-    /// When people work in locations, and what else they do there for orders.
+    /// Opening hours and service times of locations.
     Services,
     /// Groups with their members.
     Groups,
@@ -31,15 +31,15 @@ pub enum Part {
     Prices,
     /// What rules say.
     Rules,
-    /// What is to come.
+    /// Inbound supply.
     Supply,
     /// Cells: units on hand, safety stock, when they were last counted.
     Stock,
-    /// What channels leave to others.
+    /// Buffers of channels.
     Channels,
-    /// Which rules are in force now.
+    /// Which rules are active now.
     InForce,
-    /// Units of cells that are promised.
+    /// Promised units of cells.
     Reserved,
     /// Open reservations.
     Reservations,
@@ -51,11 +51,11 @@ pub enum Part {
     TaxClasses,
 }
 
-/// How many parts there are.
+/// The number of parts.
 pub const PARTS: usize = 15;
 
 impl Part {
-    /// All parts, those that files carry first.
+    /// All parts; first those that exports contain.
     pub const ALL: [Self; PARTS] = [
         Self::Skus,
         Self::Locations,
@@ -109,16 +109,17 @@ impl Part {
     }
 }
 
-/// A digest of one thing: 128 bits.
+/// A digest of one item: 128 bits.
 pub(crate) type Digest = u128;
 
-/// What the hash covers, and how: raised where either changes. Hashes of different formats are not compared.
+/// The coverage and the algorithm of the hash: raised when either changes. Hashes of different formats are not
+/// compared.
 pub(crate) const FORMAT: u16 = 1;
 
-/// The running sums. Written inside folds only, read inside durable reads.
+/// The running sums. Written only inside folds, read inside durable reads.
 #[derive(Debug, Default)]
 pub struct StateHash {
-    /// Low and high words, part by part.
+    /// Low and high words, by part.
     sums: [[AtomicU64; 2]; PARTS],
 }
 
@@ -137,7 +138,7 @@ impl Sums {
         show(self.of(|_| true))
     }
 
-    /// The sum of what exports carry: two directories of which one was filled with the files of the other agree on it.
+    /// The sum of what exports contain: two directories agree on it if one imported the exports of the other.
     pub fn in_files(&self) -> String {
         show(self.of(Part::is_in_files))
     }
@@ -158,7 +159,7 @@ impl Sums {
         }
     }
 
-    /// The first part in which two differ.
+    /// The first part in which two sums differ.
     pub(crate) fn differs_in(&self, other: &Self) -> Option<Part> {
         Part::ALL.into_iter().find(|part| self.sum(*part) != other.sum(*part))
     }
@@ -168,7 +169,7 @@ fn show(sum: u128) -> String {
     format!("{sum:032x}")
 }
 
-/// Multiplies and folds the halves: every bit of both factors reaches every bit of the result.
+/// Multiplies and folds the halves: every bit of both factors affects every bit of the result.
 fn fold_multiply(a: u64, b: u64) -> u64 {
     let wide = u128::from(a) * u128::from(b);
     (wide as u64) ^ ((wide >> 64) as u64)
@@ -185,7 +186,7 @@ fn digest(words: [u64; 4]) -> Digest {
     (u128::from(high) << 64) | u128::from(low)
 }
 
-/// The digest of a name, kept beside it.
+/// The digest of a name, stored beside it.
 pub(crate) fn name(text: &str) -> u64 {
     let (low, high) = mixed(text);
     low ^ high.rotate_left(32)
@@ -205,13 +206,13 @@ impl Place {
     }
 }
 
-/// The digest of what a cell holds, promises aside.
+/// The digest of a cell's content without promises.
 pub(crate) fn stock(at: Place, on_hand: i32, safety_stock: u32, counted_at: Timestamp) -> Digest {
     let units = (u64::from(safety_stock) << 32) | u64::from(on_hand.cast_unsigned());
     digest([at.sku, at.location, units, counted_at.0])
 }
 
-/// The digest of what is promised of a cell; nothing where nothing is.
+/// The digest of a cell's promises; nothing if there are none.
 pub(crate) fn reserved(at: Place, level: StockLevel) -> Digest {
     match level.reserved {
         0 => 0,
@@ -219,7 +220,7 @@ pub(crate) fn reserved(at: Place, level: StockLevel) -> Digest {
     }
 }
 
-/// An open reservation's digest. Its version stands for all that led there.
+/// The digest of an open reservation. Its version represents its history.
 pub(crate) fn reservation(id: ReservationId, version: Seq, outstanding: u64) -> Digest {
     digest([!id.0, version, outstanding, u64::MAX])
 }
@@ -234,7 +235,7 @@ fn mixed(text: &str) -> (u64, u64) {
     (sum, fold_multiply(sum ^ 0x243f_6a88_85a3_08d3, 0xa409_3822_299f_31d1))
 }
 
-/// The digest of a text in the indexes of reservations. Checkpoints hold it, so it stays as it is.
+/// The digest of a text in the indexes of reservations. Checkpoints contain it, so the algorithm must never change.
 pub(crate) fn text(text: &str) -> u32 {
     let (_, sum) = mixed(text);
     (sum ^ (sum >> 32)) as u32
@@ -252,7 +253,7 @@ impl StateHash {
         Sums(std::array::from_fn(|part| self.sums.get(part).map_or(0, |[low, high]| (word(high) << 64) | word(low))))
     }
 
-    /// Inside a fold: something became part of the state, and something else left it.
+    /// Inside a fold: replaces a digest in the sum.
     pub(crate) fn change(&self, part: Part, leaves: Digest, comes: Digest) {
         let Some([low, high]) = self.sums.get(part as usize) else { return };
         if leaves == comes {

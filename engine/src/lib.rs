@@ -85,13 +85,14 @@
 //!     │
 //!     ├─ feed, planning                      who hears of what; readers that answer what would be
 //!     ├─ reservations ─ supply ─ rules       a capability is a folder: commands, events, decisions,
-//!     ├─ stock ─ demand ─ imports ─ told     reads, each under the same file names
+//!     ├─ stock ─ demand ─ imports ─ answers  reads, each under the same file names
 //!     ├─ catalogue ─ prices
 //!     ├─ event, effect, command, decide      the lists of the subjects, and what crosses them
 //!     └─ kernel, journal                     what every subject is built from; records as bytes
 //!          └─ anaquel-cells, anaquel-log     crates of their own
 //! ```
 
+pub mod answers;
 mod audit;
 pub mod catalogue;
 pub mod command;
@@ -117,14 +118,13 @@ pub mod stock;
 mod subjects;
 pub mod supply;
 mod sync;
-pub mod told;
 pub mod transfers;
 
 pub use anaquel_cells::{ids, level, matrix, view};
 pub use anaquel_log::histogram;
 pub(crate) use anaquel_log::private;
 
-pub use catalogue::{business_time, geo, gtin, holders, places};
+pub use catalogue::{business_time, geo, gtin, holders, location_facts};
 pub use demand::lost;
 
 pub use engine::directory::{NewEpoch, RESTORED};
@@ -137,4 +137,3 @@ pub use planning::{advice, pickup, sourcing, what_if};
 pub use reservations as reservation;
 pub use reservations::{bounds, holds, ledger};
 pub use stock::{movements, query};
-pub use supply::coming;

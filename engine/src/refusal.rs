@@ -1,4 +1,4 @@
-//! Why something is not done: refusals are data, expected, counted and answered.
+//! Why a command fails: refusals are data, expected, counted and answered.
 
 use crate::catalogue::names::ThingKind;
 use crate::ids::{Name, ReservationId, Seq};
@@ -8,39 +8,39 @@ use crate::level::Constraint;
 use crate::reservations::ReservationState;
 use crate::rules::RuleId;
 
-/// Why something was not done.
+/// Why a command failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Failure {
-    /// It may not be done.
+    /// A refusal.
     #[error("{0}")]
     Refused(Refusal),
-    /// The engine takes no writes.
+    /// The engine accepts no writes.
     #[error("the engine is read-only: {0}")]
     ReadOnly(String),
-    /// The journal failed while it was in flight: it may be durable or not.
+    /// The journal failed while the command was in flight: it may be durable or not.
     #[error("the journal failed while the write was in flight: {0}")]
     Unknown(String),
-    /// More is in flight than the engine takes; nothing was done.
+    /// Too many commands are in flight; nothing was done.
     #[error("overloaded: {0}")]
     Overloaded(String),
-    /// A caller keeps as many idempotency keys as it may; nothing was done.
+    /// The caller has too many idempotency keys; nothing was done.
     #[error("overloaded: {0}")]
     KeysFull(String, u64),
-    /// Nobody waits for it any more; nothing was done.
+    /// Nobody waits for the outcome any more; nothing was done.
     #[error("the caller is gone; nothing was done")]
     Unheard,
-    /// The reservation is over, and is what was asked for: its record, which the log tells, is the answer.
-    #[error("the reservation is what was asked for")]
+    /// The reservation is closed and already in the requested state: its record in the log is the answer.
+    #[error("the reservation is already in the requested state")]
     AsItIs(ReservationId),
-    /// The same request was done before, at this `seq`: its first answer stands, and cannot be told.
+    /// The same request was done before, at this `seq`; its first answer stands, and is unreadable.
     #[error("done before, at {0}")]
     Replayed(Seq),
-    /// The key stands for a record that the log no longer has: nothing is done again.
-    #[error("done before, at {seq}, and the log is kept from {oldest} on")]
+    /// The key refers to a record that the log no longer has: nothing is done again.
+    #[error("done before, at {seq}, and the log starts at {oldest}")]
     Forgotten {
-        /// Where it stood.
+        /// The record of the key.
         seq: Seq,
-        /// The oldest record that is kept.
+        /// The oldest record in the log.
         oldest: Seq,
     },
 }
@@ -51,131 +51,132 @@ pub enum Refusal {
     /// There is not enough of something.
     #[error("there is not enough stock for {} of the lines", .0.len())]
     Insufficient(Vec<Short>),
-    /// The reservation is in a state from which this cannot happen.
-    #[error("a reservation that is {0:?} cannot do this")]
+    /// The state of the reservation does not allow the step.
+    #[error("a {0:?} reservation does not allow this step")]
     WrongState(ReservationState),
-    /// Where it is, is open.
+    /// The line is unallocated.
     #[error("this line has no location yet; call `bind` first")]
     Unallocated(ReservationState),
-    /// Units of it are still to come.
-    #[error("{1} of its units are still to come; name the lines and units that are there, or wait")]
+    /// Some of its units are inbound.
+    #[error("{1} of its units are still inbound; name lines and units that have arrived, or wait")]
     Waiting(ReservationState, u64),
-    /// The history of the reservation is as long as it may be.
+    /// The history of the reservation has its maximum length.
     #[error(
-        "the reservation has {1} changes, and reservations.changes_max allows no more; it can still be confirmed, put aside, collected or cancelled whole"
+        "the reservation has {1} changes, which is the limit of reservations.changes_max; it can still be confirmed, \
+         made ready, collected or cancelled completely"
     )]
     TooManyChanges(ReservationState, usize),
     /// More units of a line than it has left.
-    #[error("lines[{line}].quantity: the reservation has {left} of these left")]
+    #[error("lines[{line}].quantity: the reservation has {left} units left; ask for at most that many")]
     TooManyUnits {
         /// The reservation's state.
         state: ReservationState,
-        /// Which line of the request, from 0.
+        /// The line of the request, from 0.
         line: usize,
         /// Units left.
         left: u32,
     },
-    /// A hold that is to be replaced is somebody's order by now, or was given back.
-    #[error("supersedes[{at}]: a reservation that is {state:?} is not replaced")]
+    /// The hold to replace is confirmed, or closed.
+    #[error("supersedes[{at}]: a {state:?} reservation cannot be replaced; leave it out")]
     NotReplaceable {
-        /// Which of those that the request names, from 0.
+        /// Its position in the request, from 0.
         at: usize,
         /// Its state.
         state: ReservationState,
     },
-    /// There is no hold that is to be replaced.
-    #[error("supersedes[{at}]: there is no such reservation")]
+    /// The hold to replace does not exist.
+    #[error("supersedes[{at}]: this reservation does not exist; leave it out")]
     NothingToReplace {
-        /// Which of those that the request names, from 0.
+        /// Its position in the request, from 0.
         at: usize,
     },
-    /// There is no such thing.
+    /// Something does not exist.
     #[error("there is no such {0}")]
     NotFound(&'static str),
-    /// A field says something that cannot be.
+    /// A field has an invalid value.
     #[error("{field}: {reason}")]
     Invalid {
         /// The field, as a path.
         field: String,
-        /// What is wrong, and what would be right.
+        /// What is wrong, and the remedy.
         reason: String,
     },
-    /// The thing has another version by now.
-    #[error("the version is {actual}, not the one given")]
+    /// The item has another version.
+    #[error("the version is {actual}, not the given one; read it again")]
     StaleVersion {
-        /// The version it has; 0 where it does not exist.
+        /// The current version; 0 if it does not exist.
         actual: Seq,
     },
-    /// The pickup code is demanded, and was not shown.
-    #[error("the pickup code is demanded (reservations.pickup_code_required)")]
+    /// The pickup code is required, and missing.
+    #[error("the pickup code is required (reservations.pickup_code_required)")]
     PickupCodeRequired {
         /// Whether the reservation has one.
         has_one: bool,
     },
     /// Too many wrong pickup codes were tried.
-    #[error("too many wrong pickup codes were tried")]
+    #[error("too many wrong pickup codes; try again later")]
     PickupCodeClosed {
-        /// Seconds after which another is looked at.
+        /// Seconds until the next attempt is allowed.
         seconds: u64,
     },
     /// The pickup code is wrong.
-    #[error("the pickup code is not this reservation's")]
+    #[error("wrong pickup code for this reservation")]
     WrongPickupCode,
     /// The same idempotency key came with another body.
-    #[error("the idempotency key was used with another body")]
+    #[error("the idempotency key was used with another body; use a new key")]
     IdempotencyMismatch,
-    /// It asks for more than a limit of its channel or its caller.
+    /// The request exceeds a limit of its channel or its caller.
     #[error("{field}: {asked} is more than {limit}, which is {most}")]
     Limited {
         /// The field, as a path.
         field: String,
-        /// The limit's name, as a setting.
+        /// The name of the setting.
         limit: String,
-        /// What was asked for, or would be open.
+        /// The requested value, or the number that would be open.
         asked: u64,
-        /// What may be.
+        /// The value of the limit.
         most: u64,
-        /// Whether the same may do later.
+        /// Whether the same request may succeed later.
         passes: bool,
-        /// Seconds until it does if nothing else happens, where that is known.
+        /// Seconds until it does if nothing else happens, if known.
         seconds: Option<u64>,
     },
-    /// It is not retired while something holds it.
+    /// Something holds the item, so it cannot be retired.
     #[error("the {} {name} is held by {}", kind.as_str(), Holder::all(holders))]
     Held {
-        /// What it is.
+        /// Its kind.
         kind: ThingKind,
         /// Its name.
         name: Name,
-        /// What holds it; at least one.
+        /// Its holders; at least one.
         holders: Vec<Holder>,
     },
-    /// Whether it is counted does not change while something holds units of it.
+    /// Something holds units of the SKU, so `tracked` cannot change.
     #[error(
-        "tracked: {name} is held by {}, and tracked changes only while nothing is: count it to 0, end its reservations and \
-         its supply first",
+        "tracked: {name} is held by {}, and tracked changes only while nothing is: count it to 0, end its \
+         reservations and its supply first",
         Holder::all(holders)
     )]
     HeldAsCounted {
         /// The SKU.
         name: Name,
-        /// What holds it; at least one.
+        /// Its holders; at least one.
         holders: Vec<Holder>,
     },
-    /// There is one of this id, with other content.
-    #[error("there is a {kind} {name}, and it says something else")]
+    /// An item with this id exists, with other content.
+    #[error("the {kind} {name} exists with other content; use another id")]
     AlreadyExists {
-        /// What it is.
+        /// Its kind.
         kind: &'static str,
         /// Its id.
         name: Name,
-        /// The record that made it.
+        /// The record that created it.
         seq: Seq,
     },
-    /// A thing is in a state from which this cannot happen.
-    #[error("the {kind} {name} is {state}, and cannot do this")]
+    /// The state of an item does not allow the step.
+    #[error("the {kind} {name} is {state}, which does not allow this step")]
     InState {
-        /// What it is.
+        /// Its kind.
         kind: &'static str,
         /// Its id.
         name: Name,
@@ -192,35 +193,35 @@ pub enum Refusal {
         /// What rests on it; at least one.
         holders: Vec<Holder>,
     },
-    /// An atomic import has bad rows.
-    #[error("{} rows are wrong, so none was loaded", .0.len())]
+    /// An atomic import has wrong rows.
+    #[error("{} rows are wrong, so no row was loaded", .0.len())]
     BadRows(Vec<RowError>),
 }
 
-/// A line that was short.
+/// A short line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Short {
-    /// Which line of the request, from 0.
+    /// The line of the request, from 0.
     pub line: usize,
-    /// Units that all its lines asked of the cell.
+    /// Units that all its lines requested of the cell.
     pub requested: u32,
-    /// Units that could be had at that moment.
+    /// Available units at that moment.
     pub available: u32,
-    /// What was short.
+    /// The constraint.
     pub constraint: Constraint,
-    /// The rule behind it, where one is.
+    /// The rule behind it, if there is one.
     pub rule: Option<RuleId>,
-    /// The setting that ended the search for more, where one did.
+    /// The setting that ended the search for more, if one did.
     pub limit: Option<&'static str>,
 }
 
 impl Short {
-    /// A line that asks a place, or a group of places, that take no orders of its purpose.
+    /// A line for a location, or a group, that accepts no orders of its purpose.
     pub fn barred(line: usize, requested: u32) -> Self {
         Self { line, requested, available: 0, constraint: Constraint::Access, rule: None, limit: None }
     }
 
-    /// Whether it is one, and no rule is behind it.
+    /// Whether it is one, without a rule behind it.
     pub fn is_barred(&self) -> bool {
         self.constraint == Constraint::Access && self.rule.is_none()
     }
@@ -233,7 +234,7 @@ impl From<Refusal> for Failure {
 }
 
 impl Refusal {
-    /// A field that says something that cannot be.
+    /// A field with an invalid value.
     pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Invalid { field: field.into(), reason: reason.into() }
     }

@@ -1,81 +1,81 @@
-//! What an operator may set. Each has a default that suits a retailer of ordinary size, and a unit in its name.
+//! The settings of the engine. Each has a default that fits an ordinary retailer, and a unit in its name.
 
 use crate::reservations::{CHANGES_TOLD_MAX, Keeping};
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Bounds and retentions of the engine.
+/// Limits and retentions of the engine.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The longest that extensions may keep a hold alive, counted from its creation.
+    /// The maximum age that extensions can give a hold, counted from its creation.
     pub hold_seconds_max: u64,
-    /// How long a repeated request gets its first answer.
+    /// How long a repeat gets the first answer.
     pub idempotency_retention_seconds: u64,
-    /// Bytes of memory for keys at the most, [`KEY_BYTES`](crate::kernel::idempotency::KEY_BYTES) each, shared out by caller.
+    /// The maximum memory of idempotency keys, [`KEY_BYTES`](crate::kernel::idempotency::KEY_BYTES) each, shared by
+    /// callers.
     pub idempotency_bytes: u64,
-    /// How long a closed reservation can be read. Never shorter than the retention of keys.
+    /// How long a closed reservation is readable. Never shorter than the retention of keys.
     pub closed_reservation_retention_seconds: u64,
-    /// Bytes that closed reservations may take in memory, shared out by caller; beyond, the oldest of whoever has most can
-    /// be read no more.
+    /// The maximum memory of closed reservations, shared by callers; beyond it, the oldest of the caller with most are
+    /// dropped.
     pub closed_reservation_bytes: u64,
-    /// Bytes of them for the last few, which are kept whole.
+    /// Bytes of these for the last few, which stay complete.
     pub recent_reservation_bytes: u64,
-    /// Changes of one reservation; what would lengthen its history beyond is refused. Confirming it, putting it aside and
-    /// ending it always works.
+    /// The maximum number of changes of one reservation. Confirming it, making it ready and closing it always works.
     pub reservation_changes_max: usize,
-    /// Whether a pickup is handed over only against its code.
+    /// Whether a pickup requires its code.
     pub pickup_code_required: bool,
-    /// How long the log is kept; it is the window in which streams resume and events can be read.
+    /// How long the log is kept: streams can resume and events are readable within this time.
     pub log_retention_seconds: u64,
-    /// How long movements are kept for counts that come late.
+    /// How long movements are kept for late counts.
     pub movement_retention_seconds: u64,
-    /// Commands on their way to the log; more are refused as overload.
+    /// The maximum number of commands in flight; more are refused as overload.
     pub in_flight_max: usize,
-    /// Commands decided in one batch.
+    /// The maximum number of commands in one batch.
     pub batch_commands_max: usize,
-    /// Bytes of log after which a new checkpoint is taken.
+    /// Bytes of log after which the next checkpoint is taken.
     pub checkpoint_bytes: u64,
-    /// How far the clock may be ahead of the log at start before it is not believed: killing every hold because of a
-    /// clock that jumped is worse than keeping dead ones for a while.
+    /// How far the clock may be ahead of the log at a start before it is not trusted: expiring every hold because the
+    /// clock jumped is worse than keeping expired ones for a while.
     pub clock_jump_seconds_max: u64,
-    /// How fast the log from before the checkpoint is checked while the engine serves.
+    /// How fast the log before the checkpoint is checked while the engine serves.
     pub old_log_bytes_per_second: u64,
-    /// With an interval policy, the longest that an acknowledged write may wait for the disk.
+    /// With an interval policy, the maximum delay of the sync of an acknowledged write.
     pub sync_interval_ms: Option<u64>,
-    /// How often what was asked for and refused is noted in the log; 0 for never.
+    /// The interval at which refused demand is logged; 0 for never.
     pub lost_demand_seconds: u64,
-    /// Bounds of names that nobody declared.
+    /// Limits of undeclared names.
     pub names: NameSettings,
-    /// Cells that the lines of one promise may reach together: the locations of the group of each line that names one.
+    /// The maximum number of cells that the lines of one promise reach: the locations of the groups of all lines.
     pub reservation_group_cells_max: usize,
-    /// Cells and kinds of promises that one decision looks at while it makes room.
+    /// Cells and kinds of promises that one decision examines to make room.
     pub plan_looks_max: usize,
     /// Promises that one decision moves to make room.
     pub plan_promises_max: usize,
-    /// Lines that wait for one cell: what comes to it may fill all of them at once.
+    /// The maximum number of backorders of one cell: an arrival may fill all of them at once.
     pub cell_waits_max: usize,
-    /// What may be promised through channels.
+    /// Limits of channels.
     pub channel_limits: ChannelLimits,
-    /// Bounds of the feed.
+    /// Limits of the feed.
     pub feed: FeedSettings,
 }
 
-/// Bounds of made-up names: those that a promise, a movement, a count or a supply was the first to use, and that nobody
-/// declared since. A caller who is known by a key has at most as many of a kind as are left for all others.
+/// Limits of undeclared names: names that a promise, a movement, a count or a supply created, and that were not
+/// declared since. A caller with a key may have at most as many of a kind as are left for all others.
 #[derive(Debug, Clone, Copy)]
 pub struct NameSettings {
-    /// Made-up channels.
+    /// Undeclared channels.
     pub undeclared_channels_max: u32,
-    /// Made-up locations.
+    /// Undeclared locations.
     pub undeclared_locations_max: u32,
-    /// Made-up SKUs.
+    /// Undeclared SKUs.
     pub undeclared_skus_max: u32,
-    /// Whether channels that nobody declared are accepted even once one is declared.
+    /// Whether undeclared channels are accepted even if some channel is declared.
     pub accept_undeclared_channels: bool,
-    /// Whether movements and counts of SKUs that nobody declared are refused, a till's sales included.
+    /// Whether movements and counts of undeclared SKUs are refused, a till's sales included.
     pub refuse_undeclared_skus: bool,
-    /// The same of locations.
+    /// The same for locations.
     pub refuse_undeclared_locations: bool,
 }
 
@@ -92,33 +92,33 @@ impl Default for NameSettings {
     }
 }
 
-/// What one request, and all open reservations together, may have, for a channel or a caller. Nothing is bounded by what
-/// is left out.
+/// Limits of one request, and of all open reservations, for a channel or a caller. A limit that is left out does not
+/// apply.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PromiseLimits {
-    /// Units that a line may ask for.
+    /// Units of a line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line_units: Option<u64>,
-    /// Units that all lines of a request may ask for together.
+    /// Units of all lines of a request together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_units: Option<u64>,
     /// Lines of a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_lines: Option<u64>,
-    /// Reservations that are held, neither confirmed nor over.
+    /// Reservations in the state held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_holds: Option<u64>,
     /// Reservations that are held, confirmed or ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_reservations: Option<u64>,
-    /// Seconds that a hold may be asked for; those of a channel also bound what extensions may come to.
+    /// The maximum time to live of a hold, in seconds; a channel's limit also bounds extensions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold_seconds: Option<u64>,
 }
 
 impl PromiseLimits {
-    /// What holds where some of these limits are set and `others` stand in for the rest.
+    /// These limits, completed by `others`.
     #[must_use]
     pub fn or(self, others: Self) -> Self {
         Self {
@@ -135,43 +135,44 @@ impl PromiseLimits {
 /// Limits of channels.
 #[derive(Debug, Clone, Default)]
 pub struct ChannelLimits {
-    /// Of those that have none of their own.
+    /// Limits of channels without their own.
     pub default: PromiseLimits,
-    /// By name; what is left out is the default's.
+    /// By name; a limit that is left out is the default's.
     pub named: BTreeMap<String, PromiseLimits>,
 }
 
 impl ChannelLimits {
-    /// Those of a channel.
+    /// The limits of a channel.
     pub fn of(&self, channel: &str) -> PromiseLimits {
         self.named.get(channel).map_or(self.default, |own| own.or(self.default))
     }
 
-    /// Whether any channel is limited at all.
+    /// Whether any channel has limits.
     pub fn is_empty(&self) -> bool {
         self.default == PromiseLimits::default() && self.named.is_empty()
     }
 }
 
-/// Bounds of the feed.
+/// Limits of the feed.
 #[derive(Debug, Clone)]
 pub struct FeedSettings {
-    /// Keys (SKU and place) that all subscriptions track together.
+    /// Keys (SKU and location) that all subscriptions track together.
     pub keys_max: usize,
     /// Keys that the subscriptions of one caller track together; 0 for as many as it leaves to others.
     pub caller_keys_max: usize,
-    /// Bytes of names that nobody declared and that subscriptions wait for, each with some 100 bytes that it costs beside
-    /// its text; a caller may have as many as it leaves to others.
+    /// Bytes of undeclared names in subscriptions, each with about 100 bytes beside its text; a caller may have as many
+    /// as it leaves to others.
     pub unknown_bytes_max: usize,
     /// Keys that one subscription tracks.
     pub subscription_keys_max: usize,
-    /// Cells that one subscription's snapshot may have.
+    /// Cells in the snapshot of one subscription.
     pub subscription_cells_max: usize,
-    /// Cells of all snapshots that are on their way out, some 56 bytes each; the next waits until there is room.
+    /// Cells of all snapshots that are being sent, about 56 bytes each; the next waits until there is room.
     pub snapshot_cells_max: usize,
-    /// Changed cells kept for a conflated subscriber that does not read, and told in one delta; beyond, it starts over.
+    /// Changed cells that are kept for a conflated subscriber that does not read, and sent in one delta; beyond it, it
+    /// starts over.
     pub dirty_cells_max: usize,
-    /// Changes kept for a lossless subscriber that does not read; beyond, it is cut off.
+    /// Changes that are kept for a lossless subscriber that does not read; beyond it, its stream is closed.
     pub lossless_changes_max: usize,
 }
 
@@ -191,13 +192,13 @@ impl Default for FeedSettings {
 }
 
 impl Settings {
-    /// How long the log is kept: at least twice as long as keys, so that a reservation that was open for no longer than
-    /// keys are kept is told from it for as long as its keys are.
+    /// How long the log is kept: at least twice as long as keys, so that a reservation that was open for at most the
+    /// retention of keys stays readable for as long as its keys.
     pub fn log_kept_seconds(&self) -> u64 {
         self.log_retention_seconds.max(self.idempotency_retention_seconds.saturating_mul(2))
     }
 
-    /// How much memory closed reservations may take.
+    /// The maximum memory of closed reservations.
     pub fn keeping(&self) -> Keeping {
         let whole_after_seconds = self.log_kept_seconds().saturating_sub(self.idempotency_retention_seconds);
         Keeping {
@@ -240,10 +241,10 @@ impl Default for Settings {
     }
 }
 
-/// What one decision may cost.
+/// The maximum cost of one decision.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
-    /// Cells and kinds of promises looked at.
+    /// Cells and kinds of promises examined.
     pub looks: usize,
     /// Promises moved.
     pub promises: usize,

@@ -1,8 +1,8 @@
-//! Everything that the durable log says, in memory, and the one way it gets there: [`Folder::fold`].
+//! The durable view: the content of the log in memory, written only by [`Folder::fold`].
 //!
-//! Live, a batch is folded when it is durable; after a restart the same function folds what is replayed. It stores what
-//! events say and decides nothing. Replaying a record that a checkpoint already knew changes nothing: levels are absolute,
-//! and what accumulates carries the `seq` of its last change.
+//! Live, a batch is folded when it is durable; after a restart, the same function folds the replayed records. It stores
+//! the content of events and decides nothing. Replaying a record that a checkpoint already contains changes nothing:
+//! levels are absolute, and accumulated values carry the `seq` of their last change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use rustc_hash::FxHashMap;
 
 use crate::catalogue::Catalogue;
-use crate::catalogue::places::PlaceTable;
+use crate::catalogue::location_facts::PlaceTable;
 use crate::demand::DemandRates;
 use crate::demand::lost::Lost;
 use crate::hash::StateHash;
@@ -28,14 +28,14 @@ use crate::stock::movements::RecentMovements;
 use crate::supply::Came;
 use crate::view::DurableView;
 
-/// What one request may cost, as far as admission and readers have to know.
+/// Limits of the cost of one request, for admission and readers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     /// Of a plan.
     pub budget: Budget,
-    /// Locations that the groups of all lines of a promise have together.
+    /// The maximum number of locations in the groups of all lines of a promise.
     pub group_cells: usize,
-    /// Lines that wait for one cell.
+    /// The maximum number of backorders of one cell.
     pub cell_waits: usize,
 }
 
@@ -47,10 +47,10 @@ impl From<&Settings> for Bounds {
     }
 }
 
-/// Makes the stores of the subjects that have one.
+/// Generates the stores of the subjects that have one.
 macro_rules! kept {
     (effects: $($effects:ident),*; own: $($module:ident $event:ident,)*) => {
-        /// What subjects keep that nobody else changes.
+        /// The subjects' own stores.
         #[derive(Debug, Default)]
         pub struct Stores {
             $(#[allow(missing_docs, reason = "told by its type")]
@@ -61,50 +61,50 @@ macro_rules! kept {
 
 crate::subjects::stores!(kept);
 
-/// The durable view of everything. Reads use it alone; only the journal thread writes it.
+/// The durable view of everything. All reads use it; only the journal thread writes it.
 #[derive(Debug)]
-pub struct State {
-    /// Which `seq` it shows.
+pub struct DurableState {
+    /// The visible `seq`.
     pub view: DurableView,
     /// Stock.
     pub matrix: Matrix,
     /// Names and details.
     pub catalogue: Catalogue,
-    /// What stands between stock and promises.
+    /// Rules.
     pub rules: RuleTable,
-    /// Promises.
+    /// Reservations.
     pub reservations: ReservationStore,
-    /// Requests that had an effect.
+    /// Idempotency keys.
     pub idempotency: IdempotencyTable,
-    /// Where things are, and when people work there.
+    /// Locations with position and hours.
     pub places: PlaceTable,
-    /// How fast things sell.
+    /// Rates of sale.
     pub rates: DemandRates,
-    /// What subjects keep that nobody else changes.
+    /// The subjects' own stores.
     pub own: Stores,
-    /// What was refused since it was last noted.
+    /// Refused demand since the last record of it.
     pub lost: Lost,
-    /// What is promised on terms, counted.
+    /// Counters derived from reservations.
     ledger: RwLock<Ledger>,
-    /// Whether there ever was anything in it: whoever is refused need not take its lock where there was not.
+    /// Whether there was ever inbound supply or a backorder: if not, a refusal need not take the ledger's lock.
     has_terms: AtomicBool,
-    /// What moved since the last counts.
+    /// Movements since the last counts.
     pub movements: RecentMovements,
-    /// Who made which of the reservations that are open, where that is known.
+    /// The callers of open reservations, if known.
     owners: Mutex<FxHashMap<ReservationId, u64>>,
-    /// One number for everything that is served.
+    /// The state hash.
     pub hash: Arc<StateHash>,
     bounds: Bounds,
-    /// Cells that are short, with the units that were last told to be missing.
+    /// Short cells, with the units that were last reported missing.
     shortages: Mutex<BTreeMap<(SkuId, LocationId), u32>>,
     cells: AtomicU32,
-    /// By location, its cells that hold or lack anything.
+    /// The cells of each location that hold or lack anything.
     stocked: Arena<AtomicU32, 10, 8>,
     last_time: AtomicU64,
 }
 
-impl State {
-    /// An empty view, and the one writer of its cells.
+impl DurableState {
+    /// An empty view, and the single writer of its cells.
     pub(crate) fn new(settings: &Settings) -> (Self, MatrixWriter) {
         let (matrix, cells) = Matrix::new();
         let (reservations, hash) = (ReservationStore::default(), Arc::<StateHash>::default());
@@ -134,8 +134,8 @@ impl State {
         (state, cells)
     }
 
-    /// Channels that nobody declared and that nothing in memory uses, up to `limit`, with the `seq` at which that was so:
-    /// no reservation that is kept, no rule. What used them since, the journal thread knows.
+    /// Undeclared channels without any use in memory, up to `limit`, and the `seq` of this result: no reservation in
+    /// memory, no rule. The journal thread knows later uses.
     pub(crate) fn unused_channels(&self, limit: usize) -> (Seq, Vec<ChannelId>) {
         let channels = &self.catalogue.channels;
         let (seq, ()) = self.view.read(|| ());
@@ -151,17 +151,17 @@ impl State {
         (seq, unused.take(limit).collect())
     }
 
-    /// What one request may cost.
+    /// The limits of the cost of one request.
     pub(crate) fn bounds(&self) -> Bounds {
         self.bounds
     }
 
-    /// So many cells are made.
+    /// The number of cells.
     pub(crate) fn set_cells(&self, cells: u32) {
         self.cells.store(cells, Relaxed);
     }
 
-    /// A cell of a location comes to hold or lack something, or no longer does.
+    /// Records that a cell of a location holds or lacks something, or no longer does.
     pub(crate) fn count_stocked(&self, location: LocationId, is_stocked: bool) {
         let stocked = self.stocked.reach(location.0 as usize);
         let cells = stocked.load(Relaxed);
@@ -183,27 +183,27 @@ impl State {
         Timestamp(self.last_time.load(Relaxed))
     }
 
-    /// Puts back a count of a quota that a checkpoint holds.
+    /// Restores a quota count from a checkpoint.
     pub(crate) fn restore_quota(&self, counted: QuotaCount, used: Used) {
         self.change_ledger(|ledger| ledger.restore(counted, used));
     }
 
-    /// Who made a reservation that is open; 0 where nobody knows.
+    /// The caller of an open reservation; 0 if unknown.
     pub(crate) fn owner(&self, id: ReservationId) -> u64 {
         self.owners().get(&id).copied().unwrap_or(0)
     }
 
-    /// Who made which, for a checkpoint.
+    /// The callers of reservations, for a checkpoint.
     pub(crate) fn all_owners(&self) -> Vec<(ReservationId, u64)> {
         self.owners().iter().map(|(id, owner)| (*id, *owner)).collect()
     }
 
-    /// Puts back who made which, as a checkpoint has it.
+    /// Restores callers from a checkpoint.
     pub(crate) fn restore_owners(&self, rows: Vec<(ReservationId, u64)>) {
         self.owners().extend(rows);
     }
 
-    /// Lets go of owners whose reservations were over when a checkpoint was taken.
+    /// Drops callers whose reservations were closed when a checkpoint was taken.
     pub(crate) fn forget_owners(&self) {
         let is_open = |id: &ReservationId| self.reservations.get(*id).is_some_and(|known| known.state.is_open());
         self.owners().retain(|id, _| is_open(id));
@@ -213,49 +213,49 @@ impl State {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts back what a checkpoint says came of supplies.
+    /// Restores arrivals of supplies from a checkpoint.
     pub(crate) fn restore_came(&self, rows: &[(CameKey, Came)]) {
         self.change_ledger(|ledger| ledger.restore_came(rows));
     }
 
-    /// Forgets what came of supplies before, a bounded number at a time.
+    /// Drops old arrivals of supplies, a bounded number at a time.
     pub(crate) fn forget_came(&self, before: Timestamp) {
         if self.has_terms.load(Relaxed) && self.ledger().remembers_before(before) {
             self.change_ledger(|ledger| ledger.forget_came(before));
         }
     }
 
-    /// The time of the record that was just folded, or of the last one that a checkpoint holds.
+    /// The time of the last folded record, or of the last one in a checkpoint.
     pub(crate) fn set_last_time(&self, time: Timestamp) {
         self.last_time.store(time.0, Relaxed);
     }
 
-    /// Cells whose `on_hand` does not cover what is promised.
+    /// Cells whose `on_hand` does not cover their promises.
     pub fn shortages(&self) -> Vec<(SkuId, LocationId)> {
         self.short_cells().keys().copied().collect()
     }
 
-    /// How many there are.
+    /// Their number.
     pub fn shortage_count(&self) -> usize {
         self.short_cells().len()
     }
 
-    /// The counts of what is promised on terms. Exact at one `seq` inside the durable view.
+    /// The counters derived from reservations. Exact at one `seq` inside the durable view.
     pub fn ledger(&self) -> RwLockReadGuard<'_, Ledger> {
         self.ledger.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether units are promised in a cell whose location is open. Exact at one `seq` inside the durable view.
+    /// Whether a cell has unallocated units. Exact at one `seq` inside the durable view.
     pub fn has_open_promises(&self, sku: SkuId, location: LocationId) -> bool {
         self.has_terms.load(Relaxed) && self.ledger().open(sku, location).is_some()
     }
 
-    /// Whether anything may make what a group has differ from what its cells add up to.
+    /// Whether anything can make the availability of a group differ from the sum of its cells.
     pub(crate) fn has_plans(&self, book: &Book) -> bool {
         book.has_quotas() || self.has_terms.load(Relaxed)
     }
 
-    /// Lets go of what was counted under quotas that are over, once nothing of it is open.
+    /// Drops counts of inactive quotas without outstanding units.
     pub(crate) fn forget_quotas(&self) {
         if self.has_terms.load(Relaxed) {
             let runs = |counted: &QuotaCount| {
@@ -271,13 +271,13 @@ impl State {
         change(&mut self.ledger.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Up to `limit` of them, in order, from the one after `after`.
+    /// Up to `limit` short cells, in order, after the cell `after`.
     pub(crate) fn shortages_after(&self, after: Option<(SkuId, LocationId)>, limit: usize) -> Vec<(SkuId, LocationId)> {
         let from = (after.map_or(Unbounded, Excluded), Unbounded);
         self.short_cells().range(from).take(limit).map(|(cell, _)| *cell).collect()
     }
 
-    /// The units that were last told to be missing in a cell; 0 where none are told to be.
+    /// The units that were last reported missing in a cell; 0 for none.
     pub(crate) fn told_missing(&self, sku: SkuId, location: LocationId) -> u32 {
         self.short_cells().get(&(sku, location)).copied().unwrap_or(0)
     }

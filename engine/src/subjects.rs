@@ -1,17 +1,82 @@
-//! The subjects that keep a store of their own, each listed once.
+//! The lists of subjects: each subject is in every list that concerns it, once.
 //!
-//! What most events do is effects, which the subjects that own those fold, stage and check. A subject may also keep what
-//! nobody else changes: a store in the durable view, what a batch makes of it, what the auditor knows of it, and frames of
-//! a checkpoint. For each of these a file says what is made of this list, with a macro whose name it passes.
+//! A file that handles all subjects generates code from a list, with a macro whose name it passes: the enum of events,
+//! the enum of commands, the decision of a command, the durable view, the fold, the draft, the auditor, the checkpoint.
 
-/// Passes the list to a macro: subjects whose events are effects alone, and those with a store of their own.
+/// Passes the subjects with events to a macro, those with the most frequent events first.
+macro_rules! events {
+    ($make:ident) => {
+        $make! {
+            /// Of reservations.
+            Reservations(reservations),
+            /// Of stock.
+            Stock(stock),
+            /// Of the catalogue.
+            Catalogue(catalogue),
+            /// Of inbound supply.
+            Supply(supply),
+            /// Of rules.
+            Rules(rules),
+            /// Of refused demand.
+            Demand(demand),
+            /// Of imports.
+            Imports(imports),
+            /// Of kept answers.
+            Answers(answers),
+            /// Of transfers and of replenishment.
+            Transfers(transfers),
+            /// Of prices.
+            Prices(prices),
+        }
+    };
+}
+
+/// Passes the subjects with commands to a macro.
+macro_rules! commands {
+    ($make:ident) => {
+        $make! {
+            /// Of reservations.
+            Reservations(reservations),
+            /// Of stock.
+            Stock(stock),
+            /// Of the catalogue.
+            Catalogue(catalogue),
+            /// Of inbound supply.
+            Supply(supply),
+            /// Of rules.
+            Rules(rules),
+            /// Of imports.
+            Imports(imports),
+            /// Of refused demand.
+            Demand(demand),
+            /// Of transfers and of replenishment.
+            Transfers(transfers),
+            /// Of prices.
+            Prices(prices),
+        }
+    };
+}
+
+/// Passes two lists to a macro: subjects whose records contain the outcome of their request, and the others, whose
+/// repeats are answered by an entity, or by a kept answer.
+macro_rules! outcomes {
+    ($make:ident) => {
+        $make! {
+            record: Stock, Supply, Imports, Answers;
+            elsewhere: Reservations, Catalogue, Rules, Demand, Transfers, Prices;
+        }
+    };
+}
+
+/// Passes two lists to a macro: subjects whose events are effects alone, and those with their own store, which no other
+/// subject changes: in the durable view, in the draft, in the auditor's books and in a checkpoint.
 macro_rules! stores {
     ($make:ident) => {
         $make! {
-            effects: Reservations, Stock, Catalogue, Supply, Rules, Demand, Imports, Told;
+            effects: Reservations, Stock, Catalogue, Supply, Rules, Demand, Imports, Answers;
             own: transfers Transfers, prices Prices,
         }
     };
 }
 
-pub(crate) use stores;
+pub(crate) use {commands, events, outcomes, stores};

@@ -1,12 +1,12 @@
-//! What several threads touch on the way in to the journal thread, from the standard library and crossbeam or, under
-//! `--cfg loom`, from loom, which tries every interleaving:
+//! The synchronisation of the intake, from the standard library and crossbeam or, under
+//! `--cfg loom`, from loom, which tests every interleaving:
 //!
 //! ```console
 //! $ RUSTFLAGS="--cfg loom" cargo test --release -p anaquel-engine --lib --target-dir target/loom models
 //! ```
 //!
-//! The models stand beside the way in, in `engine/intake.rs`; those of cells and of the durable view in `anaquel-cells`.
-//! Everything else that is shared stands behind a mutex, a concurrent map or a channel.
+//! The models are beside the intake, in `engine/intake.rs`; those of cells and of the durable view in `anaquel-cells`.
+//! Everything else that threads share is behind a mutex, a concurrent map or a channel.
 
 pub(crate) use std::sync::atomic::Ordering;
 
@@ -23,7 +23,7 @@ pub(crate) use {
     stand_ins::{Parker, Queue, Unparker},
 };
 
-/// What crossbeam keeps to itself, as loom can see it.
+/// The internals of crossbeam, in a form that loom can see.
 #[cfg(loom)]
 mod stand_ins {
     use std::collections::VecDeque;
@@ -52,7 +52,7 @@ mod stand_ins {
         }
     }
 
-    /// A token that is there or not, and who waits for it.
+    /// A token that is present or absent, and its waiter.
     type Token = Arc<(Mutex<bool>, Condvar)>;
 
     #[derive(Debug)]
@@ -70,7 +70,7 @@ mod stand_ins {
             &self.0
         }
 
-        /// For ever: in a model no time passes, so a wake-up that is lost shows.
+        /// For ever: a model has no time, so a lost wake-up is visible.
         pub fn park_timeout(&self, _: Duration) {
             let (token, came) = &*self.0.0;
             let mut is_there = token.lock().unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::common::life::{CHANNELS, GROUPS, Life, settle};
 use crate::common::{Numbers, START_MS, Shop, audit, hold, hold_in_group, keyed, level};
-use anaquel_engine::command::{Failure, Listener, Refusal, Short, Told};
+use anaquel_engine::command::{CommandResult, Failure, Listener, Refusal, Short};
 use anaquel_engine::event::Event;
 use anaquel_engine::level::Constraint;
 use anaquel_engine::settings::Settings;
@@ -261,7 +261,7 @@ struct Caller {
 }
 
 impl Listener for Caller {
-    fn hear(self: Box<Self>, told: Told) {
+    fn hear(self: Box<Self>, told: CommandResult) {
         assert!(matches!(told, Err(Failure::Unheard)), "{told:?}");
         self.heard.fetch_add(1, Ordering::SeqCst);
     }

@@ -637,7 +637,7 @@ fn every_delta_is_exact_however_busy_the_feed_is() {
                 shop.engine.reserve(
                     hold(&[(one, "s0", 1), (other, "s0", 2)]),
                     None,
-                    Box::new(|_: anaquel_engine::command::Told| {}),
+                    Box::new(|_: anaquel_engine::command::CommandResult| {}),
                 );
                 while shop.engine.in_flight() > 2000 {
                     std::thread::yield_now();

@@ -214,10 +214,12 @@ fn which_price(seed: &Seed) {
     let mut today = BEGIN;
     for step in 0..160 {
         if numbers.below(3) == 0 && today < BEGIN + 55 {
-            today += 1 + numbers.below(3) as usize;
-            shop.clock.set(time_of(today).0);
-            // Lists turn in the next cycle.
-            shop.receive("A", "s0", 1);
+            for _ in 0..=numbers.below(3) {
+                today += 1;
+                shop.clock.set(time_of(today).0);
+                // Lists turn in the next cycle.
+                shop.receive("A", "s0", 1);
+            }
         }
         let mut day = |from: usize, days: u64| from + numbers.below(days) as usize;
         let (soon, late) = (day(today, 20), day(today + 20, 20));
@@ -331,7 +333,8 @@ fn which_price(seed: &Seed) {
                 continue;
             }
             let window = began.saturating_sub(30)..began;
-            let lowest = window.filter_map(|day| model.best(question, &groups_of, day, false)).map(|found| found.amount);
+            let lowest =
+                window.filter_map(|day| model.best(question, &groups_of, day, false)).map(|found| found.amount);
             assert_eq!(found.prior_amount, lowest.min(), "{}", at());
         }
     }
@@ -389,9 +392,7 @@ fn what_ended_is_kept_for_sixty_days_and_no_longer() {
 fn what_was_worked_out_stands_until_something_that_it_rests_on_changes() {
     let shop = shop();
     let skus = [sku(&shop, "A")];
-    let stands = |shop: &Shop, seq, until| {
-        shop.engine.state().own.prices.stand(seq, until, shop.engine.now(), skus)
-    };
+    let stands = |shop: &Shop, seq, until| shop.engine.state().own.prices.stand(seq, until, shop.engine.now(), skus);
     set(&shop, vec![row(None, "A", Some(100))]);
     let quote = |shop: &Shop| {
         let quote = shop.engine.state().quote(&asked(shop, "web", Place::Nowhere), &[(Some(skus[0]), 1)]);

@@ -342,7 +342,7 @@ fn expiry_of_many_holds_is_oldest_first_and_leaves_room_for_others() {
         shop.engine.reserve(
             hold(&[("A", "s1", 1)]),
             None,
-            Box::new(|told: anaquel_engine::command::Told| drop(told.unwrap())),
+            Box::new(|told: anaquel_engine::command::CommandResult| drop(told.unwrap())),
         );
     }
     shop.reserve(&[("A", "s1", 1)]);

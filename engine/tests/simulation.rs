@@ -19,7 +19,7 @@ const STEPS: u64 = 2_000;
 
 /// What a run came to.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Told {
+struct Acknowledged {
     steps: u64,
     refused: u64,
     faults: u64,
@@ -30,7 +30,7 @@ struct Told {
 
 #[test]
 fn what_was_acknowledged_survives_every_failure_of_the_disk() {
-    let mut told = Told::default();
+    let mut told = Acknowledged::default();
     for seed in seeds(&[], 20_000 / STEPS) {
         live(seed.value(), &mut told);
     }
@@ -42,7 +42,7 @@ fn what_was_acknowledged_survives_every_failure_of_the_disk() {
 /// by one (1 and 8).
 #[test]
 fn lives_that_found_a_fault_are_lived_again() {
-    let mut told = Told::default();
+    let mut told = Acknowledged::default();
     for seed in [1, 2, 4, 6, 8] {
         println!("seed {seed}");
         live(seed, &mut told);
@@ -52,7 +52,7 @@ fn lives_that_found_a_fault_are_lived_again() {
 #[test]
 fn a_seed_is_one_life() {
     let lives = [(); 2].map(|()| {
-        let mut told = Told::default();
+        let mut told = Acknowledged::default();
         (live(4711, &mut told), told)
     });
     let [(one, told), (other, told_again)] = lives;
@@ -62,7 +62,7 @@ fn a_seed_is_one_life() {
 }
 
 /// One life from its first step to its last; the log that it leaves.
-fn live(seed: u64, told: &mut Told) -> Vec<Record> {
+fn live(seed: u64, told: &mut Acknowledged) -> Vec<Record> {
     let mut numbers = Numbers(seed | 1);
     let mut shop = Shop::open();
     // What was found before several holds could be replaced is lived as it was.
@@ -108,7 +108,7 @@ fn live(seed: u64, told: &mut Told) -> Vec<Record> {
 }
 
 /// Cuts the power and starts again.
-fn crash(shop: Shop, acknowledged: Seq, numbers: &mut Numbers, told: &mut Told) -> Shop {
+fn crash(shop: Shop, acknowledged: Seq, numbers: &mut Numbers, told: &mut Acknowledged) -> Shop {
     told.crashes += 1;
     let before = shop.engine.events(0, acknowledged as usize).unwrap();
     assert_eq!(before.len() as u64, acknowledged, "the log has what is visible");

@@ -1,14 +1,14 @@
 //! Where each unit of an order comes from: each policy, its limits, and what it costs.
 
 use crate::common::{START_MS, Shop, hold, name, rule};
-use anaquel_engine::prices::command::RowFields;
-use anaquel_engine::prices::list::Currency;
 use anaquel_engine::catalogue::LocationKind;
 use anaquel_engine::command::{Command, LocationFields, Precondition, Put, PutWhat};
 use anaquel_engine::event::Purpose;
 use anaquel_engine::ids::{ChannelId, LocationId, SkuId, Timestamp};
+use anaquel_engine::prices::command::RowFields;
+use anaquel_engine::prices::list::Currency;
 use anaquel_engine::rules::Effect;
-use anaquel_engine::sourcing::{Answer, Plan, Policy, Question, Sources};
+use anaquel_engine::sourcing::{Answer, Policy, Question, Sources, SourcingPlan};
 
 /// A degree north is 111 km.
 fn place(shop: &Shop, location: &str, north: f64, kind: LocationKind) {
@@ -53,7 +53,7 @@ fn question(shop: &Shop, lines: &[(&str, u32)], policy: Policy) -> Question {
 }
 
 /// Place by place, the units of each line.
-fn told(shop: &Shop, plan: &Plan) -> Vec<(String, Vec<(usize, u32)>)> {
+fn told(shop: &Shop, plan: &SourcingPlan) -> Vec<(String, Vec<(usize, u32)>)> {
     let locations = &shop.engine.state().catalogue.locations;
     plan.shipments.iter().map(|s| (locations.name(s.location).to_string(), s.lines.clone())).collect()
 }

@@ -10,7 +10,7 @@ use anaquel_engine::command::StepRequest;
 use anaquel_engine::event::MovementKind;
 use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
-use anaquel_engine::recovery::{Options, Report};
+use anaquel_engine::recovery::{Options, StartReport};
 use anaquel_engine::reservation::ReservationState;
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Engine, verify};
@@ -32,12 +32,12 @@ fn options() -> Options {
     }
 }
 
-fn open_with(directory: &Path, clock: &Arc<ManualClock>, options: Options) -> (Shop, Report) {
+fn open_with(directory: &Path, clock: &Arc<ManualClock>, options: Options) -> (Shop, StartReport) {
     let (engine, report) = Engine::open(directory, options, clock.clone(), None).unwrap();
     (Shop { engine, clock: clock.clone(), disk: MemoryDisk::default() }, report)
 }
 
-fn open(directory: &Path, clock: &Arc<ManualClock>) -> (Shop, Report) {
+fn open(directory: &Path, clock: &Arc<ManualClock>) -> (Shop, StartReport) {
     open_with(directory, clock, options())
 }
 

@@ -13,7 +13,7 @@ use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::patch::Patch;
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::Settings;
-use anaquel_engine::what_if::{Question, Report, Tally};
+use anaquel_engine::what_if::{Question, Tally, WhatIfReport};
 use anaquel_seeds::seeds;
 
 fn shop(lost_demand_seconds: u64) -> Shop {
@@ -21,13 +21,13 @@ fn shop(lost_demand_seconds: u64) -> Shop {
     Shop::on(MemoryDisk::default(), ManualClock::at(START_MS), settings)
 }
 
-fn try_rules(shop: &Shop, rules: &[(&str, Option<RuleFields>)]) -> Report {
+fn try_rules(shop: &Shop, rules: &[(&str, Option<RuleFields>)]) -> WhatIfReport {
     let rules = rules.iter().map(|(id, fields)| (name(id), fields.clone())).collect();
     shop.engine.what_if(&Question { rules, ..Question::default() }, &AtomicBool::new(false)).unwrap()
 }
 
-fn sums(report: &Report) -> (Tally, Tally) {
-    (Report::sum(&report.actual), Report::sum(&report.what_if))
+fn sums(report: &WhatIfReport) -> (Tally, Tally) {
+    (WhatIfReport::sum(&report.actual), WhatIfReport::sum(&report.what_if))
 }
 
 /// Lets what was refused become part of the log.

@@ -1,5 +1,5 @@
-//! Backups of a server that is killed in between, by URL and from beside it: each restores to a shop whose state hash is the
-//! one that was true when it was taken, and one that was cut off is none.
+//! Backups of a server that is killed in between, by URL and by directory: each restores to its state hash, and an
+//! interrupted one is invalid.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,24 +11,24 @@ use anyhow::{Context, ensure};
 use crate::server::{Server, run as run_binary, verify};
 use crate::writers::{Writers, open_stock};
 
-/// Checkpoints often enough that backups are taken beside them.
+/// Frequent checkpoints, so that backups run beside them.
 const SETTINGS: &str = "[journal]\nimage_bytes = 4194304\n";
 
 /// Backups of one directory, one chain.
 const BACKUPS_A_DIRECTORY: u64 = 25;
 
-/// What was found.
+/// The results.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Report {
-    /// Backups that were taken, and restored to what they say.
+pub struct BackupsReport {
+    /// Backups that were taken, and restored to their state hash.
     pub backups: u64,
     /// Of those, how many follow another.
     pub after_another: u64,
-    /// Of those, how many were taken from beside the server.
+    /// Of those, how many were taken from the directory.
     pub from_beside: u64,
     /// Times the server was killed.
     pub kills: u64,
-    /// Backups that were cut off by that.
+    /// Backups that this interrupted.
     pub cut_off: u64,
     /// Writes acknowledged meanwhile.
     pub writes: u64,
@@ -37,13 +37,13 @@ pub struct Report {
 /// Takes `rounds` backups, in `folder`.
 ///
 /// # Errors
-/// The first that is not what it says.
-pub fn run(binary: &Path, folder: &Path, rounds: u64, rate: u64, seed: u64) -> anyhow::Result<Report> {
+/// The first wrong backup.
+pub fn run(binary: &Path, folder: &Path, rounds: u64, rate: u64, seed: u64) -> anyhow::Result<BackupsReport> {
     let config = folder.join("settings.toml");
     std::fs::write(&config, SETTINGS)?;
     let config = config.to_str().context("a path that is text")?;
     let mut numbers = Numbers::new(seed);
-    let mut report = Report::default();
+    let mut report = BackupsReport::default();
     while report.backups < rounds {
         let (data, backups) =
             (folder.join(format!("data-{}", report.backups)), folder.join(format!("backups-{}", report.backups)));
@@ -57,7 +57,7 @@ pub fn run(binary: &Path, folder: &Path, rounds: u64, rate: u64, seed: u64) -> a
             std::thread::sleep(Duration::from_millis(100 + numbers.below(400)));
             let from_beside = numbers.below(3) == 0;
             let mut taking = take(binary, &backups, &data, (!from_beside).then_some(&server))?;
-            // One in three is cut off, or nearly.
+            // One in three is interrupted, or nearly.
             let is_cut = numbers.below(3) == 0;
             if is_cut {
                 std::thread::sleep(Duration::from_millis(numbers.below(60)));
@@ -88,7 +88,7 @@ pub fn run(binary: &Path, folder: &Path, rounds: u64, rate: u64, seed: u64) -> a
     Ok(report)
 }
 
-/// Begins to take a backup. What it says goes into a file beside the backups.
+/// Starts a backup. Its output goes into a file beside the backups.
 fn take(binary: &Path, backups: &Path, data: &Path, server: Option<&Server>) -> anyhow::Result<Child> {
     let said = std::fs::File::create(backups.with_extension("said"))?;
     let mut command = Command::new(binary);
@@ -100,7 +100,7 @@ fn take(binary: &Path, backups: &Path, data: &Path, server: Option<&Server>) -> 
     command.spawn().with_context(|| format!("running {}", binary.display()))
 }
 
-/// The state hash that the last backup was taken at.
+/// The state hash of the last backup.
 fn told_hash(backups: &Path) -> anyhow::Result<String> {
     let said = std::fs::read_to_string(backups.with_extension("said"))?;
     let found = said.lines().find_map(|line| line.split("state hash").nth(1)).context("a backup tells a state hash")?;
@@ -119,7 +119,7 @@ fn newest(backups: &Path) -> anyhow::Result<Option<String>> {
     Ok(names.pop())
 }
 
-/// Restores all that there is, and proves it.
+/// Restores everything, and verifies it.
 fn check(binary: &Path, backups: &Path, folder: &Path, hash: &str) -> anyhow::Result<()> {
     let restored = folder.join("restored");
     let text = |path: &Path| path.to_str().map(str::to_owned).context("a path that is text");

@@ -1,4 +1,4 @@
-//! A bare axum handler that reads and answers the body of a reservation, and does nothing: what HTTP costs by itself.
+//! A bare axum handler that reads and answers the body of a reservation without work: the cost of HTTP alone.
 
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::Client;
 use crate::server::free_address;
 
-/// What the bare handler reads and answers: the body and the size of a reservation, and nothing done.
+/// Reads and answers bodies of the size of a reservation.
 #[derive(Debug, Serialize, Deserialize)]
 struct Bare {
     channel: String,
@@ -26,7 +26,7 @@ struct BareLine {
     quantity: i64,
 }
 
-/// Serves the bare handler until the process is ended.
+/// Serves the bare handler until the process ends.
 ///
 /// # Errors
 /// It cannot listen.
@@ -52,7 +52,7 @@ async fn axum_serve(listener: tokio::net::TcpListener, router: axum::Router) -> 
 #[derive(Debug)]
 pub struct BareServer {
     child: Child,
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
 }
 
@@ -60,7 +60,7 @@ impl BareServer {
     /// Starts it and waits until it answers.
     ///
     /// # Errors
-    /// It does not.
+    /// It does not start.
     pub fn start() -> anyhow::Result<Self> {
         let address = free_address()?;
         let child = Command::new(std::env::current_exe()?)

@@ -1,4 +1,4 @@
-//! A small blocking HTTP/1.1 client: one connection, kept alive. It also sends what no well-behaved client would.
+//! A small blocking HTTP/1.1 client: one connection, kept alive. It can also send malformed requests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -27,12 +27,12 @@ impl Answer {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON; null where it is none.
+    /// The body as JSON; null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    /// The slug of a problem document; empty where it is none.
+    /// The slug of a problem document; empty if it is not one.
     pub fn slug(&self) -> String {
         let kind = self.json().get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
         kind.strip_prefix("/problems/").unwrap_or_default().to_owned()
@@ -45,15 +45,15 @@ pub struct Client {
     address: SocketAddr,
     stream: Option<BufReader<TcpStream>>,
     last_used: Instant,
-    /// Who it is, as a header line; empty for nobody.
+    /// Its `Authorization` header line; empty without a key.
     authorization: String,
 }
 
-/// A connection that was idle for longer is not trusted to be open still: servers close idle ones.
+/// A connection that was idle for longer is not reused: servers close idle ones.
 const IDLE_MAX: Duration = Duration::from_secs(3);
 
 impl Client {
-    /// A client of the server at `address`; it connects when it has something to say.
+    /// A client of the server at `address`; it connects on demand.
     pub fn new(address: SocketAddr) -> Self {
         Self { address, stream: None, last_used: Instant::now(), authorization: String::new() }
     }
@@ -65,7 +65,7 @@ impl Client {
         self
     }
 
-    /// Whom it talks to.
+    /// The address of the server.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -133,7 +133,7 @@ impl Client {
         head.push_str("\r\n");
         let reused = self.stream.is_some();
         let mut answer = self.exchange(head.as_bytes(), body);
-        // A server may close an idle connection just when it is used again; what only asks may ask once more.
+        // A server may close an idle connection just when it is used again; a read is sent again.
         if answer.is_err() && reused && method == "GET" {
             self.stream = None;
             answer = self.exchange(head.as_bytes(), body);
@@ -156,8 +156,8 @@ impl Client {
             self.stream = Some(BufReader::new(stream));
         }
         let stream = self.stream.as_mut().context("connected above")?;
-        // A server that refuses early may close before it has read everything; its answer counts.
-        // In one piece: a server that answers before the body is there may close a connection that it cannot read on.
+        // A server that refuses early may close before it has read everything; its answer counts. The request is sent
+        // in one piece: a server that answers before the body has arrived may close the connection.
         let written = stream.get_mut().write_all(&[head, body].concat());
         let answer = read_answer(stream);
         match (written, answer) {

@@ -1,8 +1,8 @@
-//! Plain copies of a data directory that a server writes to, by `cp -a`, `rsync` and `tar`: each opens and verifies, and is
-//! no older than the moment at which it was begun.
+//! Plain copies of a data directory that a server writes to, by `cp -a`, `rsync` and `tar`: each opens and verifies,
+//! and has all records from before its start.
 //!
-//! A copy that takes a moment is of one moment, more or less. So every fourth is slowed down to some seconds: its files are
-//! of many moments, and the store underneath finds nothing in them.
+//! A copy that takes a moment contains roughly one moment. So every fourth one is slowed down to some seconds: its
+//! files are of many moments, and the store underneath finds nothing in them.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,31 +14,31 @@ use anyhow::{Context, bail, ensure};
 use crate::server::{Server, run as run_binary};
 use crate::writers::{Writers, open_stock};
 
-/// Checkpoints often enough that copies are taken while one replaces another.
+/// Frequent checkpoints, so that copies are taken while one replaces another.
 const SETTINGS: &str = "[journal]\nimage_bytes = 4194304\n";
 
-/// Copies of one directory, so that none grows beyond what can be verified in seconds.
+/// Copies per directory, so that none becomes too large to verify in seconds.
 const COPIES_A_DIRECTORY: u64 = 40;
 
-/// Every so many copies, a server is started on one.
+/// After this many copies, a server is started on one.
 const SERVED: u64 = 10;
 
-/// What is copied, and how.
+/// The parameters.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub struct CopiesPlan {
     /// Copies in all.
     pub copies: u64,
     /// Writes a second meanwhile.
     pub rate: u64,
-    /// Where the random pauses come from.
+    /// The seed of the random pauses.
     pub seed: u64,
     /// How long a slow copy takes, seconds; 0 for none.
     pub slow_seconds: u64,
 }
 
-/// What was found.
+/// The results.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Report {
+pub struct CopiesReport {
     /// Copies that opened and verified.
     pub copies: u64,
     /// Of those, how many took seconds.
@@ -49,17 +49,17 @@ pub struct Report {
     pub writes: u64,
     /// Writes a second.
     pub rate: f64,
-    /// Records that a copy had beyond what was there when it was begun, on the average.
+    /// The average number of records of a copy beyond its start.
     pub newer_records: u64,
-    /// The least of them.
+    /// The minimum of these.
     pub newer_records_min: i64,
 }
 
 /// Copies `plan.copies` times, in `folder`.
 ///
 /// # Errors
-/// The first copy that is refused, or older than its beginning.
-pub fn run(binary: &Path, folder: &Path, plan: Plan) -> anyhow::Result<Report> {
+/// The first copy that is refused, or lacks records from before its start.
+pub fn run(binary: &Path, folder: &Path, plan: CopiesPlan) -> anyhow::Result<CopiesReport> {
     for tool in ["rsync", "tar", "cp"] {
         Command::new(tool).arg("--version").output().with_context(|| format!("{tool} is needed"))?;
     }
@@ -67,7 +67,7 @@ pub fn run(binary: &Path, folder: &Path, plan: Plan) -> anyhow::Result<Report> {
     std::fs::write(&config, SETTINGS)?;
     let config = config.to_str().context("a path that is text")?;
     let mut numbers = Numbers::new(plan.seed);
-    let mut report = Report { newer_records_min: i64::MAX, ..Report::default() };
+    let mut report = CopiesReport { newer_records_min: i64::MAX, ..CopiesReport::default() };
     let (mut newer, mut seconds) = (0_i64, 0.0);
     while report.copies < plan.copies {
         let data = folder.join(format!("data-{}", report.copies));
@@ -122,7 +122,7 @@ fn seq(server: &Server) -> anyhow::Result<u64> {
     info.get("seq").and_then(serde_json::Value::as_u64).context("a server tells its seq")
 }
 
-/// The last record of a copy, once it is proven.
+/// The last record of a copy, after verification.
 fn verified_seq(binary: &Path, data: &Path) -> anyhow::Result<u64> {
     let output = run_binary(binary, &["verify", "--data", data.to_str().context("a path that is text")?])?;
     let said = String::from_utf8_lossy(&output.stdout);
@@ -131,11 +131,11 @@ fn verified_seq(binary: &Path, data: &Path) -> anyhow::Result<u64> {
     Ok(seq.trim().parse()?)
 }
 
-/// Copies by one of the three; tells which.
+/// Copies by one of the three tools; returns its name.
 fn copy_by(which: u64, from: &Path, to: &Path) -> anyhow::Result<&'static str> {
     let (from, to) = (from.to_str().context("text")?, to.to_str().context("text")?);
-    // Files that are not there any more when their turn comes were replaced: cp says 1, rsync 24. tar says 1 of a file that
-    // changed while it was read.
+    // Files that were deleted meanwhile were replaced: cp returns 1, rsync 24. tar returns 1 for a file that changed
+    // while it was read.
     let (tool, command, fine) = match which {
         0 => ("cp -a", format!("cp -a '{from}' '{to}'"), 1),
         1 => ("rsync -a", format!("rsync -a '{from}/' '{to}'"), 24),

@@ -1,4 +1,4 @@
-//! Requests over HTTP, as fast as they are answered or at a rate: each connection has one under way.
+//! Requests over HTTP, as fast as they are answered or at a given rate: each connection has one in flight.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -21,7 +21,7 @@ use crate::stock::{CELLS, Demand, name_cell};
 pub struct Measured {
     /// Answers a second.
     pub rate: f64,
-    /// Answers, all together.
+    /// The number of answers.
     pub answers: u64,
     /// Milliseconds.
     pub p50: f64,
@@ -29,13 +29,13 @@ pub struct Measured {
     pub p99: f64,
 }
 
-/// The one with the median rate.
+/// The measurement with the median rate.
 pub fn median(mut measured: Vec<Measured>) -> Measured {
     measured.sort_by(|a, b| a.rate.total_cmp(&b.rate));
     measured.get(measured.len() / 2).copied().unwrap_or(Measured { rate: 0.0, answers: 0, p50: 0.0, p99: 0.0 })
 }
 
-/// What is asked for.
+/// The request.
 #[derive(Debug, Clone, Copy)]
 pub enum Ask {
     /// One unit, durably.
@@ -57,7 +57,7 @@ impl Ask {
     }
 }
 
-/// Keeps `connections` busy for `seconds`; answers are read as bytes and only their status is looked at.
+/// Keeps `connections` busy for `seconds`; only the status of answers is parsed.
 ///
 /// # Errors
 /// A connection breaks, or an answer is not 2xx.
@@ -65,7 +65,7 @@ pub fn drive(address: SocketAddr, ask: Ask, connections: usize, seconds: u64) ->
     measure(address, ask, connections, seconds, None)
 }
 
-/// So many requests a second, whether or not they are answered in time; latencies count from when each was due.
+/// This many requests a second, whether or not they are answered in time; latencies count from when each was due.
 ///
 /// # Errors
 /// As [`drive`].
@@ -79,7 +79,7 @@ pub fn drive_at(
     measure(address, ask, connections, seconds, Some(rate))
 }
 
-/// How often what is due is handed out.
+/// The interval at which due requests are handed out.
 const TICK: Duration = Duration::from_micros(200);
 
 fn measure(
@@ -118,7 +118,7 @@ fn measure(
     })
 }
 
-/// Tells one connection after the other when its next request is due.
+/// Hands out due requests to the connections in turn.
 fn hand_out(turns: &[mpsc::UnboundedSender<Instant>], rate: f64, end: Duration) {
     let (started, mut handed) = (Instant::now(), 0u64);
     for turn in turns.iter().cycle() {
@@ -146,7 +146,7 @@ async fn connection(
     stream.set_nodelay(true)?;
     let mut connection = Connection::of(stream);
     let mut latencies = Histogram::<u64>::new(3)?;
-    // What was due is asked for to the end, or the slowest answers would not count.
+    // Due requests are sent to the end; otherwise the slowest answers would not count.
     while due.is_some() || !stop.load(Ordering::Relaxed) {
         let sent = match &mut due {
             None => Instant::now(),
@@ -164,7 +164,7 @@ async fn connection(
     Ok(latencies)
 }
 
-/// A kept connection. Answers are taken apart by hand, so that the client costs little beside the server.
+/// A kept connection. Answers are parsed by hand, so that the client costs little beside the server.
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -179,7 +179,7 @@ impl Connection {
         Self { stream, host, request: Vec::new(), answer: Vec::new() }
     }
 
-    /// Sends a request with JSON, or without a body; the status and the body of its answer.
+    /// Sends a request with JSON, or without a body; returns the status and the body of its answer.
     pub async fn ask(&mut self, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, &[u8])> {
         self.ask_with(method, path, "", body).await
     }

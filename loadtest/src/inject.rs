@@ -1,7 +1,7 @@
-//! Calls to the disk that fail, or that are the last thing the server does: each kind, each in its turn, by `strace`.
+//! Disk calls that fail, or that are the last action of the server: each kind, each in turn, by `strace`.
 //!
-//! The journal's first write, its second, and so on; the first sync, the first rename of a checkpoint: whatever fails, what was
-//! acknowledged is there afterwards, and what was not is told by its key.
+//! The journal's first write, its second, and so on; the first sync, the first rename of a checkpoint: whatever fails,
+//! acknowledged writes are present afterwards, and the key of any other request returns its result.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -9,35 +9,36 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-use crate::kill::{Report as Kills, World, rounds_on};
+use crate::kill::{KillReport, World, rounds_on};
 use crate::server::Server;
 
-/// Checkpoints often enough to be caught at it.
+/// Frequent checkpoints, so that faults hit them.
 const SETTINGS: &str = "[journal]\nimage_bytes = 16384\n";
 
-/// What goes wrong: a call of the kernel, by whichever file of the data directory, and how.
+/// A fault: a system call, the file of the data directory, and the kind of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     /// The call.
     pub call: &'static str,
-    /// The file in the data directory that it must be about; where there is none, whatever it is about.
+    /// The file in the data directory that it must concern; any if empty.
     pub file: Option<&'static str>,
-    /// What strace makes of it; with `when=` where it is not one call that is meant.
+    /// The strace expression; with `when=` if it is not a single call.
     pub effect: &'static str,
 }
 
-/// What was found.
+/// The results.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Report {
+pub struct InjectReport {
     /// As of the kills that follow each fault.
-    pub kills: Kills,
-    /// Rounds in which the server did not come up.
+    pub kills: KillReport,
+    /// Rounds in which the server did not start.
     pub not_up: u64,
-    /// Rounds in which an error or a delay was injected. A call that was the server's last shows in what ended, or did not come up.
+    /// Rounds in which an error or a delay was injected. A call that was the server's last shows as an end, or a failed
+    /// start.
     pub failed_calls: u64,
 }
 
-/// Every call by which the server writes, and every way in which it goes wrong.
+/// Every call by which the server writes, and every way in which it fails.
 pub fn faults() -> Vec<Fault> {
     let calls = [
         ("pwrite64", None),
@@ -54,7 +55,7 @@ pub fn faults() -> Vec<Fault> {
     calls.into_iter().flat_map(each).collect()
 }
 
-/// Whether strace is here, and may do this.
+/// Whether strace is installed and permitted.
 ///
 /// # Errors
 /// Why not.
@@ -65,21 +66,21 @@ pub fn is_possible() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Lets the `calls`th call of every thread go wrong, for all `faults`, on fresh directories in `folder`.
+/// Makes the `calls`th call of every thread fail, for all `faults`, on new directories in `folder`.
 ///
 /// # Errors
-/// The first thing that was promised and is not so; or that nothing was injected.
+/// The first broken promise; or that nothing was injected.
 pub fn run(
     binary: &Path,
     folder: &Path,
     faults: &[Fault],
     calls: RangeInclusive<u64>,
     seed: u64,
-) -> anyhow::Result<Report> {
+) -> anyhow::Result<InjectReport> {
     let settings = folder.join("settings.toml");
     std::fs::write(&settings, SETTINGS)?;
     let settings = settings.to_str().context("a path that is text")?;
-    let mut report = Report::default();
+    let mut report = InjectReport::default();
     for (at, fault) in (0..).zip(faults) {
         let data = folder.join(format!("data-{at}"));
         let trace = folder.join("trace");
@@ -89,7 +90,7 @@ pub fn run(
         let arguments = ["--config", settings];
         rounds_on(binary, &data, &arguments, count, seed.wrapping_add(at), &mut kills, &mut world)
             .with_context(|| format!("{fault:?}"))?;
-        report = Report { kills, ..world.report };
+        report = InjectReport { kills, ..world.report };
         std::fs::remove_dir_all(&data)?;
         eprintln!("{} of {:?}: {report:?}", fault.effect, fault.call);
     }
@@ -105,7 +106,7 @@ struct Faulty<'a> {
     trace: &'a Path,
     fault: &'a Fault,
     first: u64,
-    report: Report,
+    report: InjectReport,
 }
 
 impl World for Faulty<'_> {

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: what is measured is measured to its end and told; a second one ends the process at once.
+//! Ctrl-C and SIGTERM: the current measurement ends normally and is reported; a second signal ends the process at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Whether somebody wants this to end.
+/// Whether a signal arrived.
 #[derive(Debug, Clone)]
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Listens from here on.
+    /// Listens from now on.
     ///
     /// # Errors
     /// The system gives no thread, or no signals.
@@ -39,7 +39,7 @@ impl Interrupt {
                     if told.swap(true, Ordering::Relaxed) {
                         std::process::exit(130);
                     }
-                    eprintln!("ending after this measurement; once more ends at once");
+                    eprintln!("ending after this measurement; a second signal ends at once");
                 }
             });
         };
@@ -48,7 +48,7 @@ impl Interrupt {
         Ok(Self(came))
     }
 
-    /// Whether it came.
+    /// Whether it arrived.
     pub fn came(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

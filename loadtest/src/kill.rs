@@ -1,8 +1,8 @@
-//! Kill -9 at a random moment under load, restart, audit; again and again on the same data, for a while.
+//! Kills the server at random moments under load, restarts and audits it; repeatedly on the same data.
 //!
-//! Each worker keeps a ledger of what it was told. After every restart the ledger must be found again: each
-//! acknowledged reservation in the state it was told, each sale counted, no cell with more promised than was there, and
-//! for a request that was cut off, the same key tells what became of it.
+//! Each worker keeps a ledger of its answers. After every restart the server must agree with the ledger: each
+//! acknowledged reservation in its state, each sale counted, no cell with more promised than on hand; and for an
+//! interrupted request, the same key returns the result.
 
 #![allow(clippy::indexing_slicing, reason = "JSON members and ledgers of a size known beforehand")]
 
@@ -22,9 +22,9 @@ const WORKERS: u64 = 8;
 const CELLS: u64 = 40;
 const OPENING: i64 = 100_000;
 
-/// What was found.
+/// The results.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Report {
+pub struct KillReport {
     /// Times the server was killed.
     pub rounds: u64,
     /// Times it had ended by itself before.
@@ -33,14 +33,14 @@ pub struct Report {
     pub acknowledged: u64,
     /// Writes that were cut off.
     pub cut_off: u64,
-    /// Of those, how many turned out to have happened.
+    /// Of those, how many turned out to have been done.
     pub had_happened: u64,
 }
 
-/// Everything that the server told to anybody.
+/// All answers of the server.
 #[derive(Debug, Default)]
 struct Ledger {
-    /// Reservation id, and the state it was told.
+    /// Reservation id, and its state.
     reservations: Vec<(String, String)>,
     /// Units sold, by cell.
     sold: Vec<i64>,
@@ -52,7 +52,7 @@ fn cell(n: u64) -> (String, String) {
     (format!("K-{}", n % 10), format!("s{}", n / 10))
 }
 
-/// A promise was broken: not the test's own tools.
+/// A broken promise, not a failure of the test's tools.
 #[derive(Debug, Clone, Copy)]
 pub struct Broken {
     round: u64,
@@ -65,15 +65,15 @@ impl std::fmt::Display for Broken {
     }
 }
 
-/// Rounds on one directory: its whole log is added up after each.
+/// Rounds per directory: its whole log is audited after each.
 const ROUNDS_A_DIRECTORY: u64 = 40;
 
-/// Runs `rounds` rounds, on fresh directories in `folder`.
+/// Runs `rounds` rounds, on new directories in `folder`.
 ///
 /// # Errors
-/// The first thing that was promised and is not so.
-pub fn run(binary: &Path, folder: &Path, rounds: u64, seed: u64) -> anyhow::Result<Report> {
-    let mut report = Report::default();
+/// The first broken promise.
+pub fn run(binary: &Path, folder: &Path, rounds: u64, seed: u64) -> anyhow::Result<KillReport> {
+    let mut report = KillReport::default();
     while report.rounds < rounds {
         let data = folder.join(format!("data-{}", report.rounds));
         let seed = seed.wrapping_add(report.rounds);
@@ -85,20 +85,20 @@ pub fn run(binary: &Path, folder: &Path, rounds: u64, seed: u64) -> anyhow::Resu
     Ok(report)
 }
 
-/// What else happens to a server than being killed.
+/// Other faults beside the kill.
 pub(crate) trait World {
-    /// Before the load: the server that bears it, in place of this one; none if it did not come up.
+    /// Before the load: the server that has the fault, in place of this one; `None` if it did not start.
     fn before(&mut self, _round: u64, server: Server) -> anyhow::Result<Option<Server>> {
         Ok(Some(server))
     }
 
-    /// While the server is dead.
+    /// While the server is down.
     fn after(&mut self) -> anyhow::Result<()> {
         Ok(())
     }
 }
 
-/// Nothing else happens.
+/// No other fault.
 struct Undisturbed;
 
 impl World for Undisturbed {}
@@ -110,7 +110,7 @@ pub(crate) fn rounds_on(
     arguments: &[&str],
     rounds: u64,
     seed: u64,
-    report: &mut Report,
+    report: &mut KillReport,
     world: &mut dyn World,
 ) -> anyhow::Result<()> {
     let mut numbers = Numbers::new(seed);
@@ -141,7 +141,7 @@ fn load(
     round: u64,
     numbers: &mut Numbers,
     ledger: &Mutex<Ledger>,
-    report: &mut Report,
+    report: &mut KillReport,
 ) -> anyhow::Result<()> {
     let (stop, acknowledged) = (AtomicBool::new(false), AtomicU64::new(0));
     let pause = Duration::from_millis(20 + numbers.below(250));
@@ -206,7 +206,7 @@ impl Worker<'_> {
             let path = format!("/v1/reservations/{id}/{step}");
             let answer = self.ask(&path, &format!("{key}-{step}"), json!({}));
             if answer.is_err() {
-                // What became of it is told by its key; until then the state is open.
+                // Its key returns the result; until then the state is unknown.
                 self.note(|ledger| ledger.reservations.retain(|(kept, _)| *kept != id));
             }
             ensure!(answer?.status == 200, "a step was refused");
@@ -237,9 +237,9 @@ impl Worker<'_> {
     }
 }
 
-fn audit(server: &Server, ledger: &mut Ledger, report: &mut Report) -> anyhow::Result<()> {
+fn audit(server: &Server, ledger: &mut Ledger, report: &mut KillReport) -> anyhow::Result<()> {
     let mut client = server.client();
-    // Whoever was cut off asks again: it happens now, or the first answer is told.
+    // Interrupted requests are sent again: they are done now, or the first answer is returned.
     for (key, path, body) in std::mem::take(&mut ledger.unanswered) {
         let answer = client.post_keyed(&path, &key, &body)?;
         report.cut_off += 1;

@@ -1,5 +1,5 @@
-//! An outsider's view of Anaquel: it starts the real binary, speaks HTTP to it over loopback, and believes nothing that
-//! it cannot check afterwards.
+//! An external view of Anaquel: starts the real binary, speaks HTTP to it over loopback, and checks every answer
+//! afterwards.
 
 pub mod attack;
 pub mod audit;

@@ -1,5 +1,5 @@
-//! Histories of the real server under concurrency, checked against its log: every answer carries its `seq`, so whether a
-//! history is linear can be checked in one pass.
+//! Histories of the real server under concurrency, checked against its log: every answer carries its `seq`, so one pass
+//! is sufficient to check that a history is linearisable.
 //!
 //! Callers reserve, confirm, collect, cancel, receive and read on a few hot cells, and every answer goes to the
 //! [`audit`](crate::audit).
@@ -14,38 +14,38 @@ use crate::audit::{Auditor, Cell, Level, When, Witness};
 use crate::client::Client;
 use crate::server::{Server, verify};
 
-/// How the SKUs begin.
+/// The prefix of the SKUs.
 const SKU: &str = "H";
 
 const SKUS: u64 = 2;
 const LOCATIONS: u64 = 2;
 
-/// What is on every shelf at first: little enough that units run out again and again.
+/// The initial stock of every cell: little enough that units run out again and again.
 const OPENING: i64 = 20;
 
 /// Open reservations that one caller keeps.
 const OPEN_MAX: usize = 6;
 
-/// What was done, and checked.
+/// The results.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Report {
+pub struct LinearReport {
     /// Requests with an answer.
     pub operations: u64,
     /// Reads among them.
     pub reads: u64,
     /// Writes among them.
     pub writes: u64,
-    /// Refusals for want of stock among them; they carry no `seq`.
+    /// Refusals because stock was short; they carry no `seq`.
     pub refused: u64,
     /// Records of the log.
     pub records: u64,
 }
 
-/// Lets `callers` do `operations` together on a fresh directory, and checks what they were told.
+/// Lets `callers` send `operations` together on a new directory, and checks their answers.
 ///
 /// # Errors
-/// The first answer that the log does not bear out.
-pub fn run(binary: &Path, data: &Path, operations: u64, callers: u64, seed: u64) -> anyhow::Result<Report> {
+/// The first answer that contradicts the log.
+pub fn run(binary: &Path, data: &Path, operations: u64, callers: u64, seed: u64) -> anyhow::Result<LinearReport> {
     let server = Server::start(binary, data, &[])?;
     let mut client = server.client();
     let cells = (0..SKUS).flat_map(|sku| (0..LOCATIONS).map(move |at| cell(sku, at)));
@@ -53,14 +53,14 @@ pub fn run(binary: &Path, data: &Path, operations: u64, callers: u64, seed: u64)
         cells.map(|(sku, location)| json!({"sku": sku, "location": location, "on_hand": OPENING})).collect();
     ensure!(client.post("/v1/stock/counts", &json!({"counts": counts}))?.status == 200, "opening stock");
     let auditor = Auditor::start(server.client(), SKU, When::Meanwhile)?;
-    let done: Vec<anyhow::Result<Report>> = std::thread::scope(|scope| {
+    let done: Vec<anyhow::Result<LinearReport>> = std::thread::scope(|scope| {
         let caller = |nth: u64| {
             let caller = Caller {
                 client: server.client(),
                 numbers: Numbers::new(seed.wrapping_add(nth)),
                 witness: auditor.witness(),
                 open: Vec::new(),
-                report: Report::default(),
+                report: LinearReport::default(),
             };
             scope.spawn(move || caller.run(operations / callers))
         };
@@ -72,9 +72,9 @@ pub fn run(binary: &Path, data: &Path, operations: u64, callers: u64, seed: u64)
             .map(|joined| joined.unwrap_or_else(|_| anyhow::bail!("a caller panicked")))
             .collect()
     });
-    // What the audit found is why a caller could not go on.
+    // A finding of the audit is the reason why a caller could not continue.
     let findings = auditor.finish()?;
-    let mut report = Report { records: findings.records, ..Report::default() };
+    let mut report = LinearReport { records: findings.records, ..LinearReport::default() };
     for done in done {
         let done = done?;
         report.reads += done.reads;
@@ -120,11 +120,11 @@ struct Caller {
     witness: Witness,
     /// Own reservations, and whether each is confirmed.
     open: Vec<(String, bool)>,
-    report: Report,
+    report: LinearReport,
 }
 
 impl Caller {
-    fn run(mut self, operations: u64) -> anyhow::Result<Report> {
+    fn run(mut self, operations: u64) -> anyhow::Result<LinearReport> {
         for _ in 0..operations {
             self.step()?;
         }
@@ -179,7 +179,7 @@ impl Caller {
         self.witness.read(asked, number(&told, "seq")? as u64, cells)
     }
 
-    /// Writes, and tells the reservation that it is about; none where it was refused.
+    /// Writes, and returns the id of the reservation; `None` if it was refused.
     fn write(&mut self, path: &str, body: &Value, kind: &'static str) -> anyhow::Result<Option<String>> {
         let asked = self.witness.ask();
         let answer = self.client.post(path, body)?;

@@ -1,4 +1,4 @@
-//! What a measurement was made on.
+//! The machine of a measurement.
 
 /// Processor and cores.
 pub(crate) fn describe() -> String {

@@ -13,29 +13,30 @@ use clap::{Parser, Subcommand};
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// The server's binary; without it, the one beside this one.
+    /// The server's binary; by default the one beside this one.
     #[arg(long, global = true)]
     server: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// A day's load, or worse, open loop; ends with an audit of every answer against the server's own log.
-    Run(Box<scenario::Plan>),
+    /// An ordinary or an extreme day's load, open loop; ends with an audit of every answer against the server's own
+    /// log.
+    Run(Box<scenario::ScenarioPlan>),
     /// Durable reservations a second over HTTP, beside a bare handler.
     Rate {
         /// Numbers of connections to measure at.
         #[arg(long, value_delimiter = ',', default_value = "64,256,512")]
         connections: Vec<usize>,
-        /// Length of one measurement.
+        /// The duration of one measurement.
         #[arg(long, default_value_t = 4)]
         seconds: u64,
         /// Interleaved measurements of each.
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
-    /// Durable reservations over HTTP from one connection to ten thousand, beside a bare handler, with the growth factor of
-    /// each step. Ten thousand need `ulimit -n 20000`.
+    /// Durable reservations over HTTP from one connection to ten thousand, beside a bare handler, with the growth
+    /// factor of each step. Ten thousand need `ulimit -n 20000`.
     Connections {
         /// Numbers of connections, growing.
         #[arg(long, value_delimiter = ',', default_value = "1,10,100,1000,10000")]
@@ -47,7 +48,7 @@ enum Command {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
-    /// Replay a real quarter of tills and prove that every cell ends as it must.
+    /// Replay a real quarter of tills and check that every cell ends at its expected level.
     Replay {
         /// Folder with products.csv.gz and transactions.csv.gz.
         folder: PathBuf,
@@ -60,34 +61,35 @@ enum Command {
         /// Times to kill.
         #[arg(long, default_value_t = 100)]
         rounds: u64,
-        /// Where the random moments come from; printed, so that a run can be repeated.
+        /// The seed of the random moments; printed, so that a run can be repeated.
         #[arg(long)]
         seed: Option<u64>,
     },
-    /// Let each call of the server to the disk fail, or be its last, one after the other, under load; restart, audit. Needs
+    /// Make each disk call of the server fail, or be its last, one after the other, under load; restart, audit. Needs
     /// strace.
     Inject {
         /// Calls of each kind, from the first of every thread on.
         #[arg(long, default_value_t = 12)]
         calls: u64,
-        /// Where the random moments come from; printed, so that a run can be repeated.
+        /// The seed of the random moments; printed, so that a run can be repeated.
         #[arg(long)]
         seed: Option<u64>,
     },
-    /// Cut the power at random moments under load: the disk is a checkpoint that is copied as it is; restart, audit. Needs root.
+    /// Cut the power at random moments under load: the disk is an image that is copied as it is; restart, audit. Needs
+    /// root.
     Power {
-        /// Times to cut it.
+        /// The number of power cuts.
         #[arg(long, default_value_t = 300)]
         rounds: u64,
-        /// Where the random moments come from; printed, so that a run can be repeated.
+        /// The seed of the random moments; printed, so that a run can be repeated.
         #[arg(long)]
         seed: Option<u64>,
-        /// Do not flush the journal, and expect that writes are lost: proof that this finds it.
+        /// Do not flush the journal, and expect lost writes: proof that this test finds them.
         #[arg(long)]
         without_sync: bool,
     },
     /// Plain copies of a data directory under load, by cp -a, rsync and tar, every fourth of them slow: each opens and
-    /// verifies, and is no older than its beginning.
+    /// verifies, and has all records from before its start.
     Copies {
         /// Copies.
         #[arg(long, default_value_t = 200)]
@@ -98,12 +100,12 @@ enum Command {
         /// How long a slow copy takes, seconds.
         #[arg(long, default_value_t = 4)]
         slow_seconds: u64,
-        /// Where the random pauses come from; printed, so that a run can be repeated.
+        /// The seed of the random pauses; printed, so that a run can be repeated.
         #[arg(long)]
         seed: Option<u64>,
     },
-    /// Backups under load, by URL and from beside the server, which is killed -9 after each and while some are taken: each
-    /// restores to the state hash that it was taken at.
+    /// Backups under load, by URL and by directory, of a server that is killed -9 after each and during some: each
+    /// restores to its state hash.
     Backups {
         /// Backups.
         #[arg(long, default_value_t = 100)]
@@ -111,11 +113,11 @@ enum Command {
         /// Writes a second meanwhile.
         #[arg(long, default_value_t = 1000)]
         rate: u64,
-        /// Where the random moments come from; printed, so that a run can be repeated.
+        /// The seed of the random moments; printed, so that a run can be repeated.
         #[arg(long)]
         seed: Option<u64>,
     },
-    /// Concurrent callers on a few hot cells: is what they are told one order of the log, in real time?
+    /// Concurrent callers on a few hot cells: do their answers fit one order of the log, in real time?
     Linear {
         /// Requests, all callers together.
         #[arg(long, default_value_t = 1_000_000)]
@@ -123,17 +125,17 @@ enum Command {
         /// Callers.
         #[arg(long, default_value_t = 8)]
         callers: u64,
-        /// Where the random choices come from; printed, so that a run can be repeated.
+        /// The seed of the random choices; printed, so that a run can be repeated.
         #[arg(long)]
         seed: Option<u64>,
     },
-    /// Many sockets, each tracking some SKUs of many, while reservations go on: from acknowledgement to frame, bytes a
-    /// socket, frames a second.
+    /// Many sockets, each tracking some SKUs of many, during reservations: time from acknowledgement to frame, bytes
+    /// per socket, frames a second.
     Fanout {
         /// Subscribers.
         #[arg(long, default_value_t = 10_000)]
         sockets: usize,
-        /// SKUs of the catalogue; with 1, all subscribers follow the same one.
+        /// SKUs of the catalogue; with 1, all subscribers track the same one.
         #[arg(long, default_value_t = 20_000)]
         skus: u64,
         /// SKUs that each subscriber tracks.
@@ -142,17 +144,17 @@ enum Command {
         /// Reservations a second.
         #[arg(long, default_value_t = 5000)]
         rate: u64,
-        /// How long.
+        /// The duration.
         #[arg(long, default_value_t = 20)]
         seconds: u64,
     },
-    /// One reader that stops reading: memory, the others' latency, and what it knows when it reads again.
+    /// One reader that stops reading: memory, the others' latency, and its values after it reads again.
     Stalled {
-        /// Length of each of the four parts, two of them without reading.
+        /// The duration of each of the four parts, two of them without reading.
         #[arg(long, default_value_t = 30)]
         seconds: u64,
     },
-    /// Lossless subscribers who are cut off at random while the server is killed: nothing missed, nothing twice.
+    /// Lossless subscribers that disconnect at random while the server is killed: no event is missed or received twice.
     Gapless {
         /// Changes of cells to make.
         #[arg(long, default_value_t = 10_000_000)]
@@ -163,46 +165,46 @@ enum Command {
         /// Subscribers.
         #[arg(long, default_value_t = 12)]
         subscribers: u64,
-        /// Where the random choices come from; printed, so that a run can be repeated.
+        /// The seed of the random choices; printed, so that a run can be repeated.
         #[arg(long)]
         seed: Option<u64>,
     },
-    /// The same reservation against PostgreSQL and Redis, where they are installed, each durable before it answers.
+    /// The same reservation against PostgreSQL and Redis, if they are installed, each durable before it answers.
     Peers {
-        /// Length of one measurement.
+        /// The duration of one measurement.
         #[arg(long, default_value_t = 3)]
         seconds: u64,
         /// Interleaved measurements of each.
         #[arg(long, default_value_t = 3)]
         rounds: usize,
-        /// Only those whose name contains this.
+        /// Only contenders whose name contains this.
         #[arg(long, default_value = "")]
         only: String,
-        /// Folder for RESULTS.md and results.svg; without it, they are only printed.
+        /// Folder for RESULTS.md and results.svg; without it, results are only printed.
         #[arg(long)]
         out: Option<PathBuf>,
     },
-    /// Two attackers, one with a `read` key and one with a `reserve` key, free to send anything, while an honest shop goes
-    /// on: what it takes from the shop, in time, refusals and memory; exit code 1 where a bound is missed.
-    Attack(Box<attack::Plan>),
-    /// The attackers' process; the two keys come on standard input.
+    /// Two attackers, one with a `read` key and one with a `reserve` key, free to send anything, while an honest shop
+    /// continues: their effect on the shop's latency, refusals and memory; exit code 1 if a bound is missed.
+    Attack(Box<attack::AttackPlan>),
+    /// The attackers' process; reads the two keys from standard input.
     #[command(hide = true)]
     Attackers(attack::Orders),
     /// Burn every core.
     #[command(hide = true)]
     Burn {
-        /// How long.
+        /// The duration.
         seconds: u64,
     },
     /// Serve the bare handler that `rate` compares with.
     #[command(hide = true)]
     BareServer {
-        /// Where to listen.
+        /// The address to listen at.
         address: SocketAddr,
     },
 }
 
-/// The seed that is named, or a fresh one; told, so that `--seed` can repeat it.
+/// The given seed, or a new one; printed, so that `--seed` can repeat it.
 fn told(named: Option<u64>) -> u64 {
     let seed = named.unwrap_or_else(anaquel_seeds::fresh);
     println!("seed {seed}");
@@ -248,7 +250,7 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Fanout { sockets, skus, track, rate, seconds } => {
             let temporary = tempfile::tempdir()?;
-            let plan = fanout::Plan { sockets, skus, track, rate, seconds };
+            let plan = fanout::FanoutPlan { sockets, skus, track, rate, seconds };
             fanout::run(&binary()?, &temporary.path().join("data"), plan)
         }
         Command::Stalled { seconds } => {
@@ -258,15 +260,15 @@ fn main() -> anyhow::Result<()> {
         Command::Gapless { changes, kills, subscribers, seed } => {
             let seed = told(seed);
             let temporary = tempfile::tempdir()?;
-            let plan = gapless::Plan { changes, kills, subscribers, seed };
+            let plan = gapless::GaplessPlan { changes, kills, subscribers, seed };
             let report = gapless::run(&binary()?, &temporary.path().join("data"), plan)?;
             println!("{report:#?}");
-            println!("every subscriber heard of every event of its selection, once, and knows what the log has");
+            println!("every subscriber received every event of its selection, once, and has the values of the log");
             Ok(())
         }
         Command::Linear { operations, callers, seed } => {
             let seed = told(seed);
-            anyhow::ensure!(callers > 0, "--callers: at least one is needed");
+            anyhow::ensure!(callers > 0, "--callers: must be at least 1");
             let temporary = tempfile::tempdir()?;
             let report = linear::run(&binary()?, &temporary.path().join("data"), operations, callers, seed)?;
             println!("{report:#?}");
@@ -276,7 +278,7 @@ fn main() -> anyhow::Result<()> {
         Command::Copies { copies, rate, slow_seconds, seed } => {
             let seed = told(seed);
             let temporary = tempfile::tempdir()?;
-            let plan = copies::Plan { copies, rate, seed, slow_seconds };
+            let plan = copies::CopiesPlan { copies, rate, seed, slow_seconds };
             let report = copies::run(&binary()?, temporary.path(), plan)?;
             println!("{report:#?}");
             println!("every copy opened and verified, and none was older than its beginning");
@@ -287,7 +289,7 @@ fn main() -> anyhow::Result<()> {
             let temporary = tempfile::tempdir()?;
             let report = backups::run(&binary()?, temporary.path(), backups, rate, seed)?;
             println!("{report:#?}");
-            println!("every backup restored to the state hash that it was taken at");
+            println!("every backup restored to its state hash");
             Ok(())
         }
         Command::Power { rounds, seed, without_sync } => {
@@ -298,7 +300,7 @@ fn main() -> anyhow::Result<()> {
             println!(
                 "{}",
                 if without_sync {
-                    "what is not flushed is lost, and that is found"
+                    "writes that are not flushed are lost, and the test finds that"
                 } else {
                     "no acknowledged write was lost"
                 }

@@ -1,14 +1,14 @@
-//! Where results go: a folder that is there before anything is measured.
+//! The folder for results, which is checked before a measurement.
 
 use std::path::Path;
 
 use anyhow::Context;
 
-/// Makes `folder`, where results are wanted, and writes and removes a file in it: minutes of measuring are not lost to a
-/// folder that cannot be written.
+/// Creates `folder`, and writes and deletes a file in it: otherwise a long measurement could be lost to an unwritable
+/// folder.
 ///
 /// # Errors
-/// It cannot be made, or not be written.
+/// It cannot be created or written.
 pub fn prepare(folder: Option<&Path>) -> anyhow::Result<()> {
     let Some(folder) = folder else { return Ok(()) };
     let told = || format!("--out {}", folder.display());
@@ -18,7 +18,7 @@ pub fn prepare(folder: Option<&Path>) -> anyhow::Result<()> {
     std::fs::remove_file(&probe).with_context(told)
 }
 
-/// Writes a file that takes the place of the one before once it is whole.
+/// Writes a file that replaces the previous one once it is complete.
 ///
 /// # Errors
 /// The folder cannot be written.

@@ -1,5 +1,4 @@
-//! Reservations over the socket, pipelined: every socket keeps so many under way, and sends as many more as were answered
-//! by what it read at once.
+//! Reservations over the socket, pipelined: every socket keeps a window in flight, and sends a new one for each answer.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::stock::Demand;
 
-/// Answers a second, and answers, with `window` reservations under way on each of `sockets`.
+/// The rate and number of answers, with `window` reservations in flight on each of `sockets`.
 ///
 /// # Errors
 /// A socket breaks, or a reservation is refused.
@@ -44,12 +43,12 @@ pub fn drive(
     })
 }
 
-/// One socket. Frames are written and found by hand, so that the client costs little beside the server.
+/// One socket. Frames are written and parsed by hand, so that the client costs little beside the server.
 struct Pipe {
     stream: TcpStream,
     demand: Demand,
     numbers: Numbers,
-    /// What was read and is not yet taken apart.
+    /// Bytes that were read and not yet parsed.
     read: Vec<u8>,
     write: Vec<u8>,
     sent: u64,
@@ -103,7 +102,7 @@ impl Pipe {
         Ok(self.stream.write_all(&self.write).await?)
     }
 
-    /// How many reservations the whole frames that were read answer.
+    /// The number of reservations that the complete frames in the buffer answer.
     fn take_answers(&mut self) -> anyhow::Result<usize> {
         let (mut answers, mut at) = (0, 0);
         while let Some((payload, end)) = frame(self.read.get(at..).unwrap_or(&[]))? {
@@ -119,7 +118,7 @@ impl Pipe {
     }
 }
 
-/// The text of the first frame of `bytes`, nothing for a ping, and where the next begins, once it is whole.
+/// The text of the first frame of `bytes`, nothing for a ping, and the start of the next, once the frame is complete.
 fn frame(bytes: &[u8]) -> anyhow::Result<Option<(&[u8], usize)>> {
     let (Some(kind), Some(length)) = (bytes.first(), bytes.get(1)) else { return Ok(None) };
     ensure!(*kind == 0x81 || *kind == 0x89, "a frame of kind {kind:#x}");

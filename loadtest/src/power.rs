@@ -1,20 +1,20 @@
-//! Power cuts: the server writes to a file system in an image; it is killed, the image is copied as it is at that moment,
-//! with nothing of what the kernel had not yet written, and the copy is what comes up again.
+//! Power cuts: the server writes to a file system in an image; it is killed, the image is copied at that moment without
+//! the kernel's unwritten data, and the copy is started.
 //!
-//! Needs root, `mkfs.ext4` and `mount`. With `without_sync` the journal does not wait for the disk, and the same rounds must
-//! find that acknowledged writes are lost: otherwise they could not find anything.
+//! Needs root, `mkfs.ext4` and `mount`. With `without_sync` the journal does not wait for the disk, and the same rounds
+//! must find lost writes: otherwise the test could not find anything.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-use crate::kill::{Broken, Report, World, rounds_on};
+use crate::kill::{Broken, KillReport, World, rounds_on};
 
-/// Rounds on one image: its whole log is added up after each.
+/// Rounds per image: its whole log is audited after each.
 const ROUNDS_AN_IMAGE: u64 = 30;
 
-/// Room for the log of as many rounds.
+/// Space for the log of these rounds.
 const IMAGE_MIB: &str = "512M";
 
 /// A journal that is not flushed within any of these rounds.
@@ -56,11 +56,11 @@ impl Disk {
         run_command("umount", &[text(&self.mounted)?])
     }
 
-    /// The power fails: what was not flushed is gone, and the rest comes up again.
+    /// Cuts the power: unflushed data is lost, and the rest is mounted again.
     fn cut(&self) -> anyhow::Result<()> {
         let copy = self.image.with_extension("copy");
         run_command("cp", &["--sparse=always", text(&self.image)?, text(&copy)?])?;
-        // What this still writes goes to the image that is given up.
+        // Later writes go to the discarded image.
         self.unmount()?;
         std::fs::rename(&copy, &self.image)?;
         self.mount()
@@ -79,7 +79,7 @@ impl Drop for Disk {
     }
 }
 
-/// Whether a disk in a file can be made and mounted here.
+/// Whether an image can be created and mounted here.
 ///
 /// # Errors
 /// Why not.
@@ -91,12 +91,12 @@ pub fn is_possible() -> anyhow::Result<()> {
 /// Cuts the power `rounds` times, in `folder`.
 ///
 /// # Errors
-/// The first thing that was acknowledged and is not there; or, without syncing, that nothing was lost.
-pub fn run(binary: &Path, folder: &Path, rounds: u64, seed: u64, without_sync: bool) -> anyhow::Result<Report> {
+/// The first acknowledged write that is missing; or, without syncing, that nothing was lost.
+pub fn run(binary: &Path, folder: &Path, rounds: u64, seed: u64, without_sync: bool) -> anyhow::Result<KillReport> {
     let config = folder.join("settings.toml");
     std::fs::write(&config, if without_sync { WITHOUT_SYNC } else { "" })?;
     let arguments = ["--config", text(&config)?];
-    let mut report = Report::default();
+    let mut report = KillReport::default();
     while report.rounds < rounds {
         let of_image = folder.join(format!("disk-{}", report.rounds));
         let mut disk = Disk::new(&of_image)?;

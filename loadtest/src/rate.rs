@@ -1,5 +1,5 @@
-//! What is the server worth over HTTP, beside a bare handler and the disk on the same machine in the same run? Server and
-//! client share the cores, so only ratios count.
+//! The server over HTTP, beside a bare handler and the disk on the same machine in the same run. Server and client
+//! share the cores, so only ratios count.
 
 use std::fs::File;
 use std::io::Write;
@@ -16,8 +16,8 @@ use crate::stock::{Demand, LOCATIONS, fill};
 
 const RESERVE: Ask = Ask::Reserve(Demand::Spread);
 
-/// Reservations, one hot cell, a SKU in all its stores, and the latency at half of the peak: each beside what it is to be
-/// compared with, interleaved.
+/// Reservations, one hot cell, a SKU in all its stores, and the latency at half of the peak: each interleaved with its
+/// reference.
 ///
 /// # Errors
 /// A server does not start, or an answer is not 2xx.
@@ -56,7 +56,7 @@ pub fn compare(binary: &Path, connections: &[usize], seconds: u64, rounds: usize
     server.stop()
 }
 
-/// Reservations over more and more connections: what each step gains.
+/// Reservations over more and more connections: the gain of each step.
 ///
 /// # Errors
 /// A server does not start, a connection is refused, or an answer is not 2xx.
@@ -101,7 +101,7 @@ fn beside(ours: Measured, theirs: Measured) -> String {
     )
 }
 
-/// Half of what a server can do, in open loop.
+/// The latency at half of the peak rate, open loop.
 struct Half {
     rate: f64,
     connections: usize,
@@ -110,7 +110,7 @@ struct Half {
 }
 
 impl Half {
-    /// Beside it the bare handler at the same rate: what it takes without any disk is what the cores make everybody wait.
+    /// Beside it the bare handler at the same rate: its latency without any disk is the cost of sharing the cores.
     fn compare(&self, server: SocketAddr, bare: SocketAddr, folder: &Path) -> anyhow::Result<()> {
         let &Self { rate, connections, seconds, rounds } = self;
         let mut ratios = Vec::new();
@@ -135,7 +135,7 @@ impl Half {
     }
 }
 
-/// What a disk takes for 4 KiB that are appended and flushed, one after the other: median and 99th percentile, in ms.
+/// The time to append and flush 4 KiB, one after the other: median and 99th percentile, in ms.
 fn flushes(path: &Path, seconds: u64) -> anyhow::Result<(f64, f64)> {
     let mut file = File::create(path)?;
     let (started, mut took) = (Instant::now(), Histogram::<u64>::new(3)?);

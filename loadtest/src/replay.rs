@@ -1,6 +1,6 @@
-//! A real quarter of tills: import the opening stock, replay every line, and end with exactly what is left.
+//! Replays a real quarter of tills: imports the opening stock, replays every line, and ends with the expected levels.
 //!
-//! Opening stock is what the quarter sells in each cell plus 3, so in the end every cell must hold exactly 3. Every
+//! The opening stock is the quarter's sales in each cell plus 3, so at the end every cell must hold exactly 3. Every
 //! basket has its idempotency key; one in ten is sent twice; one in ten, of at most 100 lines, is a reservation that is
 //! confirmed and collected.
 
@@ -21,9 +21,9 @@ use crate::tills::{Basket, LEFT, Tills};
 /// Lines of one movement request.
 const MOVEMENTS_MAX: usize = 1000;
 
-/// What was replayed.
+/// The results.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Report {
+pub struct ReplayReport {
     /// Till lines read.
     pub lines: u64,
     /// Of those, lines of quantity 0, which were skipped.
@@ -47,16 +47,16 @@ pub struct Report {
 /// Replays the data in `folder` to the server at `address`, only the first `lines_max` lines if that is set.
 ///
 /// # Errors
-/// The data is not there, or something did not come out as it must.
-pub fn run(folder: &Path, address: SocketAddr, lines_max: Option<u64>) -> anyhow::Result<Report> {
+/// The data is missing, or a result is wrong.
+pub fn run(folder: &Path, address: SocketAddr, lines_max: Option<u64>) -> anyhow::Result<ReplayReport> {
     let tills = Tills::read(folder, lines_max)?;
-    let mut report = Report {
+    let mut report = ReplayReport {
         lines: tills.lines,
         zero: tills.zero,
         unknown_skus: tills.unknown_skus,
         baskets: tills.baskets.len() as u64,
         cells: tills.sold.len() as u64,
-        ..Report::default()
+        ..ReplayReport::default()
     };
     let started = Instant::now();
     let mut client = Client::new(address);
@@ -71,7 +71,7 @@ pub fn run(folder: &Path, address: SocketAddr, lines_max: Option<u64>) -> anyhow
 }
 
 /// Replays baskets in time order, each till in turn; several tills at a time.
-fn replay(baskets: &[Basket], address: SocketAddr, report: &mut Report) -> anyhow::Result<()> {
+fn replay(baskets: &[Basket], address: SocketAddr, report: &mut ReplayReport) -> anyhow::Result<()> {
     const TILLS: usize = 16;
     let next = AtomicUsize::new(0);
     let (twice, reserved) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -119,7 +119,7 @@ fn as_sale(client: &mut Client, basket: &Basket, again: bool) -> anyhow::Result<
         ensure!(first.status == 200, "{}", first.json());
         if again {
             let second = client.post_keyed("/v1/stock/movements", &key, &body)?;
-            ensure!(second.header("idempotent-replayed") == Some("true"), "a repeat was not taken for one");
+            ensure!(second.header("idempotent-replayed") == Some("true"), "a repeat was not recognised");
             ensure!(second.body == first.body, "a repeat got another answer");
         }
     }

@@ -1,4 +1,4 @@
-//! A server of one's own: started, waited for, killed, proven.
+//! A server for the test: starts, awaits, kills and verifies it.
 
 use std::ffi::OsStr;
 use std::net::{SocketAddr, TcpListener};
@@ -16,25 +16,24 @@ pub const STOP_PATIENCE: Duration = Duration::from_secs(120);
 /// How long a server may take to be ready.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
-/// Names the seed that a test repeats. It is the test's, and no setting of the server.
+/// The variable with the seed of a test, which is not a setting of the server.
 const SEED: &str = "ANAQUEL_SEED";
 
 /// A running `anaquel serve`. Dropping it kills it.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
 }
 
-/// The server's binary: the one that is named, or else the one beside this binary or in the folder above, as cargo lays
-/// them out.
+/// The server's binary: the named one, or the one beside this binary or in the folder above, where Cargo puts them.
 ///
 /// # Errors
-/// There is none; the error says how to build it.
+/// It does not exist; the error says how to build it.
 pub fn binary(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(named) = named {
-        ensure!(named.is_file(), "--server: {} is no file", named.display());
+        ensure!(named.is_file(), "--server: {} is not a file; name the anaquel binary", named.display());
         return Ok(named.to_owned());
     }
     let here = std::env::current_exe()?;
@@ -47,7 +46,7 @@ pub fn binary(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     })
 }
 
-/// A port that is free right now.
+/// A free port.
 ///
 /// # Errors
 /// There is none.
@@ -56,10 +55,10 @@ pub fn free_address() -> anyhow::Result<SocketAddr> {
 }
 
 impl Server {
-    /// Starts `binary` on `data` and waits until it takes writes.
+    /// Starts `binary` on `data` and waits until it accepts writes.
     ///
     /// # Errors
-    /// It ended, or was not ready in time; what it said is in the error.
+    /// It ended, or was not ready in time; the error contains its output.
     pub fn start(binary: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
         Self::start_under(&[], binary, data, arguments)
     }
@@ -69,7 +68,7 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub fn start_under(tool: &[&str], binary: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
-        // Between looking for a free port and listening on it, somebody else's connection may take it.
+        // Between the search for a free port and the listen call, another process may take it.
         for _ in 0..4 {
             match Self::try_to_start(tool, binary, data, arguments) {
                 Err(error) if error.to_string().contains("Address already in use") => {}
@@ -128,7 +127,7 @@ impl Server {
         self.child.id()
     }
 
-    /// Whether it has ended by itself, and how.
+    /// Whether it has ended, and its exit code.
     ///
     /// # Errors
     /// That is not known.
@@ -136,7 +135,7 @@ impl Server {
         Ok(self.child.try_wait()?)
     }
 
-    /// SIGKILL: the process is gone at once.
+    /// Sends SIGKILL: the process ends at once.
     ///
     /// # Errors
     /// It was not there any more.
@@ -146,7 +145,7 @@ impl Server {
         Ok(())
     }
 
-    /// SIGTERM, and waits for it to end in order.
+    /// Sends SIGTERM, and waits for an orderly end.
     ///
     /// # Errors
     /// It did not, or not with exit code 0.
@@ -154,7 +153,7 @@ impl Server {
         self.stop_within(STOP_PATIENCE)
     }
 
-    /// The same, and kills it where it does not end in time.
+    /// The same, and kills it if it does not end in time.
     ///
     /// # Errors
     /// It did not end in time, or not with exit code 0.
@@ -192,7 +191,7 @@ pub fn run(binary: &Path, arguments: &[&str]) -> anyhow::Result<Output> {
         .with_context(|| format!("running {}", binary.display()))
 }
 
-/// `anaquel verify` on a data directory that no server has open; the state hash that it proved.
+/// Runs `anaquel verify` on a data directory that no server has open; returns the state hash.
 ///
 /// # Errors
 /// It found a violation.

@@ -1,4 +1,4 @@
-//! A small blocking WebSocket client of `/v1/stream`, and what a subscriber knows from what it is told.
+//! A small blocking WebSocket client of `/v1/stream`, and the state of a subscriber.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
-/// How long a message may take to come.
+/// The longest wait for a message.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One connection.
@@ -20,7 +20,7 @@ pub struct Socket {
     socket: WebSocket<TcpStream>,
 }
 
-/// What came.
+/// A received event.
 #[derive(Debug)]
 pub enum Heard {
     /// A message.
@@ -35,15 +35,15 @@ impl Socket {
     /// Connects.
     ///
     /// # Errors
-    /// The server does not take it.
+    /// The server refuses it.
     pub fn connect(address: SocketAddr) -> anyhow::Result<Self> {
         Self::connect_with(address, &[])
     }
 
-    /// Connects, with headers of one's own.
+    /// Connects, with additional headers.
     ///
     /// # Errors
-    /// The server does not take it.
+    /// The server refuses it.
     pub fn connect_with(address: SocketAddr, headers: &[(&'static str, &str)]) -> anyhow::Result<Self> {
         let mut request = format!("ws://{address}/v1/stream").into_client_request()?;
         for (name, value) in headers {
@@ -66,7 +66,7 @@ impl Socket {
         Ok(self.socket.send(Message::text(message.to_string()))?)
     }
 
-    /// Sends a text as it is.
+    /// Sends a text unchanged.
     ///
     /// # Errors
     /// The connection broke.
@@ -84,10 +84,10 @@ impl Socket {
         Ok(self.socket.send(Message::Frame(frame))?)
     }
 
-    /// The next message, whatever it is.
+    /// The next message of any kind.
     ///
     /// # Errors
-    /// Nothing came in time, or no JSON.
+    /// None arrived in time, or it is not JSON.
     pub fn hear(&mut self) -> anyhow::Result<Heard> {
         loop {
             match self.socket.read() {
@@ -108,10 +108,10 @@ impl Socket {
         }
     }
 
-    /// The next message but heartbeats.
+    /// The next message except heartbeats.
     ///
     /// # Errors
-    /// None came in time, or the socket was closed.
+    /// None arrived in time, or the socket was closed.
     pub fn message(&mut self) -> anyhow::Result<Value> {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
@@ -125,10 +125,10 @@ impl Socket {
         bail!("nothing but heartbeats came within {PATIENCE:?}")
     }
 
-    /// The next heartbeat; what comes before it is dropped.
+    /// The next heartbeat; earlier messages are dropped.
     ///
     /// # Errors
-    /// None came in time, or the socket was closed.
+    /// None arrived in time, or the socket was closed.
     pub fn heartbeat(&mut self) -> anyhow::Result<Value> {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
@@ -143,10 +143,10 @@ impl Socket {
         bail!("no heartbeat came within {PATIENCE:?}")
     }
 
-    /// Sends a request and waits for the answer to it; what else comes meanwhile is dropped.
+    /// Sends a request and waits for its answer; other messages are dropped.
     ///
     /// # Errors
-    /// None came in time, or the socket was closed.
+    /// None arrived in time, or the socket was closed.
     pub fn ask(&mut self, message: &Value) -> anyhow::Result<Value> {
         self.send(message)?;
         let started = Instant::now();
@@ -160,10 +160,10 @@ impl Socket {
         bail!("no answer came within {PATIENCE:?}")
     }
 
-    /// Waits until the server has closed the socket; code and reason.
+    /// Waits until the server has closed the socket; returns code and reason.
     ///
     /// # Errors
-    /// It does not, or breaks the connection without a word.
+    /// It does not, or breaks the connection without a close frame.
     pub fn closed(&mut self) -> anyhow::Result<(u16, String)> {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
@@ -177,33 +177,33 @@ impl Socket {
     }
 }
 
-/// A cell as a subscriber knows it: on hand, reserved, safety stock, available.
+/// A cell for a subscriber: on hand, reserved, safety stock, available.
 pub type Cell = (i64, i64, i64, i64);
 
-/// What a subscriber knows, from what it is told; it checks the chain.
+/// The state of a subscriber, from its messages; it checks the chain.
 #[derive(Debug, Clone, Default)]
 pub struct Mirror {
     /// The cells by SKU and location.
     pub cells: BTreeMap<(String, String), Cell>,
-    /// The `seq` of the message before; none before the first.
+    /// The `seq` of the previous message; `None` before the first.
     pub seq: Option<u64>,
-    /// Where it can go on from.
+    /// Where it can resume.
     pub cursor: Option<String>,
-    /// Deltas heard.
+    /// Received deltas.
     pub deltas: u64,
     /// Cells in them.
     pub changes: u64,
     /// Times that it had to start over, and why.
     pub resets: Vec<String>,
-    /// Whether all pieces of the last snapshot came.
+    /// Whether all pieces of the last snapshot have arrived.
     pub whole: bool,
 }
 
 impl Mirror {
-    /// Takes in a message of its subscription.
+    /// Applies a message of its subscription.
     ///
     /// # Errors
-    /// There is a gap, or the message is not as it should be.
+    /// There is a gap, or the message is malformed.
     pub fn hear(&mut self, message: &Value) -> anyhow::Result<()> {
         let number =
             |name: &str| message.get(name).and_then(Value::as_u64).with_context(|| format!("{name}: {message}"));

@@ -1,4 +1,4 @@
-//! The retailer that rates are measured on, and what is asked of it.
+//! The retailer of rate measurements, and the requests to it.
 
 use anaquel_seeds::Numbers;
 use anyhow::ensure;
@@ -12,7 +12,7 @@ pub const LOCATIONS: u64 = 200;
 /// Cells.
 pub const CELLS: u64 = SKUS * LOCATIONS;
 
-/// How the SKUs begin.
+/// The prefix of the SKUs.
 pub const SKU: &str = "SKU-";
 
 /// SKU and location of a cell.
@@ -20,7 +20,7 @@ pub(crate) fn name_cell(cell: u64) -> (String, String) {
     (format!("{SKU}{:05}", cell / LOCATIONS), format!("store-{:03}", cell % LOCATIONS))
 }
 
-/// Which cells are wanted.
+/// The distribution of demand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Demand {
     /// All alike.
@@ -36,16 +36,16 @@ impl Demand {
             Self::Spread => numbers.below(CELLS),
             Self::OneCell => 0,
         };
-        // Written rather than built: what the client spends is missing from the server.
+        // Written instead of built: the client's cost reduces the server's rate.
         let (sku, location) = name_cell(cell);
         format!(r#"{{"channel":"web","lines":[{{"sku":"{sku}","location":"{location}","quantity":1}}]}}"#)
     }
 }
 
-/// Stocks every cell with more than is ever asked for.
+/// Stocks every cell with more units than are ever requested.
 ///
 /// # Errors
-/// The server does not take it.
+/// The server refuses it.
 pub fn fill(mut client: Client) -> anyhow::Result<()> {
     let mut csv = String::from("sku,location,on_hand\n");
     for cell in 0..CELLS {

@@ -1,5 +1,5 @@
 //! A real quarter of tills, as baskets: the *Complete Journey* sample of 254 stores, `products.csv.gz` and
-//! `transactions.csv.gz` in one folder. Opening stock is what the quarter sells in each cell plus [`LEFT`].
+//! `transactions.csv.gz` in one folder. The opening stock is the quarter's sales in each cell plus [`LEFT`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -22,24 +22,24 @@ const LINES_MAX: usize = 100;
 /// One basket: lines of one store at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Basket {
-    /// Its own number.
+    /// Its number.
     pub id: String,
-    /// Where.
+    /// The store.
     pub store: String,
-    /// Since the day of the first basket began.
+    /// The time since the start of the first basket's day.
     pub at: Duration,
     /// SKU and units.
     pub lines: Vec<(String, i64)>,
 }
 
 impl Basket {
-    /// Whether the `nth` basket was ordered before it was handed over: one in ten that is small enough.
+    /// Whether the `nth` basket is ordered before it is collected: one in ten, if it is small enough.
     pub fn is_order(&self, nth: usize) -> bool {
         nth % 10 == 3 && self.lines.len() <= LINES_MAX
     }
 }
 
-/// What the tills sold.
+/// The sales of the tills.
 #[derive(Debug, Default)]
 pub struct Tills {
     /// SKUs that the product file has.
@@ -60,7 +60,7 @@ impl Tills {
     /// Reads `folder`, only the first `lines_max` lines if that is set.
     ///
     /// # Errors
-    /// The data is not there, or is not what it should be.
+    /// The data is missing or malformed.
     pub fn read(folder: &Path, lines_max: Option<u64>) -> anyhow::Result<Self> {
         let mut tills = Self::default();
         for row in rows(&folder.join("products.csv.gz"))? {
@@ -114,7 +114,7 @@ impl Tills {
     /// Loads products, stores and opening stock.
     ///
     /// # Errors
-    /// The server does not take every row.
+    /// The server does not accept every row.
     pub fn stock_up(&self, client: &mut Client) -> anyhow::Result<()> {
         let mut csv = String::from("sku\n");
         csv.extend(self.products.iter().map(|sku| format!("{sku}\n")));

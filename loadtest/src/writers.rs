@@ -1,4 +1,4 @@
-//! Writers at a steady pace, in the background of something else: receipts, promises, and what becomes of them.
+//! Background writers at a steady rate: receipts, reservations, and their steps.
 
 #![allow(clippy::indexing_slicing, reason = "JSON members")]
 
@@ -19,7 +19,7 @@ const SKUS: u64 = 200;
 const LOCATIONS: u64 = 5;
 const OPENING: i64 = 1_000_000;
 
-/// Writers that go on until they are stopped. A server that is gone stops them, too.
+/// Writers that run until they are stopped, or the server is gone.
 #[derive(Debug)]
 pub struct Writers {
     stop: Arc<AtomicBool>,
@@ -32,7 +32,7 @@ fn cell(n: u64) -> (String, String) {
     (format!("W-{}", n % SKUS), format!("w{}", n % LOCATIONS))
 }
 
-/// Stock for all that writers will write about.
+/// Stock for everything that the writers will write.
 ///
 /// # Errors
 /// It is refused.
@@ -48,7 +48,7 @@ pub fn open_stock(address: SocketAddr) -> anyhow::Result<()> {
 }
 
 impl Writers {
-    /// `rate` writes a second, all together.
+    /// `rate` writes a second, in total.
     pub fn start(address: SocketAddr, rate: u64, seed: u64) -> Self {
         let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let pause = Duration::from_secs_f64(WRITERS as f64 / rate.max(1) as f64);
@@ -61,7 +61,7 @@ impl Writers {
                     let mut open = None;
                     while !stop.load(Ordering::Relaxed) {
                         std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                        // Who fell behind does not make up for it in one burst.
+                        // A late writer does not catch up in one burst.
                         due = (due + pause).max(Instant::now().checked_sub(pause * 20).unwrap_or(due));
                         match write(&mut client, &mut numbers, &mut open) {
                             Ok(true) => drop(acknowledged.fetch_add(1, Ordering::Relaxed)),
@@ -80,7 +80,7 @@ impl Writers {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// Stops them; writes that were acknowledged, and how many a second.
+    /// Stops them; returns the number of acknowledged writes, and the rate.
     pub fn stop(mut self) -> (u64, f64) {
         let done = self.acknowledged();
         let rate = done as f64 / self.began.elapsed().as_secs_f64();
@@ -102,7 +102,7 @@ impl Drop for Writers {
     }
 }
 
-/// One write; false where it was refused.
+/// One write; false if it was refused.
 fn write(client: &mut Client, numbers: &mut Numbers, open: &mut Option<String>) -> anyhow::Result<bool> {
     let (sku, location) = cell(numbers.below(SKUS));
     let answer = match (open.take(), numbers.below(4)) {

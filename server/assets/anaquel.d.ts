@@ -1,6 +1,6 @@
 // Types of anaquel.js. Nothing else is needed: neither the library of browsers nor that of Node.js.
 
-/** A cell as it stands; who is not told numbers has `band` instead of `available`. */
+/** A cell; a channel that gets no numbers has `band` instead of `available`. */
 export interface Cell {
   sku: string;
   location: string;
@@ -9,7 +9,7 @@ export interface Cell {
   safety_stock?: number;
   available?: number;
   band?: string;
-  /** False where nobody counts the SKU, such as a gift card; `available` is then what one line may be promised. */
+  /** False if the SKU is untracked, such as a gift card; `available` is then the maximum of one line. */
   tracked?: boolean;
   [member: string]: unknown;
 }
@@ -20,7 +20,7 @@ export interface CellName {
   location: string;
 }
 
-/** What is followed: every field may be left out, and an empty list of SKUs means all of the given places. */
+/** A selection: every field may be left out, and an empty list of SKUs means all SKUs of the given places. */
 export interface Selection {
   skus?: readonly string[];
   locations?: readonly string[];
@@ -40,7 +40,7 @@ export interface Problem {
 }
 
 export interface Change {
-  /** Whole cells, as they stand at `seq`. */
+  /** Complete cells, as of `seq`. */
   items: Cell[];
   /** Cells that left the subscription. */
   removed: CellName[];
@@ -54,29 +54,29 @@ export interface Heartbeat {
   lag_ms: number;
 }
 
-/** What was answered to a request: as over HTTP. */
+/** The answer to a request, as over HTTP. */
 export interface Result<Body = any> {
   status: number;
   body: Body;
-  /** Whether it is the first answer told again. */
+  /** Whether this is a repeat, answered with the first answer. */
   replayed?: boolean;
 }
 
 export type State = "connecting" | "open" | "waiting" | "closed";
 
-/** What has something done; each takes the fields of its call over HTTP, steps with the id as `reservation`. */
+/** The operations; each takes the fields of its HTTP call, and steps take the id as `reservation`. */
 export type Operation =
   | "reserve" | "confirm" | "ready" | "collect" | "cancel" | "extend" | "pickup_by" | "bind" | "rebind"
   | "movements" | "counts" | "sale" | "availability";
 
-/** As much of an `AbortSignal` as is used. */
+/** The used part of an `AbortSignal`. */
 export interface Signal {
   readonly aborted: boolean;
   readonly reason: any;
   addEventListener(type: "abort", listener: () => void): void;
 }
 
-/** A WebSocket as browsers have it, as much of it as is used. */
+/** The used part of a browser's WebSocket. */
 export interface Socket {
   readonly readyState: number;
   onopen: any;
@@ -87,15 +87,15 @@ export interface Socket {
 }
 
 export interface Options {
-  /** An API key or token, where the server asks for one. */
+  /** An API key or token, if the server requires one. */
   key?: string;
-  /** After so long without a word the connection counts as broken; heartbeats come every 5 s. 20,000 if left out. */
+  /** The connection counts as broken after this time without a message; heartbeats come every 5 s. 20,000 if left out. */
   quiet_ms?: number;
-  /** Another implementation than that of the platform. */
+  /** An implementation in place of the platform's. */
   WebSocket?: new (url: string, protocols: string[]) => Socket;
 }
 
-/** What the server refused. */
+/** A refusal of the server. */
 export class Refused extends Error {
   constructor(status: number, problem?: Problem);
   readonly name: "Refused";
@@ -103,7 +103,7 @@ export class Refused extends Error {
   readonly problem?: Problem;
 }
 
-/** The connection was closed by `close()`; whether what was pending was done is not known. */
+/** The connection was closed by `close()`; it is unknown whether pending requests were done. */
 export class Closed extends Error {
   readonly name: "Closed";
 }
@@ -120,34 +120,34 @@ export class Anaquel {
   readonly error: Error | null;
   onstate: (state: State, error: Error | null) => void;
   onheartbeat: (heartbeat: Heartbeat) => void;
-  /** Called once where the server does not let this caller in: the connection is closed for good. */
+  /** Called once if the server does not accept this caller: the connection is closed for good. */
   onrefused: (refused: Refused) => void;
-  /** Follows cells. */
+  /** Subscribes to cells. */
   subscribe(selection: Selection): Live;
   /**
-   * Has something done, once: writes get an idempotency key if they bring none. Rejects with `Refused`, with `Closed`,
-   * or with the reason of `signal`, which gives up waiting and not what was asked for.
+   * Sends a request, once: writes get an idempotency key if they have none. Rejects with `Refused`, with `Closed`,
+   * or with the reason of `signal`, which ends the waiting, not the request.
    */
   request<Body = any>(op: Operation, fields?: Record<string, unknown>, options?: { signal?: Signal }): Promise<Result<Body>>;
-  /** Ends the connection for good; what is pending is rejected. */
+  /** Ends the connection for good; pending requests are rejected. */
   close(): void;
 }
 
-/** The cells of one subscription, as the server's log has them at `seq`. */
+/** The cells of one subscription, as of record `seq` of the server's log. */
 export interface Live {
-  /** Called after every change, first with everything there is. */
+  /** Called after every change, first with all cells. */
   onchange: (change: Change) => void;
-  /** Called where everything had to be fetched anew, with the reason; "gap" where a message was missing. */
+  /** Called with the reason if the subscription starts over; "gap" if a message was missing. */
   onreset: (reason: string) => void;
-  /** Called where the server does not take the subscription, or the connection ended for good. */
+  /** Called if the server refuses the subscription, or the connection ended for good. */
   onrefused: (refused: Refused | Closed) => void;
-  /** Whole cells, by `SKU \n location`. */
+  /** Complete cells, by `SKU \n location`. */
   readonly cells: Map<string, Cell>;
   /** The record that `cells` are exact at; null until the first snapshot. */
   readonly seq: number | null;
-  /** Follows more SKUs. */
+  /** Adds SKUs. */
   track(skus: readonly string[]): void;
-  /** Follows them no longer; without any left, the subscription is over. */
+  /** Removes SKUs; without any left, the subscription ends. */
   untrack(skus: readonly string[]): void;
   /** Ends the subscription. */
   close(): void;

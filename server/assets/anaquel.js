@@ -15,7 +15,7 @@ const BACKOFF_MS = 250;
 const BACKOFF_MAX_MS = 15_000;
 const READS = new Set(["availability"]);
 
-/** Close codes: the key is not good any more; nothing was said; a message was too large. */
+/** Close codes: the key is no longer valid; the client sent nothing; a message was too large. */
 const UNAUTHORIZED = 4001;
 const HELLO_TIMEOUT = 4002;
 const TOO_LARGE = 1009;
@@ -207,7 +207,7 @@ export class Anaquel {
   async #lost(was_open, code, reason) {
     const error = was_open ? new Error(`the connection was lost (${code ?? "no answer"} ${reason ?? ""})`) : await this.#why();
     if (this.#has_ended || this.#socket) return;
-    if (code === UNAUTHORIZED) return this.#end(new Refused(401, { detail: "the key is not good any more" }));
+    if (code === UNAUTHORIZED) return this.#end(new Refused(401, { detail: "the key is no longer valid" }));
     if (error instanceof Refused && [401, 403].includes(error.status)) return this.#end(error);
     if (code === TOO_LARGE) this.#giveUpLargest();
     if (code === HELLO_TIMEOUT && this.#requests.size + this.#subscriptions.size === 0) {

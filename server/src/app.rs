@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anaquel_engine::bounds::{Bound, Bounds, Whose};
-use anaquel_engine::command::{Completion, Failure, Listener, Outcome, Told};
+use anaquel_engine::command::{CommandResult, Completion, Failure, Listener, Outcome};
 use anaquel_engine::event::{Cause, Record};
 use anaquel_engine::idempotency::{Begin, Share, Wake};
 use anaquel_engine::ids::Seq;
@@ -170,10 +170,10 @@ pub struct Executed {
 }
 
 /// A caller that waits for its answer.
-struct PendingReply(oneshot::Sender<Told>);
+struct PendingReply(oneshot::Sender<CommandResult>);
 
 impl Listener for PendingReply {
-    fn hear(self: Box<Self>, told: Told) {
+    fn hear(self: Box<Self>, told: CommandResult) {
         drop(self.0.send(told));
     }
 
@@ -283,8 +283,8 @@ impl App {
                     Begin::Full(share) => {
                         let Share { keys, most, in_flight } = share;
                         let reason = format!(
-                            "idempotency.bytes: this caller keeps {keys} idempotency keys, and has room for {most}; \
-                             a request without a key is taken, or one with a key when older ones are forgotten"
+                            "idempotency.bytes: this caller keeps {keys} idempotency keys, and at most {most} are \
+                             allowed; send the request without a key, or wait until older keys expire"
                         );
                         // Those in flight may yet come to nothing; those that are kept are so for long.
                         let seconds = match keys - in_flight < most {
@@ -297,7 +297,7 @@ impl App {
                         return Err(Failure::Forgotten { seq, oldest });
                     }
                     Begin::Unreadable(seq, error) => {
-                        tracing::error!(seq, %error, "a key's record cannot be read");
+                        tracing::error!(seq, %error, "the record of a key is unreadable");
                         return Err(Failure::Replayed(seq));
                     }
                 }
@@ -306,7 +306,7 @@ impl App {
         let (tx, rx) = oneshot::channel();
         submit(&self.engine, caller.cause(), Box::new(PendingReply(tx)));
         let outcome =
-            traces::write(rx).await.unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))?;
+            traces::write(rx).await.unwrap_or_else(|_| Err(Failure::Unknown("the journal thread has ended".into())))?;
         Ok(Executed { outcome, replayed: false })
     }
 
@@ -342,9 +342,9 @@ impl App {
     }
 
     /// How the log stands to what the clock of the machine says now, which may have been set since the start.
-    pub fn clock(&self) -> anaquel_engine::clock::Standing {
+    pub fn clock(&self) -> anaquel_engine::clock::ClockStanding {
         let offset_ms = self.engine.now().0 as i64 - jiff::Timestamp::now().as_millisecond();
-        anaquel_engine::clock::Standing { offset_ms, ..self.engine.clock() }
+        anaquel_engine::clock::ClockStanding { offset_ms, ..self.engine.clock() }
     }
 
     /// Waits until `seq` is visible.

@@ -10,7 +10,8 @@ use anaquel_engine::journal::{LogOptions, SyncPolicy};
 use anaquel_engine::reservation::CHANGES_TOLD_MAX;
 use anaquel_engine::settings::{ChannelLimits, FeedSettings, NameSettings, PromiseLimits, Settings};
 use anyhow::Context;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Streams that may be open at a time, at the most.
 const SOCKETS_MAX: usize = 1 << 20;
@@ -140,7 +141,7 @@ pub struct JournalConfig {
 }
 
 /// When an acknowledged write is on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sync {
     /// Before a write is answered.
@@ -235,7 +236,7 @@ pub struct ChannelsConfig {
 }
 
 /// What becomes of a channel that nobody declared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Undeclared {
     /// Refused by name.
@@ -255,7 +256,7 @@ pub struct NamesConfig {
 }
 
 /// What becomes of what happened with a name that nobody declared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Noted {
     /// Taken, with a flag.
@@ -372,7 +373,7 @@ pub struct TelemetryConfig {
 }
 
 /// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people on a terminal, as JSON elsewhere.
@@ -381,6 +382,27 @@ pub enum LogFormat {
     Human,
     /// One object a line.
     Json,
+}
+
+/// Reads a setting that is one of some words, and says which there are.
+macro_rules! words {
+    ($($setting:ident { $($word:literal => $case:ident),+ })+) => {
+        $(impl<'de> Deserialize<'de> for $setting {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                match String::deserialize(deserializer)?.as_str() {
+                    $($word => Ok(Self::$case),)+
+                    other => Err(D::Error::custom(format!("{other:?} is not {}", [$($word),+].join(" or ")))),
+                }
+            }
+        })+
+    };
+}
+
+words! {
+    Sync { "always" => Always, "interval" => Interval }
+    Undeclared { "refuse" => Refuse, "accept" => Accept }
+    Noted { "accept" => Accept, "refuse" => Refuse }
+    LogFormat { "auto" => Auto, "human" => Human, "json" => Json }
 }
 
 /// Lines that a reservation may come to have, one for each location of a group that it is asked of.
@@ -615,48 +637,61 @@ impl Config {
         const DAY: u64 = 86_400;
         anyhow::ensure!(
             self.idempotency.retention_seconds >= DAY,
-            "idempotency.retention_seconds: keys are kept for at least {DAY} seconds"
+            "idempotency.retention_seconds: must be at least {DAY} seconds"
         );
         anyhow::ensure!(
             self.journal.retention_seconds >= self.idempotency.retention_seconds,
-            "journal.retention_seconds: the log must be kept as long as the keys whose answers it holds"
+            "journal.retention_seconds: must be at least idempotency.retention_seconds, because the log holds the \
+             answers of keys"
         );
         anyhow::ensure!(
             self.idempotency.bytes() >= KEY_BYTES,
-            "idempotency.bytes: at least {KEY_BYTES}, which one key costs"
+            "idempotency.bytes: must be at least {KEY_BYTES}, the cost of one key"
         );
         anyhow::ensure!(
             (1..=CHANGES_TOLD_MAX).contains(&self.reservations.changes_max),
-            "reservations.changes_max: 1 to {CHANGES_TOLD_MAX}"
+            "reservations.changes_max: must be 1 to {CHANGES_TOLD_MAX}"
         );
-        anyhow::ensure!(self.journal.sync_interval_ms > 0, "journal.sync_interval_ms: at least 1");
-        anyhow::ensure!(self.journal.check_bytes_per_second > 0, "journal.check_bytes_per_second: at least 1");
-        anyhow::ensure!(self.limits.in_flight > 0, "limits.in_flight: at least 1");
+        anyhow::ensure!(self.journal.sync_interval_ms > 0, "journal.sync_interval_ms: must be at least 1");
+        anyhow::ensure!(self.journal.check_bytes_per_second > 0, "journal.check_bytes_per_second: must be at least 1");
+        anyhow::ensure!(self.limits.in_flight > 0, "limits.in_flight: must be at least 1");
         let LimitsConfig { write_seconds, response_cells, group_cells, page_bytes, files, .. } = self.limits;
-        anyhow::ensure!(write_seconds > 0, "limits.write_seconds: at least 1");
-        anyhow::ensure!(response_cells > 0 && group_cells > 0, "limits.response_cells, limits.group_cells: at least 1");
-        anyhow::ensure!(page_bytes > 0 && files > 0, "limits.page_bytes, limits.files: at least 1");
-        anyhow::ensure!(self.replenishment.cells > 0, "replenishment.cells: at least 1");
+        anyhow::ensure!(write_seconds > 0, "limits.write_seconds: must be at least 1");
+        anyhow::ensure!(
+            response_cells > 0 && group_cells > 0,
+            "limits.response_cells, limits.group_cells: must be at \
+            least 1"
+        );
+        anyhow::ensure!(page_bytes > 0 && files > 0, "limits.page_bytes, limits.files: must be at least 1");
+        anyhow::ensure!(self.replenishment.cells > 0, "replenishment.cells: must be at least 1");
         let JournalConfig { slow_turn_ms, stuck_turn_ms, .. } = self.journal;
         anyhow::ensure!(
             (1..=stuck_turn_ms).contains(&slow_turn_ms),
-            "journal.slow_turn_ms: at least 1, and at most journal.stuck_turn_ms"
+            "journal.slow_turn_ms: must be at least 1, and at most journal.stuck_turn_ms"
         );
         let LimitsConfig { reservation_group_cells, plan_looks, .. } = self.limits;
         anyhow::ensure!(
             (1..=GROUP_CELLS_MAX).contains(&reservation_group_cells),
-            "limits.reservation_group_cells: 1 to {GROUP_CELLS_MAX}"
+            "limits.reservation_group_cells: must be 1 to {GROUP_CELLS_MAX}"
         );
         // Each location of a group is looked at twice at most before room is made.
         anyhow::ensure!(
             plan_looks >= 3 * reservation_group_cells,
-            "limits.plan_looks: at least three times limits.reservation_group_cells"
+            "limits.plan_looks: must be at least three times limits.reservation_group_cells"
         );
-        anyhow::ensure!((0.0..=1.0).contains(&self.telemetry.sample_ratio), "telemetry.sample_ratio: from 0 to 1");
+        anyhow::ensure!(
+            (0.0..=1.0).contains(&self.telemetry.sample_ratio),
+            "telemetry.sample_ratio: must be from 0 \
+            to 1"
+        );
         let StreamConfig { sockets, heartbeat_seconds, idle_seconds, hello_seconds, .. } = self.stream;
-        anyhow::ensure!(sockets <= SOCKETS_MAX, "stream.sockets: at most {SOCKETS_MAX}");
-        anyhow::ensure!(heartbeat_seconds > 0, "stream.heartbeat_seconds: at least 1");
-        anyhow::ensure!(idle_seconds > 0 && hello_seconds > 0, "stream.idle_seconds, stream.hello_seconds: at least 1");
+        anyhow::ensure!(sockets <= SOCKETS_MAX, "stream.sockets: must be at most {SOCKETS_MAX}");
+        anyhow::ensure!(heartbeat_seconds > 0, "stream.heartbeat_seconds: must be at least 1");
+        anyhow::ensure!(
+            idle_seconds > 0 && hello_seconds > 0,
+            "stream.idle_seconds, stream.hello_seconds: must be at \
+            least 1"
+        );
         Ok(())
     }
 

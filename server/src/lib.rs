@@ -1,7 +1,7 @@
 //! Anaquel over HTTP, and its command line: extract → command → engine → wire.
 //!
-//! No stock rule lives here. What may be promised, and what a request comes to, is the engine's to say; this crate reads
-//! requests, submits commands, and writes answers.
+//! This crate contains no stock rules. The engine decides; this crate reads requests, submits commands, and writes
+//! answers.
 
 pub mod app;
 pub mod auth;
@@ -24,7 +24,7 @@ use crate::http::problem::{Problem, Slug};
 /// 64 random bits from the operating system.
 ///
 /// # Errors
-/// The system gives none.
+/// The operating system returned none.
 pub fn random() -> Result<u64, Problem> {
-    getrandom::u64().map_err(|_| Problem::new(Slug::Internal, "the operating system has no random numbers"))
+    getrandom::u64().map_err(|_| Problem::new(Slug::Internal, "the operating system returned no random numbers"))
 }

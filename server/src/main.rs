@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Command::Man { folder } => commands::man(folder.as_deref()),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("anaquel: {error:#}");
+        eprintln!("anaquel: {}", commands::reasons(&error));
         ExitCode::from(2)
     })
 }

@@ -1,4 +1,4 @@
-//! The running server: opens the engine, accepts connections, and ends in order.
+//! The running server: opens the engine, accepts connections, and shuts down in order.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anaquel_engine::Engine;
-use anaquel_engine::recovery::{Options, Report};
+use anaquel_engine::recovery::{Options, StartReport};
 use anyhow::Context;
 use axum::body::{Bytes, HttpBody};
 use axum::response::Response;
@@ -38,40 +38,41 @@ use crate::telemetry::traces::Traces;
 use crate::watchdog::Watchdog;
 use crate::{demo, telemetry};
 
-/// Connections that wait to be taken in; the kernel may allow fewer (`net.core.somaxconn`).
+/// The backlog of connections that wait to be accepted; the kernel may allow fewer (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
 
-/// Bytes that the kernel may keep for a client that does not read; it reserves twice as much. Larger ones would hide for
-/// minutes whether a slow client reads at all.
+/// The send buffer of a connection; the kernel reserves twice as much. A larger buffer hides for minutes that a client
+/// does not read.
 const SEND_BUFFER_BYTES: u32 = 128 << 10;
 
 /// Requests of one HTTP/2 connection that may be under way.
 const STREAMS_MAX: u32 = 128;
 
-/// Bytes of one HTTP/2 stream that are taken from its answer and not written.
+/// Bytes of one HTTP/2 stream that are taken from its answer and not yet written.
 const STREAM_BYTES_MAX: usize = 64 << 10;
 
-/// Bytes of one request's body that a client may send over HTTP/2 before they are read, and of all of a connection.
+/// Bytes of one request's body that an HTTP/2 client may send before the server reads them; the second value is for all
+/// requests of a connection.
 const STREAM_WINDOW_BYTES: u32 = 64 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 
-/// How long a connection beyond the limit may last.
+/// The lifetime of a connection beyond the limit.
 const BEYOND: Duration = Duration::from_secs(5);
 
-/// While the server stops, a client may take nothing for so long.
+/// During shutdown, a connection is closed if its client reads nothing for this time.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
-/// How often a shutdown looks whether the journal thread comes round.
+/// How often a shutdown checks whether the journal thread has finished.
 const STUCK_LOOK: Duration = Duration::from_millis(100);
 
 /// Opens the engine that `config` describes.
 ///
 /// # Errors
-/// What is wrong with the data directory, and what to do.
-pub fn open_engine(config: &Config, observer: Option<VisibleSeq>) -> anyhow::Result<(Engine, Report)> {
+/// What is wrong with the data directory, and the remedy.
+pub fn open_engine(config: &Config, observer: Option<VisibleSeq>) -> anyhow::Result<(Engine, StartReport)> {
     let options = Options {
         settings: config.engine_settings(),
         log: config.log_options(),
-        entropy: crate::random().map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?,
+        entropy: crate::random().map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?,
         trust_clock: config.trust_clock,
     };
     let observer = observer.map(|observer| Box::new(observer) as Box<dyn anaquel_engine::sequencer::Observer>);
@@ -84,7 +85,7 @@ pub fn open_engine(config: &Config, observer: Option<VisibleSeq>) -> anyhow::Res
 /// Runs until the process is told to stop.
 ///
 /// # Errors
-/// Why it could not start, or could not end in order.
+/// Why the server could not start, or could not shut down in order.
 pub fn serve(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<()> {
     telemetry::log(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -93,7 +94,7 @@ pub fn serve(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
 
 async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<()> {
     let started = Instant::now();
-    // Everything that may be wrong without a data directory is found out before one is made.
+    // Checks everything that does not need a data directory first, before it creates one.
     let auth = Arc::new(Auth::open(&config)?);
     let tls = Tls::open(&config.tls)?.map(Arc::new);
     may_listen(&config, &auth, tls.is_some())?;
@@ -127,12 +128,13 @@ async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
     );
     let inner = Inner { traces: traces.clone(), ..inner };
     let app = App(Arc::new(inner));
-    // Before anybody can be told that it is ready: whoever was told may ask it to stop at once.
+    // Installs the signal handlers before the server reports that it is ready: a supervisor may stop it at once.
     let signal = StopSignal::new()?;
     let listener = socket.listen(BACKLOG).with_context(|| format!("listening on {}", config.listen))?;
     let address = listener.local_addr()?;
     if !auth.is_locked() {
-        tracing::warn!(%address, "there are no keys: everyone who reaches this address can read and write; `anaquel keys add` makes a key");
+        tracing::warn!(%address, "no keys: everyone who reaches this address can read and write; `anaquel keys add` \
+                                  creates a key");
     }
     let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!(%address, docs = format!("{scheme}://{address}/docs"), locked = auth.is_locked(), "listening");
@@ -146,7 +148,7 @@ async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
         tokio::spawn(Arc::clone(tls).watch());
     }
     accept(listener, app, &config, tls, stop, signal).await;
-    tracing::info!("finishing what is in flight, and taking a last checkpoint");
+    tracing::info!("finishing requests in flight, then writing a last checkpoint");
     let closing = engine.clone();
     let mut closed = tokio::task::spawn_blocking(move || closing.close());
     let patience = Instant::now() + Duration::from_secs(config.limits.shutdown_seconds);
@@ -155,7 +157,7 @@ async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
             Ok(closed) => break closed?.map_err(|error| anyhow::anyhow!(error))?,
             Err(_) => {
                 if let Some(reason) = watchdog.stuck().filter(|_| Instant::now() >= patience) {
-                    tracing::error!(reason, "ending without a last checkpoint; what was acknowledged is in the log");
+                    tracing::error!(reason, "stopping without a last checkpoint; acknowledged writes are in the log");
                     std::process::exit(1);
                 }
             }
@@ -166,7 +168,7 @@ async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
     Ok(())
 }
 
-/// Beyond this machine, nobody is served who need not say who they are, and nothing that others could read on its way.
+/// On an address that other machines can reach, the server requires authentication and encryption.
 fn may_listen(config: &Config, auth: &Auth, has_tls: bool) -> anyhow::Result<()> {
     if config.listen.ip().is_loopback() || config.insecure || (auth.is_locked() && has_tls) {
         return Ok(());
@@ -177,13 +179,13 @@ fn may_listen(config: &Config, auth: &Auth, has_tls: bool) -> anyhow::Result<()>
         (true, _) => "TLS (tls.certificate and tls.key)",
     };
     anyhow::bail!(
-        "listen: {} can be reached from other machines; that needs {missing}, or --insecure to serve every caller",
+        "listen: other machines can reach {}; set up {missing}, or start with --insecure to serve every caller",
         config.listen
     )
 }
 
-/// Says what was found at start, so that nobody has to guess.
-fn tell(config: &Config, report: &Report, engine: &Engine, started: Instant) {
+/// Logs the state of the data directory that the start found.
+fn tell(config: &Config, report: &StartReport, engine: &Engine, started: Instant) {
     let state = engine.state();
     tracing::info!(
         data = %config.data.display(),
@@ -202,7 +204,8 @@ fn tell(config: &Config, report: &Report, engine: &Engine, started: Instant) {
             before = %new.before,
             epoch = %engine.epoch(),
             after = new.after,
-            "this data directory is a copy, so it begins a new epoch: ids and cursors that its original gave out after this record are unknown here, and the other way round"
+            "this data directory is a copy, so it begins a new epoch: ids and cursors that the original issued after \
+             this record are unknown here, and vice versa"
         );
     }
     if let Some(copied) = report.copied {
@@ -210,46 +213,51 @@ fn tell(config: &Config, report: &Report, engine: &Engine, started: Instant) {
             last = copied.last_seq,
             durable_up_to = copied.marked.max(copied.last_seq),
             log_from = copied.oldest,
-            "its files were copied while a server had them open: it goes on at the last record that they hold whole; anaquel backup takes what is exact at one seq"
+            "a server had this directory open while it was copied: the copy ends at its last complete record; use \
+             anaquel backup for a copy that is exact at one seq"
         );
     }
     if let Some(reason) = &report.copies_refused {
         tracing::warn!(
             reason,
-            "what plain copies of this directory are opened from cannot be written: copies that are taken while this runs may be refused; anaquel backup takes better ones"
+            "cannot write the marker for plain copies of this directory: copies made while the server runs may be \
+             refused; use anaquel backup instead"
         );
     }
     for path in &report.open_to_others {
-        tracing::warn!(path = %path.display(), "belongs to another user, and may be open to others: chmod go= it");
+        tracing::warn!(path = %path.display(), "belongs to another user, and may be readable by others: chmod go= it");
     }
     for bad in &report.bad_checkpoints {
-        tracing::warn!(%bad, "a checkpoint was passed over; the log made up for it");
+        tracing::warn!(%bad, "ignored an unreadable checkpoint; replayed the log instead");
     }
     if report.log.torn_parts > 0 {
-        tracing::warn!(parts = report.log.torn_parts, "an unfinished, never acknowledged batch was dropped");
+        tracing::warn!(parts = report.log.torn_parts, "dropped an unfinished batch that was never acknowledged");
     }
     if let Some(seconds) = report.clock_ahead_seconds {
         tracing::error!(
             seconds,
             limit = config.clock.jump_seconds_max,
-            "the clock is further ahead of the log than clock.jump_seconds_max; time goes on from the log, and holds from before are kept alive; if the clock is right: POST /v1/clock/trust, or start with --trust-clock; if it is wrong: set it, and start again"
+            "the clock is ahead of the log by more than clock.jump_seconds_max; time continues from the log, and \
+             earlier holds do not expire; if the clock is right: POST /v1/clock/trust, or start with --trust-clock; \
+             if it is wrong: set it, and restart"
         );
     }
     if let Some(seconds) = report.clock_behind_seconds {
         tracing::error!(
             seconds,
-            "the clock is behind the log; the log goes at half the clock's pace until it has caught up; if the clock is wrong: set it, and start again"
+            "the clock is behind the log; the log's time runs at half speed until the clock catches up; if the clock \
+             is wrong: set it, and restart"
         );
     }
     if config.journal.sync == Sync::Interval {
         tracing::warn!(
             interval_ms = config.journal.sync_interval_ms,
-            "sync = interval: a crash loses what was acknowledged since the last sync"
+            "sync = interval: a crash loses writes that were acknowledged after the last sync"
         );
     }
 }
 
-/// Says what the check of the old log came to.
+/// Logs the result of the check of the old log.
 async fn tell_old_log(engine: Engine, mut stopping: watch::Receiver<bool>) {
     const LOOK: Duration = Duration::from_millis(200);
     let started = Instant::now();
@@ -263,13 +271,14 @@ async fn tell_old_log(engine: Engine, mut stopping: watch::Receiver<bool>) {
             tracing::error!(
                 %damage,
                 until,
-                "the log from before the checkpoint is damaged; writes are taken, since they rest on nothing of it; repeats, events and verify may fail there"
+                "the log before the checkpoint is damaged; writes are accepted, because they do not depend on it; \
+                 repeats, events and verify may fail there"
             );
             return;
         }
         if old_log.is_over {
             let elapsed_ms = started.elapsed().as_millis() as u64;
-            tracing::info!(until, elapsed_ms, "the log from before the checkpoint is whole");
+            tracing::info!(until, elapsed_ms, "the log before the checkpoint is intact");
             return;
         }
         if tokio::time::timeout(LOOK, stopping.wait_for(|stopping| *stopping)).await.is_ok() {
@@ -278,7 +287,7 @@ async fn tell_old_log(engine: Engine, mut stopping: watch::Receiver<bool>) {
     }
 }
 
-/// Takes connections until told to stop, then lets those that are open finish.
+/// Accepts connections until the shutdown, then waits for the open ones.
 async fn accept(
     listener: TcpListener,
     app: App,
@@ -290,7 +299,7 @@ async fn accept(
     let limits = &config.limits;
     let patience = Duration::from_secs(limits.header_seconds);
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    // Both halves belong together: without a timer, the timeout panics.
+    // Timer and timeout belong together: without a timer, the timeout panics.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(patience);
     builder
         .http2()
@@ -311,8 +320,8 @@ async fn accept(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Out of file descriptors, mostly: it passes when connections close.
-                tracing::warn!(%error, "a connection was not accepted");
+                // Usually out of file descriptors; the condition ends when connections close.
+                tracing::warn!(%error, "cannot accept a connection");
                 app.links.make_room();
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
@@ -323,12 +332,12 @@ async fn accept(
         let acceptor = tls.as_ref().map(|tls| tls.acceptor());
         tokio::spawn(Arc::clone(&entrance).serve(stream, peer, place, acceptor, graceful.watcher()));
     }
-    tracing::info!("stopping: no new connections are taken");
+    tracing::info!("stopping: accepting no new connections");
     drop(listener);
     stop.send_replace(true);
     let patience = Duration::from_secs(limits.shutdown_seconds);
     let ended = async { tokio::join!(graceful.shutdown(), app.streams.ended()) };
-    // Nobody waits for whoever reads nothing.
+    // A client that reads nothing is not waited for.
     let links = Arc::clone(&app.links);
     let cutting = tokio::spawn(async move {
         loop {
@@ -337,17 +346,17 @@ async fn accept(
         }
     });
     if tokio::time::timeout(patience, ended).await.is_err() {
-        tracing::warn!(seconds = patience.as_secs(), "some requests did not end; they are cut off");
+        tracing::warn!(seconds = patience.as_secs(), "some requests did not end in time; closing their connections");
     }
     cutting.abort();
 }
 
-/// What all connections are served by.
+/// What all connections share.
 struct Entrance {
     app: App,
     router: Router,
     builder: auto::Builder<TokioExecutor>,
-    /// How long a connection may take to say something.
+    /// The longest time until the first request of a connection.
     patience: Duration,
 }
 
@@ -375,7 +384,7 @@ impl Entrance {
                 }),
             }
         };
-        // Whoever has not yet asked for anything when the server stops is not waited for.
+        // A connection without a request does not delay the shutdown.
         let opened = tokio::select! {
             opened = tokio::time::timeout(self.patience, opening) => opened,
             _ = stopping.wait_for(|stopping| *stopping) => return,
@@ -407,7 +416,7 @@ impl Entrance {
                 }
             }
             Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err("nothing was asked in time".into()),
+            Err(_) => Err("no request in time".into()),
         };
         if let Err(error) = ended {
             tracing::debug!(%peer, error, "a connection ended early");
@@ -415,8 +424,8 @@ impl Entrance {
     }
 }
 
-/// What the requests of one connection pass: they are told who is at its other end and, where that is a trusted proxy,
-/// whom the proxy asks for; then `router` answers, and the answers say whether they are fetched.
+/// The service of one connection: adds the address of the other end or, behind a trusted proxy, the address of the
+/// proxy's client; calls `router`; and reports whether answers are fetched.
 pub fn behind<B>(
     app: App,
     router: Router,
@@ -443,7 +452,7 @@ where
     router.map_request(from_peer).map_response(tracked)
 }
 
-/// Answers what is always answered, and tells everybody else to come again.
+/// Answers health checks, and refuses everything else with `Retry-After`.
 fn beyond(router: Router) -> Router {
     Router::new().fallback(move |request: axum::extract::Request| {
         let router = router.clone();
@@ -454,8 +463,8 @@ fn beyond(router: Router) -> Router {
                     Err(never) => match never {},
                 }
             } else {
-                let detail = "limits.connections: no more are taken, or no more of this address \
-                              (limits.address_connections); close some, or come again";
+                let detail = "limits.connections: no room for another connection, or this address has too many \
+                              (limits.address_connections); close some, or try again later";
                 let problem = Problem::new(Slug::Overloaded, detail).with("limit", "limits.connections");
                 admission::refuse(request, problem).await
             };
@@ -465,11 +474,11 @@ fn beyond(router: Router) -> Router {
     })
 }
 
-/// Whether what comes first on a connection is how HTTP/2 begins. Found out here, because whoever finds it out later waits
-/// for it without an end.
+/// Whether a connection begins with the HTTP/2 preface. Checked here, because the library would wait for the preface
+/// without a timeout.
 async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    /// How long until the second look, and between looks at most.
+    /// The delay before the second check, and the longest delay between checks.
     const FIRST_LOOK: Duration = Duration::from_millis(5);
     const LAST_LOOK: Duration = Duration::from_millis(500);
     let mut begun = [0; PREFACE.len()];
@@ -480,26 +489,25 @@ async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
         if length == 0 || length == PREFACE.len() || !PREFACE.starts_with(begun) {
             return Ok(begun == PREFACE);
         }
-        // More of it is on its way; a peek tells what is there, not when there is more.
+        // More bytes are on their way; a peek reports present bytes, not their arrival.
         tokio::time::sleep(waits).await;
         waits = LAST_LOOK.min(waits * 2);
     }
 }
 
-/// A socket that has the address, and refuses whoever comes until it listens. It listens with a backlog of [`BACKLOG`]:
-/// who finds no room there is not told, and tries again a second later.
+/// Binds a socket that refuses connections until it listens. Listens with a backlog of [`BACKLOG`]: when it is full,
+/// the kernel drops SYNs and clients retry after 1 s.
 fn bind(address: SocketAddr) -> std::io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // After a restart, the connections of the one before do not keep the address.
+    // After a restart, old connections in TIME_WAIT do not block the address.
     socket.set_reuseaddr(true)?;
-    // Those that are accepted have what the one that listens has.
+    // Accepted sockets inherit the options of the listening socket.
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.bind(address)?;
     Ok(socket)
 }
 
-/// SIGTERM, Ctrl-C, or the end of the terminal, caught from the moment that it is made. What the server was started with
-/// `nohup` for is kept: where the end of the terminal was to be ignored, it is.
+/// SIGTERM, SIGINT and SIGHUP, caught from the moment of creation. After `nohup`, SIGHUP stays ignored.
 struct StopSignal {
     terminate: Signal,
     interrupt: Signal,
@@ -524,14 +532,14 @@ impl StopSignal {
             _ = self.interrupt.recv() => "SIGINT",
             _ = hangup => "SIGHUP",
         };
-        tracing::info!(signal = name, "told to stop");
+        tracing::info!(signal = name, "received a signal to stop");
     }
 }
 
-/// Whether the process was started so that it outlives its terminal.
+/// Whether the process was started with SIGHUP ignored.
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    // The first bit is SIGHUP's.
+    // SIGHUP is the first bit.
     ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

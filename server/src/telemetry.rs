@@ -21,14 +21,13 @@ use crate::auth::failures::Failures;
 use crate::config::{LogConfig, LogFormat};
 use crate::telemetry::machine::Machine;
 
-/// Histograms drain into their buckets this often; without it they would grow without end.
+/// Histograms are drained into buckets at this interval; otherwise they would grow without bound.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Crates below this one that say more than anybody wants to know: they are told from their warnings on, unless the filter
-/// names them.
+/// Noisy dependencies: they log warnings only, unless the filter names them.
 const QUIET: [&str; 5] = ["sled", "h2", "hyper", "rustls", "tungstenite"];
 
-/// The filter that `level` stands for.
+/// The filter for `level`.
 fn filter(level: &str) -> anyhow::Result<EnvFilter> {
     let wrong = || format!("log.level = {level:?}");
     let mut filter = EnvFilter::try_new(level).with_context(wrong)?;
@@ -44,10 +43,10 @@ fn filter(level: &str) -> anyhow::Result<EnvFilter> {
     Ok(filter)
 }
 
-/// Sends log lines to standard error: for people on a terminal, JSON otherwise.
+/// Writes log lines to standard error: for people on a terminal, JSON otherwise.
 ///
 /// # Errors
-/// A filter that cannot be read.
+/// The filter is invalid.
 pub fn log(config: &LogConfig) -> anyhow::Result<()> {
     let registry = tracing_subscriber::registry().with(filter(&config.level)?);
     let people = match config.format {
@@ -65,12 +64,12 @@ pub fn log(config: &LogConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Collects metrics from here on.
+/// Installs the metrics recorder.
 ///
 /// # Errors
-/// Another recorder is there already.
+/// A recorder is installed already.
 pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
-    // From 20 microseconds, a read, to 10 seconds, an import.
+    // From 20 microseconds (a read) to 10 seconds (an import).
     const SECONDS: [f64; 18] = [
         0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
         10.0,
@@ -78,81 +77,95 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
         .install_recorder()?;
-    metrics::describe_histogram!("anaquel_http_request_duration_seconds", "From a request's head to its answer");
-    metrics::describe_counter!("anaquel_problems_total", "Problem documents answered, by type");
-    metrics::describe_counter!(
-        "anaquel_wrong_pickup_codes_total",
-        "Pickup codes that were tried, or looked up, in vain"
+    metrics::describe_histogram!(
+        "anaquel_http_request_duration_seconds",
+        "Time from the head of a request to its \
+        answer"
     );
+    metrics::describe_counter!("anaquel_problems_total", "Problem documents sent, by type");
+    metrics::describe_counter!("anaquel_wrong_pickup_codes_total", "Wrong pickup codes, in steps and in look-ups");
     metrics::describe_gauge!("anaquel_seq", "The last visible record");
     metrics::describe_gauge!(
         "anaquel_pace_gap_seconds",
-        "How far apart the requests of a caller that crowds begin; 0 if no caller waits"
+        "Distance between the starts of requests of a crowding caller; 0 if no caller waits"
     );
-    metrics::describe_gauge!("anaquel_shortages", "Cells whose on_hand does not cover what is promised");
-    metrics::describe_gauge!("anaquel_reservations_open", "Reservations that promise units");
+    metrics::describe_gauge!("anaquel_shortages", "Cells with less on hand than reserved");
+    metrics::describe_gauge!("anaquel_reservations_open", "Reservations that are held, confirmed or ready");
     metrics::describe_gauge!("anaquel_reservations_closed", "Closed reservations that can be read");
-    metrics::describe_gauge!("anaquel_reservations_closed_bytes", "Bytes of memory that they take, as counted");
+    metrics::describe_gauge!("anaquel_reservations_closed_bytes", "Memory of closed reservations, as counted");
     metrics::describe_gauge!("anaquel_cells", "Stocked cells");
     metrics::describe_gauge!("anaquel_in_flight", "Writes on their way to the log");
     metrics::describe_gauge!("anaquel_idempotency_keys", "Idempotency keys kept and in flight");
-    metrics::describe_gauge!("anaquel_made_up_names", "Names in use that are not declared, by kind");
-    metrics::describe_gauge!("anaquel_idempotency_bytes", "Bytes that idempotency keys cost at the most");
-    metrics::describe_gauge!("anaquel_idempotency_bytes_limit", "Bytes that they may cost: idempotency.bytes");
+    metrics::describe_gauge!("anaquel_made_up_names", "Names in use that nobody declared, by kind");
+    metrics::describe_gauge!("anaquel_idempotency_bytes", "Upper bound of the memory of idempotency keys");
+    metrics::describe_gauge!("anaquel_idempotency_bytes_limit", "Room for idempotency keys: idempotency.bytes");
     metrics::describe_gauge!("anaquel_idempotency_callers", "Callers that have idempotency keys");
     metrics::describe_gauge!(
         "anaquel_idempotency_fullest_share",
-        "How much of its share the caller with the most idempotency keys has used, from 0 to 1"
+        "Share of its room that the caller with the most idempotency keys uses, from 0 to 1"
     );
     metrics::describe_counter!(
         "anaquel_idempotency_refused_total",
-        "Writes refused because their caller's share of idempotency keys was used up"
+        "Writes refused because their caller used up its share of idempotency keys"
     );
-    metrics::describe_gauge!("anaquel_ready", "1 while writes are taken");
-    metrics::describe_gauge!("anaquel_expiry_frozen", "1 while holds are kept alive because the clock jumped");
-    metrics::describe_gauge!("anaquel_clock_offset_seconds", "The log's time less the clock's");
-    metrics::describe_gauge!("anaquel_old_log_damaged", "1 where the log from before the checkpoint is damaged");
+    metrics::describe_gauge!("anaquel_ready", "1 while the server accepts writes");
+    metrics::describe_gauge!("anaquel_expiry_frozen", "1 while holds do not expire because the clock jumped");
+    metrics::describe_gauge!("anaquel_clock_offset_seconds", "The log's time minus the clock's");
+    metrics::describe_gauge!("anaquel_old_log_damaged", "1 if the log before the checkpoint is damaged");
     metrics::describe_gauge!(
         "anaquel_old_log_checked_seq",
-        "Up to where the log from before the checkpoint was checked"
+        "Record up to which the log before the checkpoint is checked"
     );
     metrics::describe_counter!("anaquel_journal_batches_total", "Batches made durable");
     metrics::describe_counter!("anaquel_journal_records_total", "Records made durable");
     metrics::describe_counter!("anaquel_journal_bytes_total", "Bytes of records made durable");
-    metrics::describe_counter!("anaquel_expired_total", "Reservations that expired");
+    metrics::describe_counter!("anaquel_expired_total", "Expired reservations");
     metrics::describe_counter!("anaquel_images_total", "Images taken");
-    metrics::describe_counter!("anaquel_slow_turns_total", "Turns of the journal thread over journal.slow_turn_ms");
-    metrics::describe_gauge!("anaquel_connections", "Connections open, sockets not counted");
-    metrics::describe_counter!("anaquel_connections_refused_total", "Connections beyond a limit: told to come again");
+    metrics::describe_counter!(
+        "anaquel_slow_turns_total",
+        "Cycles of the journal thread longer than \
+        journal.slow_turn_ms"
+    );
+    metrics::describe_gauge!("anaquel_connections", "Open connections without sockets");
+    metrics::describe_counter!(
+        "anaquel_connections_refused_total",
+        "Connections beyond a limit, answered with \
+        Retry-After"
+    );
     metrics::describe_counter!(
         "anaquel_connections_ended_total",
         "Connections that the server ended, by reason: not-reading, no-room"
     );
-    metrics::describe_gauge!("anaquel_answer_bytes", "Bytes of large answers that are made and not written");
+    metrics::describe_gauge!("anaquel_answer_bytes", "Bytes of large answers that are ready and not yet written");
     metrics::describe_gauge!("anaquel_stream_sockets", "Streams open");
     metrics::describe_gauge!("anaquel_stream_subscriptions", "Subscriptions open");
-    metrics::describe_gauge!("anaquel_stream_keys", "Keys (SKU and place) that subscriptions track");
-    metrics::describe_gauge!("anaquel_stream_position", "The record up to which subscribers were woken");
+    metrics::describe_gauge!("anaquel_stream_keys", "Keys (SKU and location) that subscriptions track");
+    metrics::describe_gauge!("anaquel_stream_position", "Record up to which subscribers were woken");
     metrics::describe_counter!("anaquel_stream_messages_total", "Messages to subscribers, by type");
     metrics::describe_counter!("anaquel_stream_cells_total", "Cells in snapshots and deltas");
-    metrics::describe_counter!("anaquel_stream_matched_total", "Changes that some subscriber had to hear of");
+    metrics::describe_counter!("anaquel_stream_matched_total", "Changes that matched at least one subscription");
     metrics::describe_counter!(
         "anaquel_stream_conflated_total",
-        "Values replaced by a later one before they were told"
+        "Values that a later value replaced before they were sent"
     );
+    metrics::describe_counter!("anaquel_stream_overruns_total", "Subscriptions that fell too far behind");
     metrics::describe_counter!(
-        "anaquel_stream_overruns_total",
-        "Readers that fell behind by more than is kept for one"
+        "anaquel_stream_resets_total",
+        "Subscriptions that had to start over with a new \
+        snapshot"
     );
-    metrics::describe_counter!("anaquel_stream_resets_total", "Live subscribers that had to start over");
     metrics::describe_counter!("anaquel_stream_closed_total", "Streams that the server ended, by reason");
-    metrics::describe_histogram!("anaquel_stream_lag_seconds", "From a stream being woken for a change to its frame");
+    metrics::describe_histogram!(
+        "anaquel_stream_lag_seconds",
+        "Time from the wake-up of a stream for a change to its \
+        frame"
+    );
     metrics::describe_histogram!(
         "anaquel_stream_command_duration_seconds",
-        "From a command on a socket to its result, by op and status"
+        "Time from a command on a socket to its result, by op and status"
     );
-    metrics::describe_gauge!("anaquel_build_info", "1; its labels say what is running");
-    metrics::describe_gauge!("anaquel_matrix_bytes", "Bytes of memory that the cells and their index take");
+    metrics::describe_gauge!("anaquel_build_info", "1; the labels describe the running build");
+    metrics::describe_gauge!("anaquel_matrix_bytes", "Memory of the cells and their index");
     metrics::gauge!(
         "anaquel_build_info",
         "version" => env!("CARGO_PKG_VERSION"),
@@ -160,7 +173,7 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
         "otlp" => if cfg!(feature = "otlp") { "yes" } else { "no" }
     )
     .set(1.0);
-    metrics::describe_gauge!("anaquel_in_flight_limit", "Writes that may be on their way: limits.in_flight");
+    metrics::describe_gauge!("anaquel_in_flight_limit", "Limit of writes in flight: limits.in_flight");
     Failures::describe();
     Machine::describe();
     begin_at_zero();
@@ -175,7 +188,7 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     Ok(handle)
 }
 
-/// What has not happened yet is there all the same, so that the first time is a change.
+/// Registers counters with 0, so that the first event is visible as a change.
 fn begin_at_zero() {
     for kind in ["insufficient-stock", "internal", "overloaded", "read-only"] {
         metrics::counter!("anaquel_problems_total", "type" => kind).absolute(0);
@@ -195,7 +208,7 @@ fn begin_at_zero() {
     let _ = metrics::histogram!("anaquel_stream_command_duration_seconds", "op" => op, "status" => status);
 }
 
-/// Reads what the engine counts, for the answer that is about to be given.
+/// Updates the gauges from the engine before each scrape.
 pub fn measure(app: &App) {
     let (state, counters) = (app.engine.state(), app.engine.counters());
     metrics::gauge!("anaquel_seq").set(state.view.seq() as f64);
@@ -254,9 +267,9 @@ pub async fn render(app: &App) -> String {
     measure(app);
     let mut text = app.metrics.render();
     let batches = app.engine.counters().batch_records.read();
-    text::histogram(&mut text, "anaquel_journal_batch_records", "Records that became durable together", &batches, 1.0);
+    text::histogram(&mut text, "anaquel_journal_batch_records", "Records per durable batch", &batches, 1.0);
     if let Some(syncs) = app.engine.sync_times() {
-        let help = "How long a flush of the log to the disk took";
+        let help = "Duration of a flush of the log to disk";
         text::histogram(&mut text, "anaquel_journal_sync_seconds", help, &syncs.read(), 1e6);
     }
     text

@@ -1,5 +1,4 @@
-//! Looks after the journal thread from outside: a step of it that takes long is told, and one that does not end makes
-//! `/readyz` say so.
+//! Observes the journal thread from outside: logs a step that takes long, and makes `/readyz` fail while a step hangs.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -10,17 +9,17 @@ use anaquel_engine::watch::Step;
 
 use crate::config::JournalConfig;
 
-/// The longest between two looks.
+/// The longest interval between two checks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// What it found.
+/// The result of the checks.
 #[derive(Debug, Default)]
 pub struct Watchdog {
     slow: AtomicU64,
     stuck: Mutex<Option<String>>,
 }
 
-/// A step that was seen, and since when.
+/// The current step, and when it was first seen.
 struct Seen {
     step: Step,
     since: Instant,
@@ -33,7 +32,7 @@ impl Watchdog {
         self.slow.load(Relaxed)
     }
 
-    /// Why no writes are taken, while a step takes longer than `journal.stuck_turn_ms`.
+    /// Why the server accepts no writes, while a step takes longer than `journal.stuck_turn_ms`.
     pub fn stuck(&self) -> Option<String> {
         self.lock().clone()
     }
@@ -42,10 +41,10 @@ impl Watchdog {
         crate::lock::lock(&self.stuck)
     }
 
-    /// Looks until the process ends, on a thread of its own: nothing that holds up others holds it up.
+    /// Checks until the process ends, on a thread of its own, which nothing else can block.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system starts no thread.
     pub fn watch(self: Arc<Self>, engine: Engine, config: &JournalConfig) -> std::io::Result<()> {
         let (slow, stuck) = (Duration::from_millis(config.slow_turn_ms), Duration::from_millis(config.stuck_turn_ms));
         let every = (slow.min(stuck) / 4).clamp(Duration::from_millis(1), LOOK_EVERY);
@@ -64,7 +63,7 @@ impl Watchdog {
         if !seen.as_ref().is_some_and(is_same) {
             if let Some(over) = seen.take().filter(|seen| seen.is_told) {
                 let ms = over.since.elapsed().as_millis() as u64;
-                tracing::warn!(doing = %over.step.doing, ms, "the journal thread goes on");
+                tracing::warn!(doing = %over.step.doing, ms, "the journal thread continues");
                 *self.lock() = None;
             }
             *seen = step.map(|step| Seen { step, since: Instant::now(), is_told: false });
@@ -81,17 +80,17 @@ impl Watchdog {
                 lines = doing.lines,
                 request = doing.request.as_deref().unwrap_or(""),
                 ms = took.as_millis() as u64,
-                "a turn of the journal thread takes long; other writes wait for it"
+                "a step of the journal thread takes long; other writes wait for it"
             );
         }
         if took >= stuck {
             let reason = format!(
-                "the journal thread does not come round: {} for {} ms; writes wait until it ends (journal.stuck_turn_ms)",
+                "the journal thread hangs: {} for {} ms; writes wait until this step ends (journal.stuck_turn_ms)",
                 seen.step.doing,
                 took.as_millis()
             );
             if self.lock().replace(reason.clone()).is_none() {
-                tracing::error!(reason, "no writes are taken while this lasts");
+                tracing::error!(reason, "the server accepts no writes until the step ends");
             }
         }
     }

@@ -1,14 +1,14 @@
-//! Calls that must be granted, and what programs say.
+//! Calls that must succeed, and outputs of programs.
 
 use std::process::Output;
 
 use anaquel_loadtest::client::{Answer, Client};
 use serde_json::Value;
 
-/// What `GET path` shows.
+/// The answer of `GET path`.
 ///
 /// # Panics
-/// It is not answered with 200.
+/// The status is not 200.
 #[track_caller]
 pub fn get(client: &mut Client, path: &str) -> Value {
     let answer = client.get(path).unwrap();
@@ -16,10 +16,10 @@ pub fn get(client: &mut Client, path: &str) -> Value {
     answer.json()
 }
 
-/// Sets something; the thing as it is then.
+/// Sets an item and returns it.
 ///
 /// # Panics
-/// It is not answered with 200.
+/// The status is not 200.
 #[track_caller]
 pub fn put(client: &mut Client, path: &str, body: &Value) -> Value {
     let answer = client.put(path, body).unwrap();
@@ -27,7 +27,7 @@ pub fn put(client: &mut Client, path: &str, body: &Value) -> Value {
     answer.json()
 }
 
-/// Any request with JSON, or without a body where `body` is null.
+/// A request with JSON, or without a body if `body` is null.
 ///
 /// # Panics
 /// The connection failed.
@@ -37,16 +37,16 @@ pub fn send(client: &mut Client, method: &str, path: &str, headers: &[(&str, &st
     client.send(method, path, &headers, body.as_bytes()).unwrap()
 }
 
-/// Rows of an import that were accepted, that changed nothing, and that were rejected.
+/// Accepted, unchanged and rejected rows of an import.
 ///
 /// # Panics
-/// `told` is not what an import answers.
+/// `told` is not the answer of an import.
 pub fn counts(told: &Value) -> (u64, u64, u64) {
     let number = |name: &str| told[name].as_u64().unwrap();
     (number("accepted"), number("unchanged"), number("rejected"))
 }
 
-/// Everything that a program said, on both of its outputs.
+/// All output of a program, on both of its outputs.
 pub fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

@@ -1,33 +1,33 @@
-//! Files out and in again.
+//! Exports, and imports of them.
 
 use serde_json::{Value, json};
 
 use crate::Shop;
 
-/// All kinds, in the order in which an empty directory takes them.
+/// All kinds, in the order in which an empty directory accepts them.
 pub const KINDS: [&str; 8] = ["channels", "locations", "skus", "stock", "groups", "prices", "rules", "supply"];
 
-/// What a shop writes of a kind.
+/// The export of a kind.
 ///
 /// # Panics
-/// It does not.
+/// The export fails.
 pub fn export(shop: &mut Shop, kind: &str) -> String {
     let answer = shop.client.get(&format!("/v1/export/{kind}")).unwrap();
     assert_eq!(answer.status, 200, "{kind}");
     String::from_utf8(answer.body).unwrap()
 }
 
-/// Loads a file; what became of it.
+/// Imports a file and returns the result.
 ///
 /// # Panics
-/// It is refused whole.
+/// The whole import is refused.
 pub fn import(shop: &mut Shop, path: &str, media_type: &str, body: &[u8]) -> Value {
     let answer = shop.client.send("POST", path, &[("Content-Type", media_type)], body).unwrap();
     assert_eq!(answer.status, 200, "{path} {}", answer.json());
     answer.json()
 }
 
-/// The lines of a file without their order, and of stock and supply what does not depend on when the file was written.
+/// The lines of a file without their order; for stock and supply, without values that depend on the time of the export.
 fn said_by(kind: &str, text: &str) -> Vec<String> {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     match kind {
@@ -45,7 +45,7 @@ fn stock_without_times(row: &str) -> String {
     [0, 1, 2, 4].map(|at| fields[at].as_str()).join(",")
 }
 
-/// A row of supply without `as_of`, which tells the moment of the export where a receipt has used the supply.
+/// A row of supply without `as_of`, which contains the time of the export if a receipt has used the supply.
 fn supply_without_times(row: &str) -> String {
     fields(row)[..6].join(",")
 }
@@ -65,11 +65,11 @@ fn fields(row: &str) -> Vec<String> {
     fields
 }
 
-/// Out and in again is the same: on the spot, twice, where each file logs that it came and nothing else; and in an empty
-/// directory.
+/// An export that is imported again changes nothing: in the same directory, twice, where each import logs only its end;
+/// and in an empty directory.
 ///
 /// # Panics
-/// It is not.
+/// Something changes.
 pub fn goes_round(shop: &mut Shop) {
     let exports: Vec<(&str, String)> = KINDS.iter().map(|kind| (*kind, export(shop, kind))).collect();
     for round in 0..2 {
@@ -77,7 +77,7 @@ pub fn goes_round(shop: &mut Shop) {
             let seq = shop.seq();
             let told = import(shop, &format!("/v1/import/{kind}"), "text/csv", text.as_bytes());
             assert_eq!((&told["accepted"], &told["rejected"]), (&json!(0), &json!(0)), "round {round}, {kind}: {told}");
-            // Counts that are confirmed may be one record more.
+            // Confirmed counts may be one more record.
             let most = if *kind == "stock" { seq + 2 } else { seq + 1 };
             assert!(shop.seq() <= most, "{kind} logs that it came, and next to nothing else");
             assert_eq!(said_by(kind, &export(shop, kind)), said_by(kind, text), "{kind}");

@@ -4,19 +4,19 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-/// How much of the end of a log is printed, bytes.
+/// How many bytes of the end of a log are printed.
 const TAIL: usize = 16_384;
 
-/// A temporary folder. A test that fails prints the end of every server's log in it, and keeps the folder and tells its
-/// path; otherwise it is removed.
+/// A temporary folder. A failed test prints the end of every server's log in it, keeps the folder and prints its path;
+/// otherwise the folder is deleted.
 #[derive(Debug)]
 pub struct Folder(Option<TempDir>);
 
 impl Folder {
-    /// Where it is.
+    /// Its path.
     ///
     /// # Panics
-    /// Never: it is there until it is dropped.
+    /// Never: it exists until it is dropped.
     pub fn path(&self) -> &Path {
         self.0.as_ref().unwrap().path()
     }
@@ -25,7 +25,7 @@ impl Folder {
 /// A new folder.
 ///
 /// # Panics
-/// It cannot be made.
+/// It cannot be created.
 pub fn folder() -> Folder {
     Folder(Some(tempfile::tempdir().unwrap()))
 }

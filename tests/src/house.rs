@@ -1,4 +1,4 @@
-//! A data directory with keys: who may come in, before any server has it open and after.
+//! A data directory with keys, before and after a server opens it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::binary;
 use crate::folder::{Folder, folder};
 
-/// A data directory, and who may come in.
+/// A data directory, its keys and its settings.
 pub struct House {
     folder: Folder,
 }
@@ -18,14 +18,14 @@ pub struct House {
 impl Default for House {
     fn default() -> Self {
         let house = Self { folder: folder() };
-        // Keys are made before any server has it open; only a server makes a directory for them.
+        // Keys are created before a server opens the directory; only a server creates a directory.
         std::fs::create_dir(house.data()).unwrap();
         house
     }
 }
 
 impl House {
-    /// The folder that the data directory, the settings and whatever else belongs to it lie in.
+    /// The folder that contains the data directory and the settings.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -35,10 +35,10 @@ impl House {
         self.folder.path().join("data")
     }
 
-    /// What `anaquel keys` says to these arguments.
+    /// The output of `anaquel keys` with these arguments.
     ///
     /// # Panics
-    /// It refuses them.
+    /// The command fails.
     pub fn keys(&self, arguments: &[&str]) -> String {
         let mut keys = Command::new(binary());
         keys.env_remove("ANAQUEL_SEED").arg("keys").arg("--data").arg(self.data()).args(arguments);
@@ -50,21 +50,21 @@ impl House {
     /// A new key; further arguments may bind it.
     ///
     /// # Panics
-    /// It is refused.
+    /// The command fails.
     pub fn key(&self, name: &str, scopes: &[&str], more: &[&str]) -> String {
         let scopes = scopes.iter().flat_map(|scope| ["--scope", scope]);
         self.keys(&["add", name].into_iter().chain(scopes).chain(more.iter().copied()).collect::<Vec<_>>())
     }
 
-    /// The same, as it is sent.
+    /// The same as an `Authorization` value.
     ///
     /// # Panics
-    /// It is refused.
+    /// The command fails.
     pub fn caller(&self, name: &str, scopes: &[&str], more: &[&str]) -> String {
         bearer(&self.key(name, scopes, more))
     }
 
-    /// A server on it.
+    /// Starts a server on it.
     ///
     /// # Panics
     /// It does not start.
@@ -80,7 +80,7 @@ impl House {
         self.serve(&["--config", &self.config(settings)])
     }
 
-    /// A file of settings beside it.
+    /// Writes a file of settings beside it.
     ///
     /// # Panics
     /// It cannot be written.
@@ -90,21 +90,21 @@ impl House {
         path.to_str().unwrap().to_owned()
     }
 
-    /// What the server said.
+    /// The log of the server.
     ///
     /// # Panics
-    /// There was none.
+    /// There is none.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.data().with_extension("log")).unwrap()
     }
 }
 
-/// A key as it is sent.
+/// A key as an `Authorization` value.
 pub fn bearer(key: &str) -> String {
     format!("Bearer {key}")
 }
 
-/// What is answered to somebody with a key.
+/// The answer to a caller with a key.
 ///
 /// # Panics
 /// The connection failed.

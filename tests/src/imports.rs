@@ -1,4 +1,4 @@
-//! Which file of a crate names which other, read from the sources: what a test holds against circles.
+//! Reads from the sources which file of a crate names which other; a test checks that there is no cycle.
 //!
 //! Every path is followed to the file that defines what it names: `use` and plain paths from `crate`, `super`, `self` and
 //! child modules, through re-exports. Unit tests (`#[cfg(test)] mod …`) may name anything and are left out.
@@ -13,36 +13,36 @@ type Module = Vec<String>;
 /// A part of a path that a macro fills in.
 const ANY: &str = "$";
 
-/// What one file says.
+/// The contents of one file.
 #[derive(Debug, Default)]
 struct Source {
     file: PathBuf,
-    /// Child modules that it declares in files of their own.
+    /// Child modules that it declares in their own files.
     children: BTreeSet<String>,
     /// Paths that it names, absolute.
     paths: Vec<Module>,
-    /// Names that it hands on: the name here, and the absolute path of what it is.
+    /// Names that it re-exports: the name here, and the absolute path of the item.
     exports: BTreeMap<String, Module>,
-    /// Names that it hands on of other crates: they lead to no file of this one.
+    /// Names that it re-exports from other crates: they lead to no file of this one.
     foreign: BTreeSet<String>,
-    /// Modules of which it hands on everything.
+    /// Modules whose names it all re-exports.
     globs: Vec<Module>,
 }
 
-/// The files of one crate and what they name of each other.
+/// The files of one crate, and the names that they use from each other.
 #[derive(Debug, Default)]
 pub struct Imports {
     sources: BTreeMap<Module, Source>,
 }
 
-/// A file and one that it names, by their names below the crate's source folder, and what it takes from it.
+/// A file and a file that it uses, by their names below the crate's source folder, and the names that it uses.
 pub type Arrow = (String, String, BTreeSet<String>);
 
 impl Imports {
     /// Reads the crate whose root is `root` (`…/src/lib.rs`).
     ///
     /// # Panics
-    /// A file that is declared is not there.
+    /// A declared file does not exist.
     pub fn read(root: &Path) -> Self {
         let mut all = Self::default();
         let folder = root.parent().unwrap_or(root);
@@ -50,7 +50,7 @@ impl Imports {
         all
     }
 
-    /// The same of texts: pairs of a module path such as `rules::book` and its source; the root is the empty one.
+    /// The same from texts: pairs of a module path such as `rules::book` and its source; the root is the empty path.
     pub fn of_texts(texts: &[(&str, &str)]) -> Self {
         let mut all = Self::default();
         for (module, text) in texts {
@@ -73,7 +73,7 @@ impl Imports {
         self.sources.insert(module, source);
     }
 
-    /// The module that an absolute path leads to, and the name that it takes from there.
+    /// The module that an absolute path leads to, and the name that it uses from there.
     fn resolve(&self, path: &[String], depth: usize) -> Option<(Module, String)> {
         let deepest = (0..=path.len()).rev().find(|length| self.sources.contains_key(&path[..*length]))?;
         let (module, rest) = (path[..deepest].to_vec(), &path[deepest..]);
@@ -97,7 +97,8 @@ impl Imports {
         Some((module, name.clone()))
     }
 
-    /// A path; one that a macro fills in (`crate::$module::fold::fold`), for each module that has what it leads to.
+    /// A path; one that a macro fills in (`crate::$module::fold::fold`) is resolved for each module that has the
+    /// target.
     fn filled_in(&self, path: &Module) -> Vec<Module> {
         let [first, rest @ ..] = path.as_slice() else { return vec![path.clone()] };
         if first != ANY {
@@ -111,7 +112,7 @@ impl Imports {
         modules.map(|(module, _)| module.iter().chain(rest).cloned().collect()).collect()
     }
 
-    /// What each file names of others.
+    /// The names that each file uses from others.
     pub fn arrows(&self) -> Vec<Arrow> {
         let mut arrows: BTreeMap<(&Path, &Path), BTreeSet<String>> = BTreeMap::new();
         for (module, source) in &self.sources {
@@ -147,7 +148,7 @@ impl Imports {
         detours.into_iter().collect()
     }
 
-    /// Files that reach each other, circle by circle, each with the arrows inside it.
+    /// Cycles of files, each with the uses inside it.
     pub fn circles(&self) -> Vec<Vec<Arrow>> {
         let arrows = self.arrows();
         let mut next: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -182,7 +183,7 @@ impl Imports {
 }
 
 impl Source {
-    /// Whether it has an item of that name, as far as its own paths tell: everything that no export covers.
+    /// Whether it has an item of that name, as far as its own paths show: everything that no export covers.
     fn defines(&self, name: &str) -> bool {
         !self.children.contains(name)
     }
@@ -198,7 +199,7 @@ fn read_source(module: &Module, file: PathBuf, text: &str) -> Source {
             source.children.insert(at(nth + 1).to_owned());
         }
     }
-    // Where it is: the module of the file, and below it those that it holds itself, with the braces that they began in.
+    // The current position: the module of the file, and its inline modules, with the braces that they began in.
     let (mut here, mut held, mut depth) = (module.clone(), Vec::new(), 0_usize);
     let mut nth = 0;
     while nth < tokens.len() {
@@ -235,7 +236,7 @@ fn read_source(module: &Module, file: PathBuf, text: &str) -> Source {
                 source.paths.push(path);
             }
         } else if at(nth + 1) == "::" && at(nth.wrapping_sub(1)) == "in" && at(nth.wrapping_sub(2)) == "(" {
-            // Who may see it, not what it takes.
+            // Its visibility, not its names.
             nth += 2;
         } else if at(nth + 1) == "::" && at(nth.wrapping_sub(1)) != "::" {
             let mut path = vec![at(nth).to_owned()];
@@ -256,7 +257,7 @@ fn read_source(module: &Module, file: PathBuf, text: &str) -> Source {
     source
 }
 
-/// Reads a tree of `use`: every path with the name that it has here. Returns what comes after it.
+/// Reads a tree of `use`: every path with its name here. Returns the rest.
 fn read_tree(tokens: &[String], mut nth: usize, before: &[String], found: &mut Vec<(Module, String)>) -> usize {
     let at = |nth: usize| tokens.get(nth).map_or("", String::as_str);
     let mut path = before.to_vec();
@@ -281,7 +282,7 @@ fn read_tree(tokens: &[String], mut nth: usize, before: &[String], found: &mut V
                 return nth + 2;
             }
             name if is_name(name) => {
-                // `self` in braces is what stands before them.
+                // `self` in braces is the path before them.
                 if name != "self" || path.is_empty() {
                     path.push(name.to_owned());
                 }
@@ -301,7 +302,7 @@ fn read_tree(tokens: &[String], mut nth: usize, before: &[String], found: &mut V
     }
 }
 
-/// A path from the crate's root; none where it leads out of the crate.
+/// A path from the crate's root; `None` if it leads out of the crate.
 fn absolute(module: &Module, children: &BTreeSet<String>, path: &[String]) -> Option<Module> {
     let first = path.first()?;
     let (mut at, mut rest) = match first.as_str() {
@@ -325,7 +326,7 @@ fn is_name(token: &str) -> bool {
     token.chars().next().is_some_and(|first| first.is_alphabetic() || first == '_')
 }
 
-/// Names and signs of a source, without comments, texts and characters.
+/// The names and symbols of a source, without comments, texts and characters.
 fn tokens(text: &str) -> Vec<String> {
     let (chars, mut tokens, mut at) = (text.chars().collect::<Vec<char>>(), Vec::new(), 0);
     let get = |at: usize| chars.get(at).copied().unwrap_or('\0');

@@ -1,4 +1,4 @@
-//! The harness: a shop of one's own, served by the real binary.
+//! The harness: a shop of its own for each test, served by the real binary.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 pub mod calls;
@@ -19,7 +19,7 @@ use crate::folder::{Folder, folder};
 
 /// A server on a directory of its own.
 pub struct Shop {
-    /// What it is served by.
+    /// The server.
     pub server: Server,
     /// A connection to it.
     pub client: Client,
@@ -27,24 +27,24 @@ pub struct Shop {
     arguments: Vec<String>,
 }
 
-/// The binary under test, which cargo has built beside the tests: they are integration tests of its package.
+/// The binary under test, which Cargo has built beside the tests: they are integration tests of its package.
 ///
 /// # Panics
-/// It is not there.
+/// It does not exist.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| anaquel_loadtest::server::binary(None).unwrap())
 }
 
-/// The folder that the whole project lies in.
+/// The root of the project.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Data that is not part of the project. Where it is absent, a test that needs it says so and passes, except on CI.
+/// Data that is not part of the project. If it is absent, a test that needs it prints that and passes, except on CI.
 ///
 /// # Panics
-/// On CI, where it must be there.
+/// It is absent on CI.
 pub fn shared_data(name: &str) -> Option<PathBuf> {
     let path = root().join("../shared/data").join(name);
     if path.exists() {
@@ -62,7 +62,7 @@ impl Default for Shop {
 }
 
 impl Shop {
-    /// A fresh one, started with more arguments.
+    /// A new shop, started with more arguments.
     ///
     /// # Panics
     /// It does not start.
@@ -88,7 +88,7 @@ impl Shop {
         path.to_str().unwrap().to_owned()
     }
 
-    /// Kills it and starts it again on the same data.
+    /// Kills the server and starts it again on the same data.
     ///
     /// # Panics
     /// It does not start.
@@ -99,7 +99,7 @@ impl Shop {
         Self::again(folder, arguments)
     }
 
-    /// Stops it in order and starts it again on the same data.
+    /// Stops the server in order and starts it again on the same data.
     ///
     /// # Panics
     /// It does not end with 0, or does not start.
@@ -117,7 +117,7 @@ impl Shop {
         Self { server, client, folder, arguments }
     }
 
-    /// Stops it in order and hands out its folder and data directory.
+    /// Stops the server in order and returns its folder and data directory.
     ///
     /// # Panics
     /// It does not end with 0.
@@ -131,25 +131,25 @@ impl Shop {
     /// The last visible `seq`.
     ///
     /// # Panics
-    /// It is not told.
+    /// The answer has none.
     pub fn seq(&mut self) -> u64 {
         self.client.get("/v1/info").unwrap().json()["seq"].as_u64().unwrap()
     }
 
-    /// Goods come in.
+    /// A receipt.
     ///
     /// # Panics
-    /// They are refused.
+    /// It is refused.
     pub fn receive(&mut self, sku: &str, location: &str, quantity: i64) {
         let movement = json!({"kind": "receipt", "sku": sku, "location": location, "quantity": quantity});
         let answer = self.client.post("/v1/stock/movements", &json!({"movements": [movement]})).unwrap();
         assert_eq!(answer.status, 200, "{}", answer.json());
     }
 
-    /// Channels are declared, without a buffer.
+    /// Declares channels, without a buffer.
     ///
     /// # Panics
-    /// They are refused.
+    /// One is refused.
     pub fn declare_channels(&mut self, channels: &[&str]) {
         for channel in channels {
             let answer = self.client.put(&format!("/v1/channels/{channel}"), &json!({"buffer": 0})).unwrap();
@@ -157,7 +157,7 @@ impl Shop {
         }
     }
 
-    /// One line through the web channel.
+    /// Reserves one line through the web channel.
     ///
     /// # Panics
     /// The connection failed.
@@ -166,7 +166,7 @@ impl Shop {
         self.client.post("/v1/reservations", &json!({"channel": "web", "lines": [line]})).unwrap()
     }
 
-    /// The same, granted; its record.
+    /// The same; returns the reservation.
     ///
     /// # Panics
     /// It is refused.
@@ -176,7 +176,7 @@ impl Shop {
         answer.json()
     }
 
-    /// A step in a reservation's life.
+    /// A step of a reservation.
     ///
     /// # Panics
     /// The connection failed.
@@ -188,7 +188,7 @@ impl Shop {
     /// On hand, reserved and available of a cell.
     ///
     /// # Panics
-    /// It is not there.
+    /// The cell does not exist.
     pub fn cell(&mut self, sku: &str, location: &str) -> (i64, i64, i64) {
         let answer = self.client.get(&format!("/v1/availability?sku={sku}&location={location}")).unwrap().json();
         let item = &answer["items"][0];

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-/// A connection to `localhost` at `address`, which must have the certificate that is trusted; the handshake comes with the
+/// A connection to `localhost` at `address`, which must present the trusted certificate; the handshake happens with the
 /// first bytes.
 ///
 /// # Errors
-/// Nobody listens there.
+/// The connection fails.
 pub fn connect(
     address: SocketAddr,
     trusted: &CertificateDer<'static>,

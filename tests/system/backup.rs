@@ -57,7 +57,7 @@ fn every_copy_of_a_running_directory_opens() {
     }
     let folder = folder();
     let seed = seed();
-    let plan = copies::Plan { copies: 8, rate: 200, seed: seed.value(), slow_seconds: 1 };
+    let plan = copies::CopiesPlan { copies: 8, rate: 200, seed: seed.value(), slow_seconds: 1 };
     let report = copies::run(binary(), folder.path(), plan).unwrap();
     assert!(report.copies == 8 && report.slow == 2 && report.writes > 100, "{report:?}");
 }
@@ -79,14 +79,22 @@ fn a_backup_by_url_is_the_shop_of_its_seq_and_the_next_holds_what_came_since() {
     let folder = folder();
     let (kept, url) = (folder.path().join("kept"), format!("http://{}", shop.server.address));
     let first = ran(&["backup", text(&kept), "--url", &url]);
-    assert!(first.contains("the shop built from it has this state hash"), "{first}");
+    assert!(first.contains("the state that was rebuilt from it has this state hash"), "{first}");
     let told = info(&shop.server);
     assert_eq!(
         (line(&first, "seq"), line(&first, "state hash")),
         (told["seq"].to_string(), told["state_hash"].as_str().unwrap().to_owned())
     );
-    assert!(ran(&["backup", text(&kept), "--url", &url]).contains("nothing new since"));
+    assert!(ran(&["backup", text(&kept), "--url", &url]).contains("no new records since"));
     assert_eq!(backups_in(&kept).len(), 1);
+    // Who is told that nothing is new relies on what is there.
+    let first = backups_in(&kept).remove(0);
+    let whole = std::fs::read(&first).unwrap();
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    std::fs::write(&first, flipped).unwrap();
+    assert!(refused(&["backup", text(&kept), "--url", &url]).contains("reading the backup back"));
+    std::fs::write(&first, whole).unwrap();
     let key = [("Content-Type", "application/json"), ("Idempotency-Key", "k-1")];
     let body = json!({"channel": "web", "lines": [{"sku": "A", "location": "s1", "quantity": 3}]}).to_string();
     let second = shop.client.send("POST", "/v1/reservations", &key, body.as_bytes()).unwrap();
@@ -101,7 +109,7 @@ fn a_backup_by_url_is_the_shop_of_its_seq_and_the_next_holds_what_came_since() {
     assert_eq!(backups_in(&kept).len(), 2);
     let restored = ran(&["restore", text(&kept), "--data", text(&hold_of_it)]);
     assert_eq!(line(&restored, "state hash"), now["state_hash"].as_str().unwrap());
-    assert!(restored.contains("as it was when the backup was taken"), "{restored}");
+    assert!(restored.contains("as at the time of the backup"), "{restored}");
     assert_eq!(&verify(binary(), &hold_of_it).unwrap(), now["state_hash"].as_str().unwrap());
 
     let again = Server::start(binary(), &hold_of_it, &[]).unwrap();
@@ -124,13 +132,13 @@ fn a_backup_by_url_is_the_shop_of_its_seq_and_the_next_holds_what_came_since() {
     assert!(ran(&["restore", text(&kept), "--check"]).contains("nothing was written"));
     assert!(refused(&["restore", text(&kept), "--data", text(&at)]).contains("is not empty"));
     assert!(refused(&["restore", text(&kept), "--data", "x", "--at-seq", "99999"]).contains("is beyond these backups"));
-    assert!(refused(&["restore", text(folder.path()), "--data", "x"]).contains("no backups are in"));
+    assert!(refused(&["restore", text(folder.path()), "--data", "x"]).contains("there are no backups in"));
     assert!(!Path::new("x").exists());
     // Of another history there is nothing to go on from: it is told, and a whole one is taken.
     drop(shop);
     let other = Shop::default();
     let whole = ran(&["backup", text(&kept), "--data", text(&other.data())]);
-    assert!(whole.contains("a whole backup is taken"), "{whole}");
+    assert!(whole.contains("taking a full backup"), "{whole}");
     assert_eq!(line(&whole, "state hash"), info(&other.server)["state_hash"].as_str().unwrap());
     let mode =
         |path: &Path| std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777;
@@ -223,7 +231,7 @@ fn what_is_cut_off_looks_like_nothing_that_is_whole() {
                 assert!(!refused(&["verify", "--data", text(&target)]).contains("ok:"));
                 if std::fs::read_dir(&target).unwrap().next().is_some() {
                     let log = refused(&["serve", "--data", text(&target), "--listen", "127.0.0.1:0"]);
-                    assert!(log.contains("did not come to its end"), "{log}");
+                    assert!(log.contains("was interrupted"), "{log}");
                 }
             }
             cut += 1;
@@ -277,8 +285,7 @@ fn a_copy_tells_what_it_lacks_and_an_original_with_a_lost_tail_is_refused() {
     }
     let server = Server::start(binary(), &copied, &[]).unwrap();
     let log = std::fs::read_to_string(copied.with_extension("log")).unwrap();
-    for told in
-        ["goes on at the last record that they hold whole", "begins a new epoch", &format!("\"durable_up_to\":{seq}")]
+    for told in ["the copy ends at its last complete record", "begins a new epoch", &format!("\"durable_up_to\":{seq}")]
     {
         assert!(log.contains(told), "{told}: {log}");
     }

@@ -291,6 +291,19 @@ fn what_a_movement_made_up_is_flagged_and_listed_until_somebody_settles_it() {
     let found = shop.client.get("/v1/pickup?sku=A").unwrap().json();
     let places: Vec<_> = found["items"].as_array().unwrap().iter().map(|place| place["location"].clone()).collect();
     assert_eq!(places, [json!("s1")], "{found}");
+    // Nor is it offered in place of another, whatever it is asked for.
+    let offered = |shop: &mut Shop, purpose: &str| {
+        let line = json!({"sku": "A", "location": "s1", "quantity": 2});
+        let body = json!({"channel": "web", "purpose": purpose, "lines": [line]});
+        let refused = shop.client.post("/v1/reservations", &body).unwrap();
+        assert_eq!(refused.status, 409, "{}", refused.json());
+        refused.json()["lines"][0]["would_succeed"]["locations"].clone()
+    };
+    let more = json!({"movements": [{"kind": "receipt", "sku": "A", "location": "ghost", "quantity": 5}]});
+    assert_eq!(shop.client.post("/v1/stock/movements", &more).unwrap().status, 200);
+    for purpose in ["cart", "pickup", "delivery"] {
+        assert_eq!(offered(&mut shop, purpose), json!([]), "{purpose}");
+    }
     // One is declared, the other put right and retired.
     put(&mut shop, "/v1/locations/ghost", &json!({}));
     let count = json!({"counts": [{"sku": "TYPO", "location": "s1", "on_hand": 0}]});
@@ -301,6 +314,7 @@ fn what_a_movement_made_up_is_flagged_and_listed_until_somebody_settles_it() {
     assert_eq!(names(&mut shop, "/v1/locations?declared=false", "location"), Vec::<Value>::new());
     let found = shop.client.get("/v1/pickup?sku=A").unwrap().json();
     assert_eq!(found["items"].as_array().unwrap().len(), 2, "{found}");
+    assert_eq!(offered(&mut shop, "cart")[0]["location"], "ghost", "once it is declared");
 }
 
 #[test]

@@ -25,6 +25,11 @@ fn files(ending: &str) -> Vec<PathBuf> {
     found
 }
 
+/// Whether a name in a text is one of a test.
+fn is_test(name: &str) -> bool {
+    name.matches('_').count() >= 3 && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+}
+
 #[test]
 fn every_test_that_is_named_is_there() {
     let mut functions = BTreeSet::new();
@@ -36,17 +41,41 @@ fn every_test_that_is_named_is_there() {
         }));
     }
     let text = fs::read_to_string(root().join("tests/README.md")).unwrap();
-    let named: BTreeSet<&str> = text
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|name| {
-            name.matches('_').count() >= 3 && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
-        })
-        .collect();
+    let named: BTreeSet<&str> = text.split('`').skip(1).step_by(2).filter(|name| is_test(name)).collect();
     assert!(named.len() > 150, "only {} are named", named.len());
     let missing: Vec<_> = named.iter().filter(|name| !functions.contains(**name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// A file, and behind a colon the tests that are said to stand in it: ``T `files`: `one`, `another```.
+#[test]
+fn every_test_stands_in_the_file_that_is_named() {
+    let sources = files(".rs");
+    let text = fs::read_to_string(root().join("tests/README.md")).unwrap();
+    let pieces: Vec<&str> = text.split('`').collect();
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for at in (1..pieces.len() - 2).step_by(2).filter(|at| pieces[at + 1] == ": ") {
+        let folder = match pieces[at - 1].rsplit([' ', '|']).nth(1) {
+            Some("E") => "engine/tests",
+            Some("S") => "server/src",
+            Some("T") => "tests/system",
+            _ => "",
+        };
+        if !is_test(pieces[at + 2]) {
+            continue;
+        }
+        let path = root().join(folder).join(pieces[at].trim_end_matches(".rs"));
+        let named = sources.iter().filter(|file| file.with_extension("") == path || file.starts_with(&path));
+        let there: String = named.map(|file| fs::read_to_string(file).unwrap()).collect();
+        let tests = (at + 2..pieces.len()).step_by(2).take_while(|name| *name == at + 2 || pieces[name - 1] == ", ");
+        for test in tests.map(|name| pieces[name]) {
+            if !there.contains(&format!("fn {test}(")) {
+                wrong.push(format!("{test} in {}", path.display()));
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 150 && wrong.is_empty(), "{seen} seen: {wrong:#?}");
 }
 
 /// The binaries of tests, and where their files are: those that have only one file have none here.
@@ -74,7 +103,10 @@ fn every_command_runs_a_test_that_is_there() {
             for path in words.iter().filter(|word| word.contains("::") && !folders.is_empty()) {
                 let module = path.split("::").next().unwrap();
                 // A word in capitals stands for any name.
-                let is_there = folders.iter().any(|folder| root().join(folder).join(format!("{module}.rs")).is_file());
+                let has = |folder: &&str, file: String| root().join(folder).join(file).is_file();
+                let is_there = folders
+                    .iter()
+                    .any(|folder| has(folder, format!("{module}.rs")) || has(folder, format!("{module}/mod.rs")));
                 if !is_there && module.chars().any(char::is_lowercase) {
                     wrong.push(format!("{path} in {folders:?}"));
                 }

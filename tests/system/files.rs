@@ -74,7 +74,7 @@ fn quoted_line_breaks_belong_to_their_row() {
     let told = import(&mut shop, "/v1/import/skus", file);
     assert_eq!(counts(&told), (3, 0, 1), "{told}");
     let (line, _, reason) = error(&told, 0);
-    assert!(line == 7 && reason.contains("opens on this line"), "{told}");
+    assert!(line == 7 && reason.contains("an unclosed quote on this line"), "{told}");
     assert_eq!(shop.client.get("/v1/skus/A").unwrap().json()["name"], "two\r\nlines, and \"more\"");
     assert_eq!(shop.client.get("/v1/skus/B").unwrap().json()["name"], " kept ");
     assert_eq!(shop.client.get("/v1/skus/D").unwrap().json()["name"], "d");
@@ -87,7 +87,7 @@ fn broken_quotes_and_doubled_members_are_refused_by_line() {
     let told = import(&mut shop, "/v1/import/stock", "sku,location,on_hand\nA,L1,\"1\"2\nB,L1,3\n");
     assert_eq!(counts(&told), (1, 0, 1), "{told}");
     let (line, _, reason) = error(&told, 0);
-    assert!(line == 2 && reason.contains("behind a closing quote"), "{told}");
+    assert!(line == 2 && reason.contains("after a closing quote"), "{told}");
     for row in [
         r#"{"sku":"A","location":"L1","on_hand":1,"on_hand":2}"#,
         r#"{"sku":"A","location":"L1","on_hand":1,"ON_HAND":2}"#,
@@ -182,8 +182,9 @@ fn columns_are_mapped_set_and_passed_over() {
     for (query, words) in [
         ("map=sku=Nothing", "no column \"Nothing\""),
         ("map=colour=Title", "not a column of this import"),
-        ("map=sku=Title&map=sku=Handle", "said twice"),
+        ("map=sku=Title&map=sku=Handle", "given twice"),
         ("set=colour=red", "not a column of this import"),
+        ("set=unit=box&set=unit=piece", "unit is said twice"),
     ] {
         let answer = sent(&mut shop, &format!("/v1/import/skus?{query}"), "text/csv", products.as_bytes());
         assert!(answer.status == 400 && answer.json()["detail"].as_str().unwrap().contains(words), "{}", answer.json());
@@ -363,6 +364,13 @@ fn ids_of_other_systems_are_taken_as_they_are() {
             json!({"supply": sku, "sku": sku, "location": "L1", "quantity": 2, "expected_at": "2099-01-01T00:00:00Z"});
         assert_eq!(shop.client.put("/v1/supply", &json!({"supplies": [supply]})).unwrap().status, 200);
     }
+    // What is not percent-encoded UTF-8 is no id, and gives none to anything.
+    for bad in ["%FF", "50%", "a%2", "%zz", "%E2%82"] {
+        let path = format!("/v1/skus/{bad}");
+        let refused = shop.client.put(&path, &json!({})).unwrap();
+        assert_eq!((refused.status, &refused.json()["field"]), (400, &json!("path")), "{bad}: {}", refused.json());
+        assert_eq!(shop.client.get(&path).unwrap().status, 404, "{bad}");
+    }
     let (longer, wide) = (long.clone() + "x", "é".repeat(129));
     for bad in ["", " A", "A ", "A\tB", "A\u{7f}", "A\u{85}B", "A\u{202e}B", "\u{a0}A", &longer, &wide] {
         let line = json!({"kind": "receipt", "sku": bad, "location": "L1", "quantity": 1});
@@ -485,8 +493,15 @@ fn prices_are_read_as_shops_write_them() {
         "sku,currency,amount,price\nA,eur,1,\nA,ZZZ,1,\nA,EUR,19.99,\nA,JPY,,14.5\nA,EUR,1,2\nA,EUR,,\nA,EUR,-1,\n";
     let told = import(&mut shop, "/v1/import/prices", file);
     assert_eq!(counts(&told), (0, 0, 7), "{told}");
-    let words =
-        ["write EUR", "not a currency", "in a column price", "more digits", "one of both", "required", "negative"];
+    let words = [
+        "write EUR",
+        "not an ISO 4217 currency",
+        "the column price takes",
+        "more decimals",
+        "one of both",
+        "required",
+        "negative",
+    ];
     for (at, words) in words.iter().enumerate() {
         let (line, field, reason) = error(&told, at);
         assert!(

@@ -1,7 +1,7 @@
 //! Lossless subscribers through cuts and kills, held to the log. The full size is a command of its own:
 //! `anaquel-loadtest gapless`.
 
-use anaquel_loadtest::live::gapless::{Plan, run};
+use anaquel_loadtest::live::gapless::{GaplessPlan, run};
 use anaquel_tests::binary;
 use anaquel_tests::folder::folder;
 
@@ -9,7 +9,7 @@ use anaquel_tests::folder::folder;
 fn nothing_is_missed_and_nothing_is_told_twice() {
     let folder = folder();
     let seed = anaquel_seeds::seed();
-    let plan = Plan { changes: 150_000, kills: 4, subscribers: 6, seed: seed.value() };
+    let plan = GaplessPlan { changes: 150_000, kills: 4, subscribers: 6, seed: seed.value() };
     let report = run(binary(), &folder.path().join("data"), plan).unwrap();
     println!("{report:?}");
     assert_eq!(report.kills, 4);

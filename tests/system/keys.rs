@@ -41,6 +41,10 @@ fn a_repeated_put_is_told_its_first_answer() {
     ];
     let mut told = Vec::new();
     for (path, one, two) in &routes {
+        // Of two keys none is known to be meant.
+        let keys = [("Content-Type", "application/json"), ("Idempotency-Key", "k1"), ("Idempotency-Key", "k2")];
+        let both = shop.client.send("PUT", path, &keys, one.to_string().as_bytes()).unwrap();
+        assert_eq!((both.status, &both.json()["field"]), (400, &json!("Idempotency-Key")), "{path}");
         let first = keyed(&mut shop.client, "PUT", path, "k1", one);
         assert_eq!((first.status, first.header("idempotent-replayed")), (200, None), "{path}: {}", first.json());
         // To say what is known is answered, and kept, too.

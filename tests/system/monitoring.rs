@@ -157,7 +157,7 @@ fn who_is_not_let_in_is_counted_each_time_and_written_down_now_and_then() {
     assert_eq!(value(&told, "anaquel_auth_failures_total", "no-key"), 2.0);
     assert_eq!(value(&told, "anaquel_auth_failures_total", "bad-key"), 203.0);
     assert_eq!(value(&told, "anaquel_auth_failures_total", "bad-token"), 0.0);
-    let written = lines(&house, "a caller was refused: no known key or token");
+    let written = lines(&house, "authentication failed: no known key or token");
     assert!((1..=40).contains(&written.len()), "{} lines", written.len());
     assert_eq!(written[0]["reason"], "no-key");
     assert_eq!(written[0]["route"], "/v1/skus");
@@ -167,9 +167,9 @@ fn who_is_not_let_in_is_counted_each_time_and_written_down_now_and_then() {
     // What was left out is told by number, soon.
     let began = Instant::now();
     let left_out = || -> u64 {
-        let all = lines(&house, "refused");
+        let all = lines(&house, "failed");
         all.iter().filter_map(|line| line["left_out"].as_u64()).sum::<u64>()
-            + lines(&house, "a caller was").len() as u64
+            + lines(&house, "authentication failed:").len() as u64
     };
     while left_out() < 205 {
         assert!(began.elapsed() < Duration::from_secs(60), "{} of 205 are told", left_out());

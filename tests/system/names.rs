@@ -69,6 +69,40 @@ fn an_undeclared_channel_is_refused_wherever_one_is_named() {
     assert_eq!(channels["items"].as_array().unwrap().len(), 2, "{channels}");
 }
 
+/// A channel that a promise made up is told from those that somebody declared, until it is declared or retired.
+#[test]
+fn channels_that_promises_made_up_are_flagged_and_listed() {
+    let mut shop = Shop::default();
+    shop.receive("A", "s1", 5);
+    let line = json!({"sku": "A", "location": "s1", "quantity": 1});
+    for channel in ["webb", "wbe"] {
+        let held = shop.client.post("/v1/reservations", &json!({"channel": channel, "lines": [line]})).unwrap();
+        assert_eq!(held.status, 201, "{}", held.json());
+    }
+    let declared = shop.client.put("/v1/channels/web", &json!({"buffer": 1})).unwrap();
+    assert_eq!((declared.status, &declared.json()["declared"]), (200, &json!(true)), "{}", declared.json());
+    let mut shop = shop.killed_and_restarted();
+    let names = |shop: &mut Shop, query: &str| -> Vec<(Value, Value)> {
+        let page = shop.client.get(&format!("/v1/channels{query}")).unwrap();
+        assert_eq!(page.status, 200, "{}", page.json());
+        let page = page.json();
+        page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| (item["channel"].clone(), item["declared"].clone()))
+            .collect()
+    };
+    let (webb, wbe, web) = ((json!("webb"), json!(false)), (json!("wbe"), json!(false)), (json!("web"), json!(true)));
+    assert_eq!(names(&mut shop, ""), [webb.clone(), wbe.clone(), web.clone()]);
+    assert_eq!(names(&mut shop, "?declared=false"), [webb.clone(), wbe.clone()]);
+    assert_eq!(names(&mut shop, "?declared=true"), [web]);
+    assert_eq!(told(&shop.client.get("/v1/channels?declared=perhaps").unwrap()).1, json!("declared"));
+    assert_eq!(shop.client.get("/v1/channels/webb").unwrap().json()["declared"], false);
+    assert_eq!(shop.client.put("/v1/channels/webb", &json!({})).unwrap().json()["declared"], true);
+    assert_eq!(names(&mut shop, "?declared=false"), [wbe]);
+}
+
 #[test]
 fn a_setting_accepts_undeclared_channels() {
     let folder = folder();

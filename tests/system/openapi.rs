@@ -304,6 +304,33 @@ fn every_answer_is_as_the_document_says() {
     assert!(left.is_empty(), "calls that nobody made: {left:?}");
 }
 
+/// A list is asked by the words that its items have: in which states, for which reasons.
+#[test]
+fn a_list_is_asked_by_the_words_of_its_items() {
+    let document = document(&mut Shop::default());
+    let meant = |schema: &Value| -> Value {
+        let of = schema["$ref"].as_str().and_then(|of| of.strip_prefix('#'));
+        of.map_or_else(|| schema.clone(), |of| document.pointer(of).unwrap().clone())
+    };
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for (path, calls) in document["paths"].as_object().unwrap() {
+        let call = &calls["get"];
+        let page = meant(&call["responses"]["200"]["content"]["application/json"]["schema"]);
+        let item = meant(&page["properties"]["items"]["items"]);
+        for asked in call["parameters"].as_array().into_iter().flatten() {
+            let name = asked["name"].as_str().unwrap();
+            let said = meant(&item["properties"][name])["enum"].clone();
+            if said.is_array() {
+                seen += 1;
+                if asked["schema"]["enum"] != said {
+                    wrong.push(format!("{path} {name}: {} for {said}", asked["schema"]["enum"]));
+                }
+            }
+        }
+    }
+    assert!(seen >= 3 && wrong.is_empty(), "{seen} seen: {wrong:#?}");
+}
+
 #[test]
 fn a_refusal_is_as_the_document_says() {
     let mut shop = Shop::with(&["--demo"]);
@@ -316,6 +343,7 @@ fn a_refusal_is_as_the_document_says() {
         (reserve, body, 409),
         (reserve, unknown, 400),
         (("DELETE", "/v1/skus/{sku}", "/v1/skus/TSHIRT-RED-M"), json!({}), 409),
+        (("PUT", "/v1/skus/{sku}", "/v1/skus/TSHIRT-RED-M"), json!({"tracked": false}), 409),
         (("DELETE", "/v1/locations/{location}", "/v1/locations/es-002"), json!({}), 409),
     ] {
         let json_type = [("Content-Type", "application/json")];

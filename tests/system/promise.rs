@@ -229,6 +229,7 @@ fn a_private_channel_is_told_bands_and_never_numbers() {
 fn a_promise_of_the_network_is_bound_moved_and_handed_over() {
     let mut shop = Shop::default();
     for store in ["a", "b", "c"] {
+        put(&mut shop.client, &format!("/v1/locations/{store}"), &json!({}));
         shop.receive("A", store, 2);
     }
     put(&mut shop.client, "/v1/groups/g", &json!({"locations": ["a", "b"]}));

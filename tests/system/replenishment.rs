@@ -256,7 +256,7 @@ fn a_policy_keeps_what_is_left_out_and_is_refused_by_field() {
     assert_eq!(shop.client.get("/v1/replenishment").unwrap().json()["items"], json!([less]));
 
     let unknown = shop.client.post("/v1/replenishment/run", &json!({"policies": ["q"]})).unwrap();
-    assert_eq!((unknown.status, detail(&unknown)), (400, "policies[0]: there is no policy q".to_owned()));
+    assert_eq!((unknown.status, detail(&unknown)), (400, "policies[0]: the policy q does not exist".to_owned()));
     // A repeat under one key runs once.
     let first = shop.client.post_keyed("/v1/replenishment/run", "run-1", &json!({})).unwrap();
     let second = shop.client.post_keyed("/v1/replenishment/run", "run-1", &json!({})).unwrap();

@@ -1,6 +1,6 @@
 //! Every scenario of the load test, small: it ends with an audit of every answer, or fails.
 
-use anaquel_loadtest::scenario::{Plan, Report, run};
+use anaquel_loadtest::scenario::{ScenarioPlan, ScenarioReport, run};
 use anaquel_tests::folder::folder;
 use anaquel_tests::shared_data;
 use clap::Parser;
@@ -8,16 +8,16 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 struct Cli {
     #[command(flatten)]
-    plan: Plan,
+    plan: ScenarioPlan,
 }
 
-fn scenario(arguments: &[&str]) -> Report {
+fn scenario(arguments: &[&str]) -> ScenarioReport {
     let Cli { plan } = Cli::parse_from([&["test"], arguments].concat());
     run(&plan, None).unwrap_or_else(|error| panic!("{arguments:?}: {error:?}"))
 }
 
 /// Requests of a kind that were done, and refused.
-fn counts(report: &Report, kind: &str) -> (u64, u64) {
+fn counts(report: &ScenarioReport, kind: &str) -> (u64, u64) {
     let row = report.kinds.iter().find(|row| format!("{:?}", row.kind) == kind);
     row.map_or((0, 0), |row| (row.done, row.refused))
 }

@@ -225,14 +225,21 @@ fn a_directory_is_made_by_serve_alone() {
         ),
         (&["keys", "add", "k", "--scope", "admin"], &["--data ./data", "is not there"]),
         (&["keys", "add", "k", "--scope", "admin", "--data", "photos"], &["--data photos", "is not a data directory"]),
-        (&["keys", "add", "k", "--scope", "admin", "--file", "typo/keys.json"], &["typo/keys.json", "no such folder"]),
+        (
+            &["keys", "add", "k", "--scope", "admin", "--file", "typo/keys.json"],
+            &["typo/keys.json", "this folder does not exist"],
+        ),
         (&["keys", "list", "--data", "typo"], &["--data typo", "is not there"]),
         (&["keys", "rotate", "x", "--data", "typo"], &["--data typo", "is not there"]),
         (&["verify", "--data", "typo"], &["typo", "not a data directory"]),
         (&["inspect", "--data", "typo"], &["typo", "not a data directory"]),
         (&["serve", "--restored", "--data", "typo"], &["--restored: typo is not a data directory"]),
+        (&["backup", "new/backups", "--data", "typo"], &["typo: this is not a data directory"]),
+        (&["backup", "new/backups", "--url", "http://127.0.0.1:1"], &["http://127.0.0.1:1", "refused"]),
+        (&["restore", "none", "--data", "typo"], &["none: No such file"]),
     ] {
         let told = fails(folder, arguments);
+        assert!(told.lines().all(|line| line.matches("this is not a data").count() < 2), "said twice: {told}");
         for reason in reasons {
             assert!(told.contains(reason), "{arguments:?}: {told}");
         }
@@ -253,14 +260,16 @@ fn serve_makes_its_directory_when_everything_else_is_right() {
     let taken = taken.local_addr().unwrap().to_string();
     for (settings, listen, reason) in [
         ("", taken.as_str(), "listening on"),
-        ("", "0.0.0.0:0", "can be reached from other machines"),
+        ("", "0.0.0.0:0", "other machines can reach"),
         ("[tls]\ncertificate = \"a.pem\"\nkey = \"b.pem\"\n", "127.0.0.1:0", "tls.certificate: a.pem"),
         ("[tls]\ncertificate = \"a.pem\"\n", "127.0.0.1:0", "belong together"),
-        ("[auth]\nkeys = \"none.json\"\n", "127.0.0.1:0", "auth.keys: there is no none.json"),
+        ("[auth]\nkeys = \"none.json\"\n", "127.0.0.1:0", "auth.keys: none.json"),
         ("[auth]\njwks = \"none.json\"\n", "127.0.0.1:0", "none.json"),
         ("[auth]\norigins = [\"*\"]\n", "127.0.0.1:0", "auth.origins"),
         ("[limits]\nfiles = 0\n", "127.0.0.1:0", "limits.files"),
         ("[limits]\nflies = 1\n", "127.0.0.1:0", "flies"),
+        ("[channels]\nundeclared = \"maybe\"\n", "127.0.0.1:0", "\"maybe\" is not refuse or accept"),
+        ("[journal]\nsync = \"often\"\n", "127.0.0.1:0", "\"often\" is not always or interval"),
         ("[log]\nlevel = \"a=b=c\"\n", "127.0.0.1:0", "log.level"),
     ] {
         std::fs::write(folder.join("settings.toml"), settings).unwrap();
@@ -304,7 +313,7 @@ fn tools_speak_https_and_say_what_is_wrong_with_it() {
         let told = fails(folder, &["export", "skus", "--url", &https, "--ca", "skus.csv"]);
         assert!(told.contains("--ca skus.csv") && told.contains("no certificate"), "{told}");
         let told = fails(folder, &["export", "skus", "--url", &format!("http://localhost:{port}")]);
-        assert!(told.contains("say https://"), "{told}");
+        assert!(told.contains("write https://"), "{told}");
         // A watcher that trusts nobody there does not go on for ever.
         let mut watching = Running::start(folder, &["watch", "--sku", "A", "--url", &https, "--ca", "other.pem"], None);
         let told = watching.err();
@@ -330,7 +339,7 @@ fn a_watcher_says_what_it_waits_for_and_ends_where_it_is_refused() {
     let words = ["watch", "--location", "L1", "--url", &url];
     for (key, reasons) in [
         (None, &["401", "ANAQUEL_KEY"][..]),
-        (Some("anq_00000000_0"), &["401", "the key is not known", "ANAQUEL_KEY"]),
+        (Some("anq_00000000_0"), &["401", "the key is unknown", "ANAQUEL_KEY"]),
         (Some(weak.as_str()), &["403", "ANAQUEL_KEY"]),
     ] {
         let mut watching = Running::start(folder, &words, key);

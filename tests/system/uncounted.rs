@@ -159,7 +159,7 @@ fn tills_post_whole_baskets_and_nobody_books_stock_of_it() {
     assert_eq!((&told["accepted"], &told["rejected"]), (&json!(1), &json!(2)), "{told}");
     assert_eq!(
         (&told["errors"][0]["line"], &told["errors"][0]["field"], &told["errors"][0]["reason"]),
-        (&json!(3), &json!("sku"), &json!("GIFT is not counted; set tracked to true to count it"))
+        (&json!(3), &json!("sku"), &json!("GIFT is untracked; set tracked to true to count its units"))
     );
     let rows = b"supply,sku,location,quantity,expected_at\nPO,GIFT,s1,4,2100-01-01T00:00:00Z\n";
     let told = shop.client.import("/v1/import/supply", rows).unwrap().json();

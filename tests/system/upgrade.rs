@@ -204,7 +204,8 @@ fn a_directory_of_format_7_is_what_it_was_and_goes_on() {
     let told = client.get("/v1/prices?sku=A").unwrap().json();
     let price = |row: &Value| (row["amount"].clone(), row["channel"].clone(), row["location"].clone());
     let prices: Vec<_> = told["items"].as_array().unwrap().iter().map(price).collect();
-    let expected = [(1895, Value::Null, Value::Null), (1795, json!("web"), Value::Null), (39_900, Value::Null, json!("s1"))];
+    let expected =
+        [(1895, Value::Null, Value::Null), (1795, json!("web"), Value::Null), (39_900, Value::Null, json!("s1"))];
     assert_eq!(prices, expected.map(|(amount, channel, location)| (json!(amount), channel, location)), "{told}");
     // Requests that were answered by the old build are answered the same by this one.
     let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "d7")];
@@ -213,7 +214,8 @@ fn a_directory_of_format_7_is_what_it_was_and_goes_on() {
 
     // From here on the log has two formats.
     assert_eq!(client.put("/v1/price-lists/sale", &json!({"currency": "EUR", "kind": "sale"})).unwrap().status, 200);
-    let rows = json!([{"price_list": "sale", "sku": "A", "amount": 1500}, {"sku": "B", "currency": "EUR", "amount": 600}]);
+    let rows =
+        json!([{"price_list": "sale", "sku": "A", "amount": 1500}, {"sku": "B", "currency": "EUR", "amount": 600}]);
     assert_eq!(client.put("/v1/prices", &json!({"prices": rows})).unwrap().status, 200);
     let asked = json!({"lines": [{"sku": "A"}, {"sku": "B"}], "channel": "web", "currency": "EUR"});
     let told = client.post("/v1/prices/query", &asked).unwrap().json();

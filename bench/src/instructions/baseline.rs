@@ -1,4 +1,4 @@
-//! What was counted when it was last found right, in `bench/instructions.json`.
+//! The baseline of the counts, in `bench/instructions.json`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,9 @@ use crate::allocations::Allocations;
 /// Counts by case, each of one operation.
 #[derive(Debug, Default)]
 pub struct Baseline {
-    /// The compiler that made what was counted.
+    /// The compiler of the baseline.
     pub compiler: String,
-    /// The processor that it was counted on: the C library copies and clears memory as that one likes it.
+    /// The processor of the baseline: the C library chooses how to copy and clear memory by the processor.
     pub processor: String,
     pub instructions: BTreeMap<String, f64>,
     pub allocations: BTreeMap<String, Allocations>,
@@ -24,16 +24,16 @@ fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("instructions.json")
 }
 
-/// The compiler that is in use.
+/// The compiler in use.
 ///
 /// # Errors
-/// There is none.
+/// It is not found.
 pub fn compiler() -> anyhow::Result<String> {
     let output = Command::new("rustc").arg("--version").output().context("running rustc")?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// The processor of this machine, by everything that tells one model from another; empty where nobody tells.
+/// The processor of this machine, by everything that distinguishes models; empty if unknown.
 pub fn processor() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let of = |field: &str| {
@@ -70,7 +70,7 @@ impl Baseline {
     /// # Errors
     /// It cannot be written.
     pub fn write(&self) -> anyhow::Result<()> {
-        // Whole instructions; of what is asked for once in a hundred times, the hundredth.
+        // Whole instructions; for rare allocations, hundredths.
         let hundredths = |count: f64| (count * 100.0).round() / 100.0;
         let instructions: Map<_, _> =
             self.instructions.iter().map(|(name, n)| (name.clone(), json!(n.round()))).collect();
@@ -85,7 +85,7 @@ impl Baseline {
         Ok(())
     }
 
-    /// Prints what was counted beside what is known; what is further off than it may be.
+    /// Prints the counts beside the baseline; returns those that are too far off.
     pub fn tell(&self, known: &Self, tolerances: &BTreeMap<&str, f64>) -> Vec<String> {
         let mut off = Vec::new();
         println!(
@@ -115,8 +115,8 @@ impl Baseline {
     }
 }
 
-/// By how much a count changed. What was less than one is compared as if it were one: a table that grows once in a
-/// thousand times grows in one run and not in another.
+/// The change of a count. Counts below one are compared as one: a table that grows once in a thousand times grows in
+/// one run and not in another.
 fn change(count: f64, before: f64) -> f64 {
     (count - before) / before.max(1.0)
 }

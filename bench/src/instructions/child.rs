@@ -1,4 +1,4 @@
-//! The processes that count, from both sides: how they are started and read, and what is done in them.
+//! The processes that count, from both sides: how they are started and read, and what runs in them.
 
 use std::hint::black_box;
 use std::process::Command;
@@ -8,20 +8,20 @@ use anyhow::{Context, bail, ensure};
 
 use crate::allocations::{self, Allocations};
 
-/// The argument under which one case is run.
+/// The argument that runs one case.
 pub const ONE: &str = "instructions-of";
 
-/// Where instructions are counted: in one function, and in what it calls, on whatever thread. The names are those of the
-/// program; where one changes, its count is 0, and that is told.
+/// Where instructions are counted: in one function and its callees, on any thread. The names are symbols of the
+/// program; if one changes, its count is 0, which is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {
     /// In [`here`].
     Caller,
-    /// The same, less what [`beyond`] takes off.
+    /// The same, minus the part in [`beyond`].
     CallerBeyond,
-    /// In one round of the thread that decides and logs.
+    /// In one cycle of the journal thread.
     Write,
-    /// In what stores one record.
+    /// In the fold of one record.
     Apply,
 }
 
@@ -34,20 +34,20 @@ impl Counted {
         }
     }
 
-    /// Whether what is done beforehand passes it as well, and is to be taken off.
+    /// Whether the preparation passes the function as well, and must be subtracted.
     pub fn includes_preparation(self) -> bool {
         self != Self::Caller
     }
 }
 
-/// What a process does.
+/// The task of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Everything.
     Work,
-    /// Only what comes before.
+    /// Only the preparation.
     Preparation,
-    /// Everything, and tells what was asked of the allocator.
+    /// Everything, and reports the allocations.
     Allocations,
 }
 
@@ -59,29 +59,29 @@ impl Mode {
         Self::ALL.iter().find(|(mode, _)| *mode == self).map_or("", |(_, word)| word)
     }
 
-    /// Reads it; everything, if it does not say.
+    /// Parses it; everything, if left out.
     ///
     /// # Errors
-    /// It is none.
+    /// The text is invalid.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let found = Self::ALL.iter().find(|(mode, word)| text == *word || (text.is_empty() && *mode == Self::Work));
-        found.map(|(mode, _)| *mode).with_context(|| format!("{text}: work, preparation or allocations"))
+        found.map(|(mode, _)| *mode).with_context(|| format!("{text}: write work, preparation or allocations"))
     }
 }
 
 static MODE: OnceLock<Mode> = OnceLock::new();
 
-/// In a process that counts, before anything else: says what it is for.
+/// In a process that counts, before anything else: sets its task.
 pub fn start(mode: Mode) {
     MODE.get_or_init(|| mode);
 }
 
-/// What a case is about, all repetitions of it; it returns once everything is over that it began.
+/// The counted work of a case, with all repetitions; it returns once everything that it started has ended.
 pub fn repeat(work: impl FnOnce()) {
     beyond(|| (), work);
 }
 
-/// The same, where what `less` does is no part of it, although it happens within `work` as well.
+/// The same, without the part in `less`, which happens within `work`.
 pub fn beyond(less: impl FnOnce(), work: impl FnOnce()) {
     match MODE.get() {
         Some(Mode::Preparation) => less(),
@@ -93,16 +93,16 @@ pub fn beyond(less: impl FnOnce(), work: impl FnOnce()) {
     }
 }
 
-/// What the calling thread does in here is counted.
+/// The work of the calling thread in here is counted.
 #[inline(never)]
 pub fn here<T>(work: impl FnOnce() -> T) -> T {
     let done = work();
-    // Keeps the call from becoming a jump, by which callgrind would not see it return.
+    // Prevents that the call becomes a jump, whose return callgrind would not see.
     black_box(());
     done
 }
 
-/// One process: for which case, and what becomes of what it finds.
+/// One process: its case, and its result.
 #[derive(Debug, Clone, Copy)]
 pub struct Job {
     /// The case that it counts.
@@ -114,10 +114,10 @@ pub struct Job {
     pub counted: Option<Counted>,
 }
 
-/// Runs all of them, as many at a time as there are cores; instructions, or allocations.
+/// Runs all of them, as many at a time as there are cores; returns instructions, or allocations.
 ///
 /// # Errors
-/// One of them failed.
+/// A process failed.
 pub fn run_all(jobs: Vec<Job>) -> anyhow::Result<Vec<(Job, Allocations)>> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let left = Mutex::new(jobs);

@@ -1,5 +1,5 @@
-//! An engine whose every round is of what a case says: its clock stands still, and holds the thread that writes where it
-//! is told to.
+//! An engine whose every cycle contains exactly the work of a case: its clock stands still, and can stop the journal
+//! thread.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,19 +7,19 @@ use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use anaquel_bench::{in_memory_at, name, stock};
-use anaquel_engine::command::{Completion, Told};
+use anaquel_engine::command::{CommandResult, Completion};
 use anaquel_engine::feed::{Mode, Selection, Start, Subscription};
 use anaquel_engine::ids::Timestamp;
 use anaquel_engine::{Clock, Engine};
 
-/// When it begins: as the clocks of the other benchmarks.
+/// The start time, as in the other benchmarks.
 pub const BEGINNING: Timestamp = Timestamp(1_800_000_000_000);
 
-/// How long anything may take until the case fails. Callgrind takes fifty times as long.
+/// The longest time until a case fails. Callgrind is fifty times as slow.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A clock that stands still until it is set. While it is held, whoever asks for the time waits, but for the thread that
-/// made it: so the thread that writes stands still as well, between two rounds, where it counts nothing.
+/// A clock that stands still until it is set. While it is held, every thread that reads the time waits, except the one
+/// that created it: so the journal thread waits between two cycles, where it counts nothing.
 pub struct Held {
     now: AtomicU64,
     made_by: ThreadId,
@@ -64,35 +64,35 @@ impl Held {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets so much time pass at once.
+    /// Advances the clock.
     pub fn pass(&self, seconds: u64) {
         self.now.fetch_add(seconds * 1000, Ordering::Relaxed);
     }
 
-    /// From now on, whoever asks for the time waits.
+    /// From now on, threads that read the time wait.
     pub fn hold(&self) {
         self.gate().is_held = true;
     }
 
-    /// Waits until somebody does.
+    /// Waits until a thread does.
     ///
     /// # Panics
-    /// Nobody does.
+    /// No thread does.
     pub fn until_waiting(&self) {
         let gate = self.gate();
         let waited = self.moved.wait_timeout_while(gate, PATIENCE, |gate| gate.waiting == 0);
         let (_gate, waited) = waited.unwrap_or_else(PoisonError::into_inner);
-        assert!(!waited.timed_out(), "nobody asks for the time");
+        assert!(!waited.timed_out(), "no thread reads the time");
     }
 
-    /// Goes on.
+    /// Continues.
     pub fn let_go(&self) {
         self.gate().is_held = false;
         self.moved.notify_all();
     }
 }
 
-/// An engine in memory, its clock, and somebody who follows it.
+/// An engine in memory, its clock, and a subscriber.
 pub struct House {
     pub engine: Engine,
     pub clock: Arc<Held>,
@@ -103,7 +103,7 @@ impl House {
     /// With so many SKUs in so many locations.
     ///
     /// # Errors
-    /// Nobody may follow it.
+    /// The subscription is refused.
     pub fn new(skus: u32, locations: u32, on_hand: i32) -> anyhow::Result<Self> {
         let clock = Arc::new(Held::default());
         let engine = in_memory_at(clock.clone());
@@ -111,25 +111,25 @@ impl House {
         Self::of(engine, clock)
     }
 
-    /// Around an engine that goes by `clock`.
+    /// With an engine that uses `clock`.
     ///
     /// # Errors
-    /// Nobody may follow it.
+    /// The subscription is refused.
     pub fn of(engine: Engine, clock: Arc<Held>) -> anyhow::Result<Self> {
         let _follower = follow(&engine)?;
         Ok(Self { engine, clock, _follower })
     }
 
-    /// Waits until all threads are at rest.
+    /// Waits until all threads are idle.
     pub fn settle(&self) {
         settle(&self.engine);
     }
 
-    /// Everything that `submit` queues, in one round.
+    /// Runs everything that `submit` queues in one cycle.
     pub fn together(&self, submit: impl FnOnce(&Engine)) {
         self.clock.hold();
         self.engine.wake();
-        // It has taken what was queued before, which is nothing.
+        // It has taken the earlier commands, of which there are none.
         self.clock.until_waiting();
         submit(&self.engine);
         self.clock.let_go();
@@ -137,11 +137,10 @@ impl House {
     }
 }
 
-/// Somebody who follows a cell in which nothing happens: as long as there is anybody, whatever happens is passed on at
-/// once, and not when there is enough of it.
+/// A subscriber to a cell that never changes: with a subscriber, every event is passed on at once instead of in groups.
 ///
 /// # Errors
-/// Nobody may.
+/// The subscription is refused.
 pub fn follow(engine: &Engine) -> anyhow::Result<Subscription> {
     let selection =
         Selection { skus: vec![name("sku", 0)], locations: vec![name("elsewhere", 0)], ..Selection::default() };
@@ -152,16 +151,16 @@ pub fn follow(engine: &Engine) -> anyhow::Result<Subscription> {
     Ok(follower)
 }
 
-/// Waits until nothing is under way, and followers were told of everything.
+/// Waits until nothing is in flight, and subscribers have everything.
 ///
 /// # Panics
-/// It takes too long, or something was refused.
+/// It takes too long, or a command was refused.
 pub fn settle(engine: &Engine) {
     until(|| engine.in_flight() == 0 && engine.feed().position() == engine.state().view.seq());
-    assert_eq!(REFUSED.load(Ordering::Relaxed), 0, "something was refused");
+    assert_eq!(REFUSED.load(Ordering::Relaxed), 0, "a command was refused");
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 ///
 /// # Panics
 /// It takes too long.
@@ -175,9 +174,9 @@ pub fn until(is_so: impl Fn() -> bool) {
 
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 
-/// Hears what a command came to. It is the same for all, and takes no memory.
+/// A completion that is the same for all commands, and takes no memory.
 pub fn told() -> Completion {
-    Box::new(|told: Told| {
+    Box::new(|told: CommandResult| {
         REFUSED.fetch_add(u64::from(told.is_err()), Ordering::Relaxed);
     })
 }

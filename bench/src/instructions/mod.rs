@@ -1,10 +1,10 @@
-//! Instructions instead of seconds: steady on a noisy machine, so that a change of a few hundredths is a change of the
-//! program. And allocations, which are as steady.
+//! Counts instructions instead of seconds: stable on a noisy machine, so that a change of a few hundredths is a change
+//! of the program. Also counts allocations, which are equally stable.
 //!
-//! Every case runs in processes of its own: under callgrind, which counts the instructions of one function ([`Counted`]),
-//! and once without, where the allocator counts what all threads ask of it. All clocks stand still, the log is in memory,
-//! and what is done beforehand does not count. The counts are compared with the committed baseline; where the compiler is
-//! another than the baseline's, they are only told.
+//! Every case runs in its own processes: under callgrind, which counts the instructions of one function ([`Counted`]),
+//! and once without, where the allocator counts the requests of all threads. All clocks stand still, the log is in
+//! memory, and the preparation does not count. The counts are compared with the committed baseline; with another
+//! compiler than the baseline's, they are only printed.
 
 mod baseline;
 mod child;
@@ -23,24 +23,24 @@ use baseline::Baseline;
 pub use child::ONE;
 use child::{Counted, Job, Mode};
 
-/// How far a count may be from the baseline, where only the program can change it.
+/// The tolerance of a count that only the program can change.
 const STEADY: f64 = 0.02;
 
-/// The same where it wanders by itself: what encodes and decodes asks the allocator for large pieces of memory, and where
-/// it finds them differs from machine to machine. Decoding the same log was once 14 % dearer on another.
+/// The tolerance of a count that varies by itself: encoding and decoding allocate large blocks, whose positions differ
+/// from machine to machine. Decoding the same log once cost 14 % more on another machine.
 const WANDERS: f64 = 0.10;
 
-/// What is counted of something that is done: the name of the case, and where.
+/// A counted case: its name, and where it is counted.
 type Count = (&'static str, Counted);
 
-/// Something that is done so many times. What it asks of the allocator is told with the first of its counts.
+/// A repeated operation. Its allocations are reported with the first of its counts.
 struct Case {
     counts: &'static [Count],
     times: u64,
     tolerance: f64,
-    /// In how many processes it is counted, of which the one with the least tells.
+    /// The number of processes that count it; the minimum is reported.
     runs: usize,
-    /// Prepares, and does it within [`child::repeat`].
+    /// Prepares, and runs it within [`child::repeat`].
     run: fn(u64) -> anyhow::Result<()>,
 }
 
@@ -49,13 +49,12 @@ impl Case {
         Self { counts, times, tolerance: STEADY, runs: 3, run }
     }
 
-    /// On one thread: every run is like the other.
+    /// On one thread: every run is equal.
     const fn once(self) -> Self {
         Self { runs: 1, ..self }
     }
 
-    /// Small, and on several threads: whether a block of memory lies as it should at once is luck, and costs up to a
-    /// hundredth.
+    /// Small, and on several threads: the alignment of a block of memory is random, and costs up to a hundredth.
     const fn often(self) -> Self {
         Self { runs: 5, ..self }
     }
@@ -64,7 +63,7 @@ impl Case {
         Self { tolerance: WANDERS, ..self }
     }
 
-    /// What it is called.
+    /// Its name.
     fn name(&self) -> &'static str {
         self.counts.first().map_or("", |(name, _)| name)
     }
@@ -72,8 +71,7 @@ impl Case {
 
 use Counted::{Apply, Caller, CallerBeyond, Write};
 
-/// `write`: everything that the one thread which decides and logs does for it. `apply`: of that, storing what the log
-/// says. The others: what the calling thread does.
+/// `write`: all work of the journal thread. `apply`: the fold of it. The others: the work of the calling thread.
 const CASES: &[Case] = &[
     Case::new(&[("cell: take and give back", Caller)], 1_000, paths::take_and_give_back).once(),
     Case::new(&[("admission of one line", Caller)], 1_000, paths::admission).once(),
@@ -110,28 +108,28 @@ const CASES: &[Case] = &[
 ];
 
 fn case(name: &str) -> anyhow::Result<&'static Case> {
-    CASES.iter().find(|case| case.name() == name).with_context(|| format!("no such case: {name}"))
+    CASES.iter().find(|case| case.name() == name).with_context(|| format!("the case {name} does not exist"))
 }
 
-/// Runs one case; whoever counts stands around it, or asks for it here.
+/// Runs one case; the counting is around it, or on request inside.
 ///
 /// # Errors
-/// There is none of that name, or it did not come to what it should.
+/// It does not exist, or had another result than expected.
 pub fn one_case(name: &str, mode: &str) -> anyhow::Result<()> {
     let Case { times, run, .. } = case(name)?;
     child::start(Mode::parse(mode)?);
     run(*times)
 }
 
-/// Counts all cases and compares them with the baseline, or writes it anew.
+/// Counts all cases and compares them with the baseline, or writes a new baseline.
 ///
 /// # Errors
-/// A count is further off than it may be, or there is no callgrind.
+/// A count is too far off, or callgrind is missing.
 pub fn compare(what: Option<&str>) -> anyhow::Result<()> {
     let update = match what {
         None => false,
         Some("update") => true,
-        Some(other) => bail!("instructions {other}: nothing, or update"),
+        Some(other) => bail!("instructions {other}: write nothing after it, or update"),
     };
     let counted = count_all()?;
     if update {
@@ -143,12 +141,15 @@ pub fn compare(what: Option<&str>) -> anyhow::Result<()> {
     // Another processor gets other copies of the same size from the C library.
     let is_same = known.processor == counted.processor;
     if !is_same {
-        println!("the baseline is of another processor than {:?}: a tenth is taken for noise", counted.processor);
+        println!(
+            "the baseline is of another processor than {:?}: differences up to a tenth count as noise",
+            counted.processor
+        );
     }
     let of = |case: &'static Case| tolerances(case, if is_same { 0.0 } else { WANDERS });
     let off = counted.tell(&known, &CASES.iter().flat_map(of).collect());
     if known.compiler != counted.compiler {
-        println!("the baseline is of another compiler than {}; nothing is concluded", counted.compiler);
+        println!("the baseline is of another compiler than {}; the counts are only printed", counted.compiler);
         return Ok(());
     }
     ensure!(

@@ -1,4 +1,4 @@
-//! Pieces of the hot paths, each by itself.
+//! Single pieces of the hot paths.
 
 use std::hint::black_box;
 
@@ -14,7 +14,7 @@ use anyhow::ensure;
 use super::child::{here, repeat};
 use super::fixture::settle;
 
-/// Counted where it stands.
+/// Counted directly.
 fn measured(work: impl FnOnce()) {
     repeat(|| here(work));
 }
@@ -53,7 +53,7 @@ fn admit(engine: &Engine, times: u64, skus: u32, locations: u32) {
         engine.state().give_back(&taken);
     };
     settle(engine);
-    // What is found out once is found out beforehand.
+    // Cached results are computed beforehand.
     (0..times).for_each(|_| each());
     measured(|| (0..times).for_each(|_| each()));
 }
@@ -70,7 +70,7 @@ pub fn availability_under_rules(times: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// As small as tells: callgrind takes fifty times as long.
+/// As small as possible: callgrind is fifty times as slow.
 fn ruled() -> anyhow::Result<Engine> {
     let engine = retailer_of(100, 200)?;
     put_rules_of(&engine, 1_000, 100, 200)?;
@@ -94,7 +94,7 @@ pub fn encode(times: u64) -> anyhow::Result<()> {
         }
         builder
     };
-    // Where the allocator finds room the first time differs from machine to machine.
+    // The first positions of blocks differ from machine to machine.
     drop(encode());
     measured(|| drop(black_box(encode())));
     Ok(())

@@ -1,5 +1,5 @@
-//! Whole requests as the server answers them, without a socket: from a request that was read to the last byte of its
-//! answer, by everything that they pass behind a connection, the look at the caller's key included.
+//! Whole requests, answered without a socket: from a parsed request to the last byte of its answer, with everything
+//! behind a connection, authentication included.
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -27,7 +27,7 @@ use super::child::{here, repeat};
 use super::fixture::{Held, follow, settle, until};
 
 const SKUS: u32 = 20;
-/// The channel that asks: known to the engine, and to its caller by name.
+/// The channel of the requests: known to the engine, and bound to the key.
 const CHANNEL: &str = "web";
 
 /// A server without a socket.
@@ -77,7 +77,7 @@ impl Shop {
         Ok(request.body(Full::from(body))?)
     }
 
-    /// Does all of them after ten others, one after the other over one connection.
+    /// Sends all of them after ten others, one by one over one connection.
     fn answer(&self, requests: Vec<Request<Full<Bytes>>>, status: StatusCode) -> anyhow::Result<()> {
         let _follower = follow(&self.app.engine)?;
         let place = self.app.links.enter(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -93,7 +93,7 @@ impl Shop {
             settle(&app.engine);
         };
         let mut requests = requests.into_iter();
-        // What is found out once is found out beforehand.
+        // Cached results are computed beforehand.
         requests.by_ref().take(WARM).for_each(&mut one);
         let mut is_counted = false;
         repeat(|| {
@@ -104,8 +104,8 @@ impl Shop {
         Ok(())
     }
 
-    /// Runs what answers a request to its end, and counts what it does, but not how it waits. Where it waits for a write,
-    /// that is done while it does.
+    /// Runs the future of an answer to its end, and counts its work, but not its waiting. While it waits for a write,
+    /// the write is done.
     fn finish<T>(&self, answer: impl Future<Output = T>) -> T {
         let woken = Arc::new(Woken(AtomicBool::new(false)));
         let waker = Waker::from(Arc::clone(&woken));
@@ -123,7 +123,7 @@ impl Shop {
     }
 }
 
-/// What a task is woken by; the same whatever it waits for.
+/// The waker of the task; the same for every wait.
 struct Woken(AtomicBool);
 
 impl Wake for Woken {
@@ -135,7 +135,7 @@ impl Wake for Woken {
 /// Requests that come first.
 const WARM: usize = 10;
 
-/// The status of an answer that was read to its end.
+/// The status of an answer whose body was read.
 async fn whole<S, R, E, B>(connection: S, request: R) -> Option<StatusCode>
 where
     S: Service<R, Response = axum::http::Response<B>, Error = E>,

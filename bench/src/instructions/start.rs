@@ -1,4 +1,4 @@
-//! A start: the log is read, and everything stored that it says.
+//! A start: reads the log and folds it.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use super::writes::{confirm, moved};
 
 const SKUS: u32 = 10;
 const LOCATIONS: u32 = 10;
-/// What comes together.
+/// The batch size.
 const TOGETHER: u64 = 64;
 const ROUNDS: u64 = 20;
-/// Reservations, then their confirmations, then as many movements: enough that the stock is little beside them.
+/// Reservations, then their confirmations, then as many movements: enough that the stock is small in comparison.
 pub const RECORDS: u64 = 3 * TOGETHER * ROUNDS;
 
 pub fn replay(records: u64) -> anyhow::Result<()> {
@@ -57,7 +57,7 @@ pub fn replay(records: u64) -> anyhow::Result<()> {
     drop(house);
     let (nothing, mut opened) = (MemoryDisk::default(), None);
     let empty = || Engine::in_memory(nothing, settings(), clock.clone(), None);
-    // What every start takes is no part of what a record takes.
+    // The fixed cost of a start is not part of a record's cost.
     beyond(|| drop(here(empty)), || opened = Some(here(open)));
     let Some(opened) = opened else { return Ok(()) };
     let engine = opened.map_err(|damage| anyhow::anyhow!("{damage:?}"))?;

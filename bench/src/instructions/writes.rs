@@ -1,4 +1,4 @@
-//! Whole rounds of the thread that decides and logs: from what was queued to the last answer, the log in memory.
+//! Whole cycles of the journal thread: from queued commands to the last answer, with the log in memory.
 
 use anaquel_engine::supply;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,34 +14,34 @@ use anyhow::ensure;
 use super::child::repeat;
 use super::fixture::{BEGINNING, House, told, until};
 
-/// As small as tells: to load the stock passes what is counted, and is taken off.
+/// As small as possible: loading the stock passes the counted function, and is subtracted.
 const SKUS: u32 = 20;
 const LOCATIONS: u32 = 10;
-/// In as many locations, what 1,000 cells are of.
+/// The number of locations that the 1,000 cells are in.
 const MANY_SKUS: u32 = 100;
-/// Requests that come together.
+/// Commands in one batch.
 const TOGETHER: u64 = 64;
-/// How long a hold lasts.
+/// The time to live of a hold.
 const TTL_SECONDS: u64 = 900;
 
 fn house(skus: u32, on_hand: i32) -> anyhow::Result<House> {
     House::new(skus, LOCATIONS, on_hand)
 }
 
-/// Requests of one line for places that look random, so many.
+/// This many requests of one line for pseudo-random cells.
 fn requests(times: u64) -> Vec<ReserveRequest> {
     let mut numbers = Numbers(5);
     (0..times).map(|_| request(numbers.pick(SKUS), numbers.pick(LOCATIONS))).collect()
 }
 
-/// A house in which a channel is known, and a reservation was made.
+/// A fixture in which the channel is known, and a reservation exists.
 fn opened(skus: u32, on_hand: i32) -> anyhow::Result<House> {
     let house = house(skus, on_hand)?;
     reserve_together(&house, vec![request(0, 0)]);
     Ok(house)
 }
 
-/// One after the other, each in a round of its own.
+/// One by one, each in a cycle of its own.
 fn each<T>(house: &House, all: Vec<T>, submit: impl Fn(&Engine, T)) -> bool {
     counted(house, || {
         for one in all {
@@ -51,7 +51,7 @@ fn each<T>(house: &House, all: Vec<T>, submit: impl Fn(&Engine, T)) -> bool {
     })
 }
 
-/// What is counted begins with all threads at rest. Whether it was done at all.
+/// The counted work begins with all threads idle. Checks that it was done.
 fn counted(house: &House, work: impl FnOnce()) -> bool {
     house.settle();
     let mut is_done = false;
@@ -68,12 +68,12 @@ pub fn reservation(times: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All that come together are written together.
+/// All commands of a batch are written together.
 fn reserve_together(house: &House, requests: Vec<ReserveRequest>) {
     house.together(|engine| requests.into_iter().for_each(|request| engine.reserve(request, None, told())));
 }
 
-/// So many times as many as come together.
+/// A multiple of the batch size.
 fn groups(times: u64) -> Vec<Vec<ReserveRequest>> {
     (0..times).map(|_| requests(TOGETHER)).collect()
 }
@@ -86,7 +86,7 @@ pub fn reservations_together(times: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Rounds that wrote something.
+/// Cycles that wrote something.
 fn rounds(house: &House) -> u64 {
     house.engine.counters().batches.load(Relaxed)
 }
@@ -95,14 +95,14 @@ pub fn confirmation(times: u64) -> anyhow::Result<()> {
     let house = opened(SKUS, 1_000_000)?;
     let before = house.engine.state().view.seq();
     reserve_together(&house, requests(times));
-    // A reservation is called by its record.
+    // A reservation's id is its record.
     let made = before + 1..=house.engine.state().view.seq();
     let steps = made.map(|seq| confirm(ReservationId(seq))).collect();
     each(&house, steps, |engine, step| engine.submit(step, None, told()));
     Ok(())
 }
 
-/// A hold becomes an order.
+/// Confirms a hold.
 pub fn confirm(id: ReservationId) -> Command {
     Command::step(id, StepRequest::Confirm { pickup_by: None, order: None })
 }
@@ -130,7 +130,7 @@ pub fn expiry(times: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One unit comes to a cell, or leaves it.
+/// One unit arrives at a cell, or leaves it.
 pub fn moved(sku: u32, location: u32, kind: MovementKind, change: i64) -> MovementRequest {
     let (sku, location) = (name("sku", sku), name("location", location));
     MovementRequest { kind, sku, location, change, occurred_at: None, reference: None, unplanned: false }
@@ -145,7 +145,7 @@ pub fn movement(times: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each order waits for one unit in a cell of its own.
+/// Each order has a backorder of one unit in its own cell.
 pub fn receipt(times: u64) -> anyhow::Result<()> {
     let house = house(MANY_SKUS, 0)?;
     let places: Vec<_> = (0..times as u32).map(|nth| (nth % MANY_SKUS, nth / MANY_SKUS)).collect();
@@ -182,7 +182,7 @@ pub fn receipt(times: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A count of every cell, as many units in each.
+/// A count of every cell, with the same units in each.
 fn counts(engine: &Engine, on_hand: i32) -> Vec<Count> {
     let cells = (0..MANY_SKUS).flat_map(|sku| (0..LOCATIONS).map(move |location| (sku, location)));
     let (safety_stock, counted_at, as_of) = (Some(0), None, None);

@@ -1,8 +1,8 @@
 //! An append-only table whose items never move.
 //!
-//! Items live in chunks that are allocated whole and stay where they are, so a reference taken once is good for as long
-//! as the table lives, and growing never races with a reader. Items start as `T::default()` and change through their
-//! own atomics; the arena itself is only told how far it must reach.
+//! Items live in chunks that are allocated whole and never move. So a reference stays valid as long as the table lives,
+//! and growth never races with a reader. Items start as `T::default()` and change through their own atomics; the arena
+//! only grows.
 
 use std::sync::OnceLock;
 
@@ -19,7 +19,7 @@ impl<T: Default, const CHUNK_BITS: u32, const DIRECTORY_BITS: u32> Default for A
 }
 
 impl<T: Default, const CHUNK_BITS: u32, const DIRECTORY_BITS: u32> Arena<T, CHUNK_BITS, DIRECTORY_BITS> {
-    /// Items a chunk.
+    /// Items per chunk.
     pub const CHUNK: usize = 1 << CHUNK_BITS;
 
     /// An empty table.

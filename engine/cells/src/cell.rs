@@ -1,4 +1,4 @@
-//! One cell in memory: two words of stock and what stands beside them, 32 bytes, two to a cache line.
+//! One cell in memory: two words of stock and their metadata, 32 bytes, two cells per cache line.
 //!
 //! ```text
 //!  promise  u64   what any thread may compare-and-swap: durable stock, less every debit in flight
@@ -9,12 +9,12 @@
 //! ```
 //!
 //! Promises are admitted on the first word and decided on the second. Why all orderings here are `Relaxed`:
-//! - *promise* carries nothing but itself. Whoever takes units by its swap then pushes a command on the queue, whose own
-//!   release and acquire order everything else; and the decision is made again, on words that only the decider writes.
+//! - *promise* orders nothing but itself. After its swap, an admission pushes a command on the queue, whose release and
+//!   acquire order everything else; and the decision is made again on words that only the decider writes.
 //! - *durable*, *counted_at* and *safety* are read inside [`DurableView::read`](crate::view::DurableView::read), whose
-//!   fences order them; a reader that raced with a fold throws its values away.
-//! - *place* and *sku* are written before the index entry that leads to the cell is published with `Release`
-//!   ([`row`](crate::row)), and read after that entry was loaded with `Acquire`.
+//!   fences order them; a reader that raced with a fold discards its values.
+//! - *place* and *sku* are written before the index entry of the cell is published with `Release`
+//!   ([`row`](crate::row)), and are read after that entry was loaded with `Acquire`.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -25,7 +25,7 @@ use crate::writer::MatrixWriter;
 
 const LOCATION_BITS: u32 = 22;
 
-/// The atoms of one (SKU, location).
+/// The atomics of one (SKU, location).
 #[derive(Debug, Default)]
 #[repr(align(32))]
 pub struct StockCell {
@@ -43,25 +43,25 @@ impl StockCell {
         self.place.store(u64::from(location.0), Relaxed);
     }
 
-    /// The SKU whose stock this is.
+    /// The SKU of the cell.
     #[inline]
     pub fn sku(&self) -> SkuId {
         SkuId(self.sku.load(Relaxed))
     }
 
-    /// Where it is.
+    /// The location of the cell.
     #[inline]
     pub fn location(&self) -> LocationId {
         LocationId((self.place.load(Relaxed) & ((1 << LOCATION_BITS) - 1)) as u32)
     }
 
-    /// When the cell was last counted; 0 for never.
+    /// The time of the last count; 0 for never.
     #[inline]
     pub fn counted_at(&self) -> Timestamp {
         Timestamp(self.place.load(Relaxed) >> LOCATION_BITS)
     }
 
-    /// Units held back from every channel.
+    /// Safety stock.
     #[inline]
     pub fn safety_stock(&self) -> u32 {
         self.safety_stock.load(Relaxed)
@@ -73,25 +73,25 @@ impl StockCell {
         StockLevel::unpack(self.durable.load(Relaxed))
     }
 
-    /// What admissions see: never more than the durable log grants.
+    /// The word that admissions use: it never grants more than the durable log.
     #[inline]
     pub fn promised(&self) -> StockLevel {
         StockLevel::unpack(self.promise.load(Relaxed))
     }
 
-    /// Takes `quantity` for a promise if `floor` stays untouched. No two callers are ever given the same unit.
+    /// Takes `quantity` for a promise unless this violates `floor`. No two callers ever get the same unit.
     ///
     /// # Errors
-    /// The constraint that was short at that moment.
+    /// The constraint that was short.
     #[inline]
     pub fn admit(&self, quantity: u32, floor: Floor) -> Result<(), Constraint> {
         self.admit_by(|level| level.reserve(quantity, floor))
     }
 
-    /// The same where what must stay depends on what is there.
+    /// The same with a floor that depends on the level.
     ///
     /// # Errors
-    /// Whatever `promise` says of the level at that moment.
+    /// Whatever `promise` returns for the level at that moment.
     #[inline]
     pub fn admit_by<E>(&self, promise: impl Fn(StockLevel) -> Result<StockLevel, E>) -> Result<(), E> {
         let mut seen = self.promise.load(Relaxed);
@@ -104,9 +104,9 @@ impl StockCell {
         }
     }
 
-    /// Adds `change` to the promise word whatever it holds: an unconditional debit, what is given back, a credit that
-    /// became durable. One addition serves both halves: whatever lowers `reserved` was counted in it before, so the lower
-    /// half never borrows from the upper one, and the upper one may wrap while changes are in flight.
+    /// Adds `change` to the promise word without a check: for an unconditional debit, a release, or a credit that
+    /// became durable. One addition changes both halves: units that lower `reserved` were added to it before, so the
+    /// lower half never borrows from the upper one; the upper half may wrap while changes are in flight.
     #[inline]
     pub fn adjust_promise(&self, change: StockChange) {
         let both = (change.on_hand << 32).wrapping_add(change.reserved);
@@ -118,26 +118,26 @@ impl StockCell {
         );
     }
 
-    /// Inside a fold: the level that the log now grants.
+    /// Inside a fold: sets the level that the log now grants.
     #[inline]
     pub fn fold_level(&self, _: &MatrixWriter, level: StockLevel) {
         self.durable.store(level.pack(), Relaxed);
     }
 
-    /// Inside a fold: a count moved `counted_at`.
+    /// Inside a fold: sets `counted_at` after a count.
     #[inline]
     pub fn fold_counted_at(&self, _: &MatrixWriter, counted_at: Timestamp) {
         let location = self.place.load(Relaxed) & ((1 << LOCATION_BITS) - 1);
         self.place.store((counted_at.0.min(Timestamp::MAX.0) << LOCATION_BITS) | location, Relaxed);
     }
 
-    /// Inside a fold: the safety stock that is in force from here on.
+    /// Inside a fold: sets the safety stock.
     #[inline]
     pub fn fold_safety_stock(&self, _: &MatrixWriter, safety_stock: u32) {
         self.safety_stock.store(safety_stock, Relaxed);
     }
 
-    /// Before serving only: nothing is in flight, so the promise word is the durable one.
+    /// Only before serving: nothing is in flight, so the promise word becomes the durable one.
     #[inline]
     pub fn rebuild_promise(&self, _: &MatrixWriter) {
         self.promise.store(self.durable.load(Relaxed), Relaxed);

@@ -1,8 +1,7 @@
 //! Identifiers and time.
 //!
-//! What a caller names with a string (`TSHIRT-RED-M`, `mx-014`, `web`) is interned once, at the edge, to a small
-//! integer; everything behind the edge speaks integers. A [`Name`] is the string after validation, so that code which
-//! holds one need not ask again whether it is well formed.
+//! The edge interns each string of a caller (`TSHIRT-RED-M`, `mx-014`, `web`) once to a small integer, and all other
+//! code uses integers. A [`Name`] is a validated string, so code that has one need not validate it again.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,11 +14,11 @@ pub type Seq = u64;
 /// The longest identifier, in characters.
 pub const NAME_CHARACTERS_MAX: usize = 128;
 
-/// Locations a retailer may have. One SKU stocked in all of them still fits one chunk of the row index.
+/// The maximum number of locations. One SKU stocked in all of them still fits into one chunk of the row index.
 pub const LOCATIONS_MAX: u32 = 131_072;
 
-/// A validated identifier of 1 to 128 characters: of `A-Za-z0-9._:/-`, or printable ones of any script where a caller's
-/// other systems chose it (a SKU, a customer, an order, a document). It is compared as it is written.
+/// A validated identifier of 1 to 128 characters: of `A-Za-z0-9._:/-`, or of printable characters of any script for ids
+/// that other systems chose (a SKU, a customer, an order, a document). Comparison is exact.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Name(Arc<str>);
@@ -28,7 +27,7 @@ impl Name {
     /// Validates `text` as the id of a location, a group, a channel or a rule: of `A-Za-z0-9._:/-`.
     ///
     /// # Errors
-    /// [`NameError`] where it is empty, too long, or has a character that such ids may not have.
+    /// [`NameError`] if it is empty, too long, or contains a character that such ids must not have.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         Self::fits(text)?;
         match text.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '/' | '-'))) {
@@ -49,7 +48,7 @@ impl Name {
     /// characters of any script, without white space at its ends.
     ///
     /// # Errors
-    /// [`NameError`] where it is empty, too long, begins or ends with white space, or holds what nobody sees.
+    /// [`NameError`] if it is empty, too long, begins or ends with white space, or contains an invisible character.
     pub fn parse_printable(text: &str) -> Result<Self, NameError> {
         Self::fits(text)?;
         if let Some(c) = text.chars().find(|c| is_unprintable(*c)) {
@@ -65,7 +64,7 @@ impl Name {
         if text.is_empty() {
             return Err(NameError::Empty);
         }
-        // Most are far below the limit, however their characters are encoded.
+        // Most texts are far below the limit, however their characters are encoded.
         let characters = if text.len() > NAME_CHARACTERS_MAX { text.chars().count() } else { 0 };
         if characters > NAME_CHARACTERS_MAX { Err(NameError::TooLong(characters)) } else { Ok(()) }
     }
@@ -78,7 +77,7 @@ impl Name {
 }
 
 impl From<String> for Name {
-    /// For what was validated before it was written down: decoding a log or a checkpoint.
+    /// For a name that was validated before it was written: decodes a log or a checkpoint.
     #[inline]
     fn from(text: String) -> Self {
         Self(text.into())
@@ -116,26 +115,25 @@ impl fmt::Debug for Name {
 /// Why a text is not an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing was given.
+    /// The text is empty.
     #[error("must not be empty")]
     Empty,
     /// Longer than [`NAME_CHARACTERS_MAX`].
-    #[error("has {0} characters; ids have 1 to 128")]
+    #[error("has {0} characters; an id has 1 to 128")]
     TooLong(usize),
     /// A character outside the alphabet.
-    #[error("contains {0:?}; such ids are made of A-Z a-z 0-9 . _ : / -")]
+    #[error("contains {0:?}; an id consists of A-Z a-z 0-9 . _ : / -")]
     Character(char),
-    /// A character that nobody sees.
-    #[error("contains {0:?}, which cannot be seen; ids are made of printable characters")]
+    /// An invisible character.
+    #[error("contains {0:?}, which is invisible; an id consists of printable characters")]
     Unprintable(char),
     /// White space at an end.
-    #[error("begins or ends with white space; write it without")]
+    #[error("begins or ends with white space; remove it")]
     WhiteSpace,
 }
 
-/// Whether nobody sees a character: what controls a terminal or a line, what has no width, and what turns the direction
-/// of what stands beside it. Two ids that look the same would be different ones. Joiners, which some scripts need, are
-/// printable.
+/// Whether a character is invisible: control characters, characters without width, and changes of text direction.
+/// Otherwise two different ids could look the same. Joiners, which some scripts need, count as printable.
 fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
@@ -185,12 +183,12 @@ interned!(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReservationId(pub Seq);
 
-/// The identity of one log. It changes only with a new or restored data directory, never with a restart, so a position
-/// in one log can never be mistaken for a position in another.
+/// The identity of one log. Only a new or restored data directory changes it, not a restart, so a position in one log
+/// is never mistaken for a position in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Epoch(pub u64);
 
-/// Crockford's base 32: no I, L, O or U, so that it survives being read out over a telephone.
+/// Crockford's base 32: no I, L, O or U, so that people can read it over a telephone.
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// The `digits` low base-32 digits of `bits`, most significant first.
@@ -205,8 +203,8 @@ pub fn crockford(bits: u64, digits: u32) -> String {
 }
 
 impl Epoch {
-    /// Five characters of the epoch. They stand in every reservation id, so that an id kept from a wiped or replaced
-    /// data directory is unknown here instead of naming somebody else's reservation.
+    /// Five characters of the epoch. Every reservation id contains them, so an id from a wiped or replaced data
+    /// directory is unknown here instead of naming another reservation.
     pub fn tag(self) -> String {
         crockford(self.0, 5)
     }
@@ -224,25 +222,24 @@ impl fmt::Display for Epoch {
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// The latest time a cell can remember (2^42 ms, in the year 2109).
+    /// The latest time that a cell can store (2^42 ms, in the year 2109).
     pub const MAX: Self = Self((1 << 42) - 1);
 
-    /// This time and `seconds` more, at most [`Timestamp::MAX`].
+    /// This time plus `seconds`, at most [`Timestamp::MAX`].
     #[must_use]
     #[inline]
     pub fn plus_seconds(self, seconds: u64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(1000)).min(Self::MAX.0))
     }
 
-    /// So many milliseconds later.
+    /// This time plus so many milliseconds.
     #[must_use]
     #[inline]
     pub fn plus_millis(self, millis: u64) -> Self {
         Self(self.0.saturating_add(millis).min(Self::MAX.0))
     }
 
-    /// When something happened that was not told a time of its own: now, and after a count at `counted_at`, even in the
-    /// same millisecond.
+    /// The time of an event without a given time: now, and after a count at `counted_at`, even in the same millisecond.
     #[must_use]
     #[inline]
     pub fn after_count(self, counted_at: Self) -> Self {

@@ -1,4 +1,4 @@
-//! The arithmetic of one cell, as plain copyable values.
+//! The arithmetic of one cell, as plain values.
 //!
 //! ```text
 //!   63            32 31             0
@@ -7,7 +7,7 @@
 //!  +----------------+----------------+
 //! ```
 //!
-//! Nothing here knows of threads, of the log or of rules: a floor arrives as a number. `on_hand` may be negative: that
+//! This module knows nothing of threads, of the log or of rules: a floor is a number. `on_hand` may be negative: that
 //! is a shortage which a till reported, not an error.
 
 use serde::{Deserialize, Serialize};
@@ -15,25 +15,26 @@ use serde::{Deserialize, Serialize};
 /// The largest quantity of one line.
 pub const LINE_QUANTITY_MAX: u32 = 1_000_000_000;
 
-/// The bounds of a cell's `on_hand` once sequenced: inside an `i32`, with room to spare for what is in flight.
+/// The bounds of a cell's `on_hand` in the log: inside an `i32`, with room for changes in flight.
 pub const ON_HAND_RANGE: std::ops::RangeInclusive<i64> = -2_000_000_000..=2_000_000_000;
 
-/// Corrections and damage lead no lower than this: what is below is left to tills, whose sales are never refused.
+/// The lowest level that corrections and damage can reach: the range below is left to tills, whose sales are never
+/// refused.
 pub const CORRECTED_ON_HAND_MIN: i64 = -1_000_000_000;
 
-/// Units of a SKU that nobody counts which may be promised in one cell at a time: as many as it has room for.
+/// Units of an untracked SKU that one cell can promise at the same time: as many as it has room for.
 pub const UNCOUNTED_MAX: i64 = *ON_HAND_RANGE.end();
 
-/// The safety stock of a cell in quarantine: more than a cell can hold, so nothing of it is free for anybody. No stock row
-/// may say so much.
+/// The safety stock of a cell in quarantine: more than a cell can hold, so nothing is available. A stock row cannot set
+/// so much.
 pub const IN_QUARANTINE: u32 = u32::MAX;
 
-/// What is physically there, and what of it is promised.
+/// Units on hand, and units of them that are promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct StockLevel {
-    /// Units physically there. Negative: more were sold than were known of.
+    /// Units physically present. Negative if more were sold than the books had.
     pub on_hand: i32,
-    /// Units promised and still there.
+    /// Units promised and on hand.
     pub reserved: u32,
 }
 
@@ -46,37 +47,37 @@ pub struct StockChange {
     pub reserved: i64,
 }
 
-/// What must remain free in a cell after a promise.
+/// The units that must stay available in a cell after a promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Floor {
     /// Held back from every channel.
     pub safety_stock: u32,
-    /// Left for others by the asking channel.
+    /// Units that the channel leaves to others.
     pub buffer: u32,
 }
 
 /// What was short when a promise was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Constraint {
-    /// Fewer units are there than were asked for.
+    /// Fewer units are on hand than requested.
     OnHand,
-    /// They are there, but promised to others.
+    /// They are on hand, but promised to others.
     Reserved,
-    /// They are free, but held back as safety stock.
+    /// They are available, but held back as safety stock.
     SafetyStock,
-    /// They are free, but the asking channel must leave them to others.
+    /// They are available, but the channel leaves them to others.
     Buffer,
     /// The location does not stock the SKU, or one of the two is unknown.
     UnknownCell,
-    /// The cell would leave its 32 bits, or the location takes on no more orders that day.
+    /// The cell would leave its 32 bits, or the location accepts no more orders that day.
     Capacity,
     /// The channel may not sell the SKU from there.
     Access,
-    /// What is there is kept for other channels, or the channel has had its share.
+    /// The units are kept for other channels, or the channel has used its share.
     Quota,
-    /// What is to come by then is promised to others.
+    /// The inbound supply up to that date is promised to others.
     Supply,
-    /// No location of the group has it, however the group's open promises are rearranged.
+    /// No location of the group has the units, however the group's unallocated promises are moved.
     Group,
 }
 
@@ -108,7 +109,7 @@ impl Floor {
 }
 
 impl StockLevel {
-    /// Whether anything is there, missing, or promised.
+    /// Whether the cell has stock, a shortage, or promises.
     #[inline]
     pub fn is_stocked(self) -> bool {
         self.on_hand != 0 || self.reserved != 0
@@ -120,41 +121,41 @@ impl StockLevel {
         (u64::from(self.on_hand.cast_unsigned()) << 32) | u64::from(self.reserved)
     }
 
-    /// The level that [`StockLevel::pack`] made `word` of.
+    /// The level of a word that [`StockLevel::pack`] made.
     #[inline]
     pub fn unpack(word: u64) -> Self {
         Self { on_hand: ((word >> 32) as u32).cast_signed(), reserved: word as u32 }
     }
 
-    /// Units there and not promised; negative where promises exceed what is there.
+    /// Units on hand and not promised; negative if promises exceed what is on hand.
     #[inline]
     pub fn free(self) -> i64 {
         i64::from(self.on_hand) - i64::from(self.reserved)
     }
 
-    /// So many of a hundred units that are there, rounded up.
+    /// A percentage of the units on hand, rounded up.
     #[inline]
     pub fn share(self, percent: u32) -> u32 {
         let on_hand = u64::from(self.on_hand.max(0).unsigned_abs());
         (on_hand * u64::from(percent)).div_ceil(100) as u32
     }
 
-    /// Units that may still be promised above `floor`.
+    /// Units that can still be promised above `floor`.
     #[inline]
     pub fn available(self, floor: Floor) -> u32 {
         (self.free() - floor.units()).clamp(0, i64::from(u32::MAX)) as u32
     }
 
-    /// Promised units that `on_hand` no longer covers, and units sold beyond it.
+    /// Promised units that `on_hand` does not cover, plus units sold beyond it.
     #[inline]
     pub fn shortage(self) -> u32 {
         (-self.free()).clamp(0, i64::from(u32::MAX)) as u32
     }
 
-    /// The level after promising `quantity` more, if that leaves the floor.
+    /// The level after a promise of `quantity`, if it respects the floor.
     ///
     /// # Errors
-    /// The constraint that was short, the nearest to the shelf first.
+    /// The constraint that was short, the one nearest to the shelf first.
     #[inline]
     pub fn reserve(self, quantity: u32, floor: Floor) -> Result<Self, Constraint> {
         let wanted = i64::from(quantity);
@@ -172,13 +173,13 @@ impl StockLevel {
         })
     }
 
-    /// Units more that one line may be promised where nobody counts what is there.
+    /// Units that one line of an untracked SKU can still be promised.
     #[inline]
     pub fn uncounted_room(self) -> u32 {
         (UNCOUNTED_MAX - i64::from(self.on_hand)).clamp(0, LINE_QUANTITY_MAX.into()) as u32
     }
 
-    /// The level after `change`, or `None` where it would leave the bounds of a cell.
+    /// The level after `change`, or `None` if it would leave the bounds of a cell.
     #[must_use]
     #[inline]
     pub fn checked_add(self, change: StockChange) -> Option<Self> {
@@ -188,14 +189,14 @@ impl StockLevel {
             return None;
         }
         let after = Self { on_hand: on_hand as i32, reserved: u32::try_from(reserved).ok()? };
-        debug_assert_eq!(after.since(self), change, "a level is the one before and the change");
+        debug_assert_eq!(after.since(self), change, "the level after a change is the level before plus the change");
         Some(after)
     }
 
     /// The level after `change`, each half modulo 2^32.
     ///
-    /// What happens to promise words, which admit and never decide: whatever wraps while changes are in flight is exact
-    /// again when they have all been sequenced, and the decision is made on a level that cannot wrap.
+    /// For promise words, which admit and never decide: a half may wrap while changes are in flight, and is exact again
+    /// when all of them are in the log; decisions use a level that cannot wrap.
     #[must_use]
     #[inline]
     pub fn wrapping_add(self, change: StockChange) -> Self {
@@ -205,7 +206,7 @@ impl StockLevel {
         }
     }
 
-    /// What leads from `earlier` to this level.
+    /// The difference from `earlier` to this level.
     #[inline]
     pub fn since(self, earlier: Self) -> StockChange {
         StockChange {
@@ -225,7 +226,7 @@ impl StockChange {
         Self { on_hand: 0, reserved: i64::from(quantity) }
     }
 
-    /// Units promised of what nobody counts: they come into being with the promise, and are gone with it.
+    /// Promised units of an untracked SKU: the promise creates them, and they vanish with it.
     #[inline]
     pub fn conjure(quantity: u32) -> Self {
         Self { on_hand: i64::from(quantity), reserved: i64::from(quantity) }
@@ -243,14 +244,14 @@ impl StockChange {
         self == Self::NONE
     }
 
-    /// This change without what `part` already did.
+    /// This change minus the part that `part` did already.
     #[must_use]
     #[inline]
     pub fn minus(self, part: Self) -> Self {
         Self { on_hand: self.on_hand - part.on_hand, reserved: self.reserved - part.reserved }
     }
 
-    /// Both changes.
+    /// The sum of both changes.
     #[must_use]
     #[inline]
     pub fn plus(self, other: Self) -> Self {
@@ -264,7 +265,7 @@ impl StockChange {
         Self::NONE.minus(self)
     }
 
-    /// Units by which it lowers what is free; 0 where it does not.
+    /// Units by which it lowers what is available; 0 if it does not.
     #[inline]
     pub fn debit(self) -> i64 {
         (self.reserved - self.on_hand).max(0)

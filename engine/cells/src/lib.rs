@@ -1,13 +1,13 @@
 //! Stock in memory: cells that never move, the matrix that finds them, and the view that makes reads exact.
 //!
-//! Nothing here knows of the log, of reservations or of rules. Readers and admissions share everything freely; durable
-//! words change only with the one [`MatrixWriter`](matrix::MatrixWriter), which the journal thread has.
+//! This crate knows nothing of the log, of reservations or of rules. Readers and admissions share everything; durable
+//! words change only with the single [`MatrixWriter`](matrix::MatrixWriter), which the journal thread owns.
 //!
 //! ```text
 //!   ids, level, arena, writer ◄── cell ◄── row ◄── matrix        view
 //! ```
 //!
-//! The lock-free parts have models, which loom tries in every interleaving, in seconds:
+//! Loom tests models of the lock-free parts in every interleaving, in seconds:
 //!
 //! ```console
 //! $ RUSTFLAGS="--cfg loom" cargo test --release -p anaquel-cells --lib --target-dir target/loom models

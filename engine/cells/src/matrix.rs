@@ -1,10 +1,10 @@
 //! The store-by-SKU matrix: every stocked cell, found by (SKU, location), read by SKU, never moved.
 //!
-//! It owns the words of stock and the index that leads to them. It does not know reservations, the log or any rule: a
-//! floor arrives as a number, and who may call what is settled by [`MatrixWriter`], which exists once.
+//! The matrix owns the words of stock and the index of cells. It knows nothing of reservations, the log or rules: a
+//! floor is a number. Only the owner of the single [`MatrixWriter`] can write.
 //!
-//! Cells are made in the order in which they are first stocked. An import makes a SKU's cells side by side, and a
-//! restart lays out each SKU's cells together, because the common read is *one SKU, all stores*.
+//! Cells are created in the order of their first stock. An import creates a SKU's cells side by side, and a restart
+//! does the same for all SKUs, because the common read is *one SKU, all stores*.
 
 pub use crate::arena::Arena;
 pub use crate::cell::StockCell;
@@ -13,7 +13,7 @@ pub use crate::row::{CellId, RowCells};
 use crate::row::{Cells, Rows};
 pub use crate::writer::MatrixWriter;
 
-/// All cells. Readers and admissions share it freely.
+/// All cells. Readers and admissions share the matrix.
 #[derive(Debug)]
 pub struct Matrix {
     cells: Cells,
@@ -21,12 +21,12 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// A matrix without cells, and the right to write to it, which is given out here and nowhere else.
+    /// Creates an empty matrix and the right to write to it, which no other function creates.
     pub fn new() -> (Self, MatrixWriter) {
         (Self { cells: Cells::new(), rows: Rows::new() }, MatrixWriter::new())
     }
 
-    /// The cell of `sku` at `location`, if it is stocked there.
+    /// The cell of `sku` at `location`, if it exists.
     #[inline]
     pub fn find(&self, sku: SkuId, location: LocationId) -> Option<CellId> {
         self.rows.find(&self.cells, sku, location).map(|(id, _)| id)
@@ -41,7 +41,7 @@ impl Matrix {
     /// The cell itself.
     ///
     /// # Panics
-    /// For an id that this matrix did not give out.
+    /// The id is not from this matrix.
     #[inline]
     pub fn cell(&self, id: CellId) -> &StockCell {
         self.cells.get(id.0 as usize).expect("cell ids come from find, and cells never go away")
@@ -59,12 +59,12 @@ impl Matrix {
         self.rows.row(&self.cells, sku)
     }
 
-    /// Cells `from..to` in the order in which they were made; shorter where there are not so many.
+    /// Cells `from..to` in the order of their creation; fewer if not so many exist.
     pub fn range(&self, from: u32, to: u32) -> impl Iterator<Item = (CellId, &StockCell)> {
         (from..to).map_while(|id| self.cells.get(id as usize).map(|cell| (CellId(id), cell)))
     }
 
-    /// Makes the cell of `sku` at `location`, empty, unless it is there already.
+    /// Creates the cell of `sku` at `location`, empty, unless it exists.
     #[inline]
     pub fn make(&self, writer: &mut MatrixWriter, sku: SkuId, location: LocationId) -> CellId {
         if let Some(found) = self.find(sku, location) {
@@ -81,7 +81,7 @@ impl Matrix {
         id
     }
 
-    /// Bytes allocated for cells and the index that finds them.
+    /// Bytes allocated for cells and their index.
     pub fn bytes(&self) -> usize {
         self.cells.chunks_allocated() * (size_of::<StockCell>() << 18) + self.rows.bytes()
     }

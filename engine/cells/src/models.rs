@@ -1,4 +1,4 @@
-//! Models of the lock-free parts, tried by loom in every interleaving: the crate says how they are run.
+//! Models of the lock-free parts. Loom tests them in every interleaving; the crate's documentation has the command.
 
 use std::sync::atomic::Ordering::{Acquire, Release};
 
@@ -11,7 +11,7 @@ use crate::matrix::{MatrixWriter, StockCell};
 use crate::sync::AtomicU32;
 use crate::view::DurableView;
 
-/// Two want the last unit: one gets it, whichever comes first.
+/// Two threads want the last unit: exactly one gets it.
 #[test]
 fn the_last_unit_goes_to_one() {
     loom::model(|| {
@@ -25,8 +25,8 @@ fn the_last_unit_goes_to_one() {
     });
 }
 
-/// A promise, a sale that asks nobody, and a credit, all at once: both halves of the word add up, and nobody is
-/// promised what is not there.
+/// A promise, an unconditional sale and a credit at the same time: both halves of the word add up, and no absent unit
+/// is promised.
 #[test]
 fn promises_sales_and_credits_add_up() {
     loom::model(|| {
@@ -42,7 +42,7 @@ fn promises_sales_and_credits_add_up() {
     });
 }
 
-/// What a caller took and the journal gave back is there again for the next, exactly once.
+/// A released unit is available again for the next caller, exactly once.
 #[test]
 fn what_is_given_back_can_be_taken_once() {
     loom::model(|| {
@@ -58,7 +58,7 @@ fn what_is_given_back_can_be_taken_once() {
     });
 }
 
-/// A reader of two cells sees both before a fold or both after it, and the `seq` that goes with them.
+/// A reader of two cells sees both before a fold or both after it, with the matching `seq`.
 #[test]
 fn a_read_of_two_cells_is_of_one_seq() {
     let seen = Seen::default();
@@ -80,7 +80,7 @@ fn a_read_of_two_cells_is_of_one_seq() {
     });
 }
 
-/// Whoever learns a `seq` sees the fold that came before it.
+/// A reader that sees a `seq` sees the fold before it.
 #[test]
 fn a_seq_that_is_seen_brings_its_fold() {
     let seen = Seen::default();
@@ -100,7 +100,7 @@ fn a_seq_that_is_seen_brings_its_fold() {
     });
 }
 
-/// Whoever finds a cell through a published entry sees whose it is.
+/// A reader that finds a cell through a published entry sees its SKU and location.
 #[test]
 fn a_cell_that_is_found_knows_its_place() {
     let seen = Seen::default();
@@ -120,7 +120,7 @@ fn a_cell_that_is_found_knows_its_place() {
     });
 }
 
-/// What readers saw over all interleavings: the beginning and the end, or the model showed nothing.
+/// What readers saw over all interleavings: both the beginning and the end, otherwise the model proves nothing.
 #[derive(Clone, Default)]
 struct Seen(std::sync::Arc<std::sync::Mutex<Vec<u64>>>);
 
@@ -132,7 +132,7 @@ impl Seen {
 
 impl Drop for Seen {
     fn drop(&mut self) {
-        // The last one is the test's own.
+        // The last one belongs to the test.
         if std::sync::Arc::strong_count(&self.0) == 1 && !std::thread::panicking() {
             let seen = self.0.lock().unwrap();
             assert!(seen.contains(&0) && seen.contains(&2), "readers saw only {seen:?}");

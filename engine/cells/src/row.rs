@@ -5,16 +5,16 @@
 //!  row[sku].table = start (32 bits) | capacity (24) | gaps, strays    entries[start .. start + capacity] = cell + 1, or 0
 //! ```
 //!
-//! The *run* is where a SKU's cells lie side by side, as an import or a restart makes them: all stores are read as one
-//! piece of memory. Where the run's locations are neighbours too, a cell's place in it is arithmetic, and the SKU needs no
-//! table at all. Only a SKU whose run has *gaps* between its locations, or that has *strays* beside its run, has one: a
-//! small hash table, four bytes an entry.
+//! The *run* contains the cells of a SKU that are side by side, as an import or a restart creates them: all stores are
+//! read as one piece of memory. If the run's locations are neighbours too, arithmetic finds a cell, and the SKU needs
+//! no table. Only a SKU whose run has *gaps* between its locations, or that has *strays* outside its run, has a table:
+//! a small hash table with four bytes per entry.
 //!
-//! Tables live in one append-only arena and probe linearly from the location's hash. Only the journal thread writes.
-//! A row that outgrows its table gets a new one, filled before the row's word is swapped to it; the old one's room is kept
-//! for other rows. A reader may therefore probe a table that was just given away: it can miss, or meet
-//! another SKU's cells, but never take them for its own, since every hit is checked against the cell itself, and a miss
-//! is believed only while the row's word is still the one it started from.
+//! Tables live in one append-only arena and probe linearly from the location's hash. Only the journal thread writes. A
+//! row that outgrows its table gets a new one, which is filled before the row's word is swapped to it; the space of the
+//! old one is reused by other rows. So a reader may probe a table that now belongs to another row: it can miss, or find
+//! another SKU's cells, but never accepts them, because every hit is checked against the cell itself, and a miss counts
+//! only if the row's word is unchanged.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Release};
 
@@ -31,7 +31,7 @@ pub struct CellId(pub u32);
 
 pub(crate) type Cells = Arena<StockCell, 18, 14>;
 
-/// All cells of one SKU: those of its run, as they lie, then its strays in the order of its table.
+/// All cells of one SKU: those of its run in memory order, then its strays in the order of its table.
 #[derive(Debug, Clone, Copy)]
 pub struct RowCells<'a> {
     sku: SkuId,
@@ -39,7 +39,7 @@ pub struct RowCells<'a> {
     first: &'a [StockCell],
     second: &'a [StockCell],
     cells: &'a Cells,
-    /// None where it has no strays.
+    /// `None` if there are no strays.
     entries: &'a [AtomicU32],
 }
 
@@ -51,7 +51,7 @@ impl<'a> RowCells<'a> {
         ids.zip(self.first.iter().chain(self.second)).chain(self.strays())
     }
 
-    /// Hands every cell to `visit`.
+    /// Passes every cell to `visit`.
     #[inline]
     pub fn for_each(self, mut visit: impl FnMut(&'a StockCell)) {
         self.first.iter().for_each(&mut visit);
@@ -59,19 +59,19 @@ impl<'a> RowCells<'a> {
         self.strays().for_each(|(_, cell)| visit(cell));
     }
 
-    /// About how many they are: strays are counted with the free room of their table.
+    /// The approximate number of cells: strays are counted with the free entries of their table.
     #[inline]
     pub fn about(self) -> usize {
         self.first.len() + self.second.len() + self.entries.len()
     }
 
-    /// The cells of its run, in the two pieces in which they may lie.
+    /// The cells of its run, in up to two pieces.
     #[inline]
     pub fn pieces(self) -> [&'a [StockCell]; 2] {
         [self.first, self.second]
     }
 
-    /// The cells beside its run.
+    /// The cells outside its run.
     #[inline]
     pub fn strays(self) -> impl Iterator<Item = (CellId, &'a StockCell)> {
         self.entries.iter().filter_map(move |entry| {
@@ -83,7 +83,7 @@ impl<'a> RowCells<'a> {
     }
 }
 
-/// What leads to the cells of one SKU.
+/// The index entry of one SKU.
 #[derive(Debug, Default)]
 struct Row {
     table: AtomicU64,
@@ -115,14 +115,14 @@ impl Run {
         (u64::from(self.cell) << 32) | (u64::from(self.location) << Self::LENGTH_BITS) | u64::from(self.length)
     }
 
-    /// Where the cell of `location` is, if the run reaches it.
+    /// The id of the cell of `location`, if the run contains it.
     #[inline]
     fn guess(self, location: LocationId) -> Option<u32> {
         let nth = location.0.wrapping_sub(self.location);
         (nth < self.length).then(|| self.cell + nth)
     }
 
-    /// The run with one cell more, if that lies beside it.
+    /// The run extended by one cell, if that cell is adjacent.
     fn continued(self, cell: CellId, location: LocationId) -> Option<Self> {
         let longest = (1 << Self::LENGTH_BITS) - 1;
         match self.length {
@@ -145,7 +145,8 @@ pub(crate) struct Rows {
     entries: Arena<AtomicU32, ENTRY_CHUNK_BITS, 14>,
 }
 
-/// Where a row's table is, and what makes it necessary. None, of no capacity, where all cells are in a run without gaps.
+/// The position of a row's table, and why the row needs one. A table without capacity means that all cells are in a run
+/// without gaps.
 #[derive(Clone, Copy)]
 struct Table {
     start: usize,
@@ -178,14 +179,14 @@ impl Table {
     }
 }
 
-/// Where probing starts: a multiplicative hash, scaled to the capacity without a division.
+/// The first entry to probe: a multiplicative hash, scaled to the capacity without a division.
 #[inline]
 fn home(location: LocationId, capacity: usize) -> usize {
     let hash = u64::from(location.0.wrapping_mul(0x9E37_79B1));
     ((hash * capacity as u64) >> 32) as usize
 }
 
-/// Table sizes grow by a half or a third: 2, 3, 4, 6, 8, 12, 16, …; larger ones are filled to four fifths.
+/// Table sizes grow by a half or a third: 2, 3, 4, 6, 8, 12, 16, …; larger tables are filled to four fifths.
 fn capacity_for(length: usize) -> usize {
     let needed = if length <= 6 { length } else { length + length.div_ceil(4) };
     let mut capacity = 2;
@@ -255,7 +256,7 @@ impl Rows {
         None
     }
 
-    /// The cells of `sku`. Inside a durable read, which repeats whatever raced with a fold, the set is exact.
+    /// The cells of `sku`. Inside a durable read, which repeats after a race with a fold, the set is exact.
     #[inline]
     pub(crate) fn row<'a>(&'a self, cells: &'a Cells, sku: SkuId) -> RowCells<'a> {
         let row = self.rows.get(sku.0 as usize);
@@ -289,7 +290,7 @@ impl Rows {
                 (table.start, table.capacity) = (self.allocate(writer, capacity), capacity);
                 let known = self.entries.slice(before.start, before.capacity);
                 let known = known.iter().filter_map(|entry| entry.load(Acquire).checked_sub(1));
-                // A row that had no table has all cells in its run.
+                // A row without a table has all cells in its run.
                 let run = if before.capacity == 0 { run.ids() } else { 0..0 };
                 run.chain(known).for_each(|known| self.put(table, cells, CellId(known)));
             }
@@ -317,7 +318,7 @@ impl Rows {
         free.expect("a table is larger than its row").store(cell.0 + 1, Release);
     }
 
-    /// An empty table: one that was given up, or a fresh one that lies within one chunk.
+    /// An empty table: one that was released, or a new one within one chunk.
     fn allocate(&self, writer: &mut RowsWriter, capacity: usize) -> usize {
         if let Some(start) = writer.given_up.take(capacity) {
             for entry in self.entries.slice(start, capacity) {

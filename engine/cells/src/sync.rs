@@ -1,7 +1,7 @@
-//! The atoms of the lock-free parts, from the standard library or, under `--cfg loom`, from loom, which tries every
-//! interleaving and every value that the memory model lets a load see: the crate says how they are run.
+//! The atomics of the lock-free parts: from the standard library or, under `--cfg loom`, from loom, which tests every
+//! interleaving and every value that the memory model allows a load to see. The crate's documentation has the command.
 //!
-//! What is here is what several threads touch without a lock: cells, and the durable view. The models are in `models.rs`.
+//! This module has what several threads use without a lock: cells, and the durable view. The models are in `models.rs`.
 
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
@@ -15,7 +15,7 @@ pub(crate) use loom::sync::{
     atomic::{AtomicU32, AtomicU64, fence},
 };
 
-/// Gives others a turn before another try.
+/// Lets other threads run before the next attempt.
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
     #[cfg(not(loom))]

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! The journal thread folds durable records in groups of bounded size, so a reader that meets a fold waits
-//! microseconds, and never for the disk. Readers take no lock. One that reads so much that folds keep coming between
-//! asks for a moment of quiet after a few attempts, so that it ends, too.
+//! microseconds, and never for the disk. Readers take no lock. A long read that folds interrupt several times asks for
+//! quiet, so that it also ends.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -17,35 +17,35 @@ use crate::ids::Seq;
 use crate::sync::{AtomicU64, Mutex, Patience, fence};
 use crate::writer::MatrixWriter;
 
-/// The one place that says up to which record memory reflects the log.
+/// The only place that states up to which record memory reflects the log.
 #[derive(Debug, Default)]
 pub struct DurableView {
     word: CachePadded<AtomicU64>,
     quiet: Mutex<()>,
 }
 
-/// Reads that a fold came between before a reader asks for quiet.
+/// Interrupted attempts before a reader asks for quiet.
 const ATTEMPTS: usize = if cfg!(loom) { 2 } else { 16 };
 
 impl DurableView {
-    /// The last `seq` that readers see. Everything up to it is durable and folded.
+    /// Acquire: a reader that sees this seq also sees the fold before it.
     #[inline]
     pub fn seq(&self) -> Seq {
         // Acquire: whoever learns this seq also sees the fold that came before it was published.
         self.word.load(Ordering::Acquire) >> 1
     }
 
-    /// Runs `read` until no fold came between, and tells the `seq` that it reflects. `read` may run several times and
-    /// must do nothing but read.
+    /// Runs `read` until no fold interrupts it, and returns the `seq` that it reflects. `read` may run several times
+    /// and must have no side effects.
     pub fn read<T>(&self, mut read: impl FnMut() -> T) -> (Seq, T) {
         let patience = Patience::default();
         for _ in 0..ATTEMPTS {
-            // Acquire: pairs with the Release that ends a fold, so every store of that fold is seen.
+            // Acquire: pairs with the Release at the end of a fold, so every store of that fold is visible.
             let before = self.word.load(Ordering::Acquire);
             if before & 1 == 0 {
                 let value = read();
-                // Pairs with the Release fence in `fold`: had a load above seen a store of a later fold, the load
-                // below would see that fold's odd word, and the value is thrown away.
+                // Pairs with the Release fence in `fold`: if a load above saw a store of a later fold, the load below
+                // sees that fold's odd word, and the value is discarded.
                 fence(Ordering::Acquire);
                 if self.word.load(Ordering::Relaxed) == before {
                     return (before >> 1, value);
@@ -57,7 +57,7 @@ impl DurableView {
         (self.word.load(Ordering::Acquire) >> 1, read())
     }
 
-    /// Runs `fold` with `writer`, then shows `seq`. Only who has the [`MatrixWriter`] can.
+    /// Runs `fold` with `writer`, then publishes `seq`. Only the owner of the [`MatrixWriter`] can call it.
     pub fn fold<W: AsRef<MatrixWriter>, T>(&self, writer: &mut W, seq: Seq, fold: impl FnOnce(&mut W) -> T) -> T {
         let _quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.word.load(Ordering::Relaxed);
@@ -66,7 +66,7 @@ impl DurableView {
         // Keeps the stores of the fold behind the odd word; pairs with the Acquire fence in `read`.
         fence(Ordering::Release);
         let value = fold(writer);
-        // Release: pairs with the Acquire loads above; whoever sees the new seq sees the whole fold.
+        // Release: pairs with the Acquire loads above; a reader that sees the new seq sees the whole fold.
         self.word.store(seq << 1, Ordering::Release);
         value
     }

@@ -1,12 +1,13 @@
-//! The right to write, and what only the one who has it knows.
+//! The right to write, and the state that only its owner uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const ENTRY_CHUNK_BITS: u32 = 18;
 pub(crate) const ENTRIES_PER_CHUNK: usize = 1 << ENTRY_CHUNK_BITS;
 
-/// The right to make cells and to change durable words. There is one for each matrix: [`Matrix::new`] gives it out with
-/// the matrix, nobody can copy it, and the journal thread has it. So that nothing else writes is a matter of types.
+/// The right to create cells and to change durable words. Each matrix has exactly one: [`Matrix::new`] returns it with
+/// the matrix, it cannot be copied, and the journal thread owns it. So the type system ensures that nothing else
+/// writes.
 ///
 /// [`Matrix::new`]: crate::matrix::Matrix::new
 #[derive(Debug)]
@@ -20,7 +21,7 @@ impl MatrixWriter {
         Self { rows: RowsWriter::default(), next_cell: 0 }
     }
 
-    /// Cells made so far.
+    /// The number of cells.
     #[inline]
     pub fn cells(&self) -> u32 {
         self.next_cell
@@ -34,7 +35,7 @@ impl AsRef<Self> for MatrixWriter {
     }
 }
 
-/// What only the one writer knows: where the next table goes, and which room was given up.
+/// State of the single writer: the position of the next table, and released space.
 #[derive(Debug, Default)]
 pub(crate) struct RowsWriter {
     pub next_entry: usize,
@@ -42,8 +43,8 @@ pub(crate) struct RowsWriter {
     pub lengths: Vec<u32>,
 }
 
-/// Room that tables gave up, neighbours joined: rows that grow in step leave their old tables side by side, and what
-/// they leave together has room for tables of any size.
+/// Space of released tables, with neighbours joined: rows that grow together leave their old tables side by side, and
+/// the joined space fits tables of any size.
 #[derive(Debug, Default)]
 pub(crate) struct GivenUp {
     by_start: BTreeMap<usize, usize>,
@@ -70,7 +71,7 @@ impl GivenUp {
         self.by_length.insert((length, start));
     }
 
-    /// The smallest room that is large enough, cut to size.
+    /// Takes the smallest sufficient space, cut to size.
     pub fn take(&mut self, wanted: usize) -> Option<usize> {
         let (length, start) = *self.by_length.range((wanted, 0)..).next()?;
         self.remove(start, length);

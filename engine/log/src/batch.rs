@@ -1,4 +1,4 @@
-//! Batches of records as bytes: each record with its length before it, in the order of their `seq`.
+//! Batches of records as bytes: each record after its length, in the order of `seq`.
 
 use anaquel_cells::ids::{Seq, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,13 +11,13 @@ pub const LENGTH_BYTES: usize = 4;
 /// Records that become durable together, encoded. They share one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// The `seq` of the first record: where the log must stand for the batch to be appended.
+    /// The `seq` of the first record: the log must end just before it.
     pub first_seq: Seq,
-    /// How many records.
+    /// The number of records.
     pub count: u32,
-    /// When they were logged.
+    /// The time of the records.
     pub time: Timestamp,
-    /// The records, each with its length before it.
+    /// The records, each after its length.
     pub body: Vec<u8>,
 }
 
@@ -28,16 +28,16 @@ impl Batch {
         self.first_seq + Seq::from(self.count) - 1
     }
 
-    /// What is to be appended has records, and, as builds with assertions look, as many as it says.
+    /// A batch to append contains records, and, as debug assertions check, as many as it claims.
     pub(crate) fn assert_whole(&self) {
         assert!(self.count > 0, "a batch has records");
         debug_assert_eq!(self.each(|_, _| Ok(())), Ok(()), "records are dense");
     }
 
-    /// Hands every record to `visit`, in order: its `seq` and its bytes.
+    /// Passes every record to `visit`, in order: its `seq` and its bytes.
     ///
     /// # Errors
-    /// [`CodecError`] names the record whose end cannot be found, or behind which something follows; and what `visit` says.
+    /// [`CodecError`] names the record whose end is missing, or that has extra bytes after it; and errors of `visit`.
     #[inline]
     pub fn each(&self, mut visit: impl FnMut(Seq, &[u8]) -> Result<(), CodecError>) -> Result<(), CodecError> {
         let mut rest = self.body.as_slice();
@@ -50,10 +50,10 @@ impl Batch {
         Ok(())
     }
 
-    /// The bytes of one record; none where the batch does not hold it.
+    /// The bytes of one record; `None` if it is not in the batch.
     ///
     /// # Errors
-    /// [`CodecError`] names the record whose end cannot be found.
+    /// [`CodecError`] names the record whose end is missing.
     pub fn bytes_of(&self, wanted: Seq) -> Result<Option<&[u8]>, CodecError> {
         let mut rest = self.body.as_slice();
         for seq in self.first_seq..=self.last_seq() {
@@ -65,10 +65,10 @@ impl Batch {
         Ok(None)
     }
 
-    /// The records of it after record `after` and up to record `last`; none where it holds none of them.
+    /// The records after `after` up to `last`; `None` if the batch has none of them.
     ///
     /// # Errors
-    /// [`CodecError`] names the record whose end cannot be found.
+    /// [`CodecError`] names the record whose end is missing.
     pub fn between(mut self, after: Seq, last: Seq) -> Result<Option<Self>, CodecError> {
         let (first, last) = (self.first_seq.max(after + 1), self.last_seq().min(last));
         if first > last {
@@ -83,7 +83,7 @@ impl Batch {
         Ok(Some(self))
     }
 
-    /// Where the records from `first` to `last` lie in a batch that holds them.
+    /// The byte range of the records from `first` to `last` in a batch that contains them.
     fn bounds(&self, first: Seq, last: Seq) -> Result<(usize, usize), CodecError> {
         let mut rest = self.body.as_slice();
         let mut begins = 0;
@@ -107,7 +107,7 @@ pub struct CodecError {
     pub what: String,
 }
 
-/// The bytes of the record `seq`, which comes first in `rest`; leaves what comes behind.
+/// Takes the bytes of the record `seq` from the front of `rest`.
 #[inline(always)]
 fn split<'a>(rest: &mut &'a [u8], seq: Seq) -> Result<&'a [u8], CodecError> {
     let wrong = |what: &str| CodecError { seq, what: what.to_owned() };
@@ -127,7 +127,7 @@ pub fn decode_record<'a, T: Deserialize<'a>>(seq: Seq, bytes: &'a [u8]) -> Resul
     encoding::read_record(bytes).map_err(|what| CodecError { seq, what })
 }
 
-/// Collects the records of one batch, encoding each as it comes.
+/// Collects the records of one batch, and encodes each at once.
 #[derive(Debug)]
 pub struct BatchBuilder {
     batch: Batch,
@@ -147,10 +147,10 @@ impl BatchBuilder {
         self.batch = Batch { first_seq, count: 0, time, body: std::mem::take(body) };
     }
 
-    /// Adds a record and tells its `seq`.
+    /// Adds a record and returns its `seq`.
     ///
     /// # Panics
-    /// It takes more than [`RECORD_BYTES_MAX`](crate::RECORD_BYTES_MAX) bytes.
+    /// The record exceeds [`RECORD_BYTES_MAX`](crate::RECORD_BYTES_MAX) bytes.
     pub fn push<T: Serialize>(&mut self, record: &T) -> Seq {
         let body = &mut self.batch.body;
         let at = body.len();
@@ -168,7 +168,7 @@ impl BatchBuilder {
         self.batch.first_seq + Seq::from(self.batch.count)
     }
 
-    /// Whether nothing was added yet.
+    /// Whether the batch is empty.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.batch.count == 0

@@ -1,12 +1,11 @@
-//! Parts of the log in sled's files, found by what they are and not by where sled says that they are.
+//! Finds parts of the log in sled's files by their content, without sled's own index.
 //!
-//! A copy of a file that sled was writing is of many moments, and sled finds little or nothing in it. Yet each part lies
-//! there in one piece, as the value of its key, in at least one page; it has a checksum of its own, and says which part it
-//! follows. So the files are read from end to end, each place that looks like the head of a part is held against its
-//! checksum, and what is found is put in order by who follows whom, backwards and forwards from a part that is known.
+//! A copy of a file that sled was writing mixes several moments, and sled finds little or nothing in it. Yet each part
+//! is contiguous, as the value of its key, in at least one page; it has its own checksum, and names its predecessor. So
+//! this module reads the files from end to end, checks every possible head of a part against its checksum, and orders
+//! the parts by their predecessors, backwards and forwards from a known part.
 //!
-//! What is found is written into buckets by `seq`, so that memory does not grow with the log. Nothing of the files is
-//! changed.
+//! The parts are written into buckets by `seq`, so that memory does not grow with the log. The files stay unchanged.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -25,13 +24,13 @@ const BUCKET_RECORDS: Seq = 1 << 20;
 /// Bytes read at a time.
 const WINDOW_BYTES: usize = 4 << 20;
 
-/// Bytes of a bucket that are kept before they are written.
+/// Bytes of a bucket that are buffered before they are written.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// Parts of one batch that are believed.
+/// The maximum number of parts of one batch that is accepted.
 const PARTS_MAX: u32 = 1 << 20;
 
-/// Where a part lies, and what it follows.
+/// The position of a part, and its predecessor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Found {
     file: u32,
@@ -88,16 +87,16 @@ impl Found {
     }
 }
 
-/// Takes a part: the first record of its batch, its number, and its bytes.
+/// Receives a part: the first record of its batch, its number, and its bytes.
 pub(crate) type EachPart<'a> = dyn FnMut(Seq, u32, &[u8]) -> io::Result<()> + 'a;
 
-/// What was found in some files.
+/// The parts that were found in some files.
 #[derive(Debug)]
 pub(crate) struct Carved {
     files: Vec<File>,
     folder: PathBuf,
     buckets: BTreeMap<u64, Vec<u8>>,
-    /// The bucket that was looked into last.
+    /// The bucket that is in memory.
     loaded: Option<(u64, Bucket)>,
 }
 
@@ -108,11 +107,11 @@ struct Bucket {
 }
 
 impl Carved {
-    /// Reads sled's files in `directory` from end to end. What is found goes into `folder`, which must not be there, and is
-    /// taken away in the end.
+    /// Reads sled's files in `directory` from end to end. Writes the parts into `folder`, which must not exist, and
+    /// which is deleted at the end.
     ///
     /// # Errors
-    /// What the file system said.
+    /// An error of the file system.
     pub fn read(directory: &Path, folder: &Path) -> io::Result<Self> {
         make_private(folder)?;
         let mut carved = Self { files: Vec::new(), folder: folder.to_owned(), buckets: BTreeMap::new(), loaded: None };
@@ -135,7 +134,7 @@ impl Carved {
     fn scan(&mut self, file: File) -> io::Result<()> {
         let number = u32::try_from(self.files.len()).map_err(io::Error::other)?;
         let mut window = Vec::new();
-        // Where the window begins, and from where in it nothing was looked at.
+        // The offset of the window, and the position from which it is not scanned yet.
         let (mut begins, mut fresh) = (0_u64, 0);
         loop {
             let filled = window.len();
@@ -143,7 +142,7 @@ impl Carved {
             let read = window.get_mut(filled..).map_or(Ok(0), |rest| file.read_at(rest, begins + filled as u64))?;
             window.truncate(filled + read);
             let is_end = read == 0;
-            // Near its end, the rest of a part may be missing still.
+            // Near the end of the window, the rest of a part may be missing.
             let until = if is_end { window.len() } else { window.len().saturating_sub(PART_BYTES_MAX) };
             let mut at = fresh;
             while at < until {
@@ -158,7 +157,7 @@ impl Carved {
             if is_end {
                 break;
             }
-            // The bytes before a part tell its length.
+            // The bytes before a part contain its length.
             let keep = at.saturating_sub(8);
             window.drain(..keep);
             (begins, fresh) = (begins + keep as u64, at - keep);
@@ -184,7 +183,7 @@ impl Carved {
                 while input.read_exact(&mut bytes).is_ok() {
                     let found = Found::from_bytes(&bytes);
                     let same = filled.by_check.entry(found.check).or_default();
-                    // Pages are written again and again.
+                    // The same page may be written several times.
                     if same.iter().all(|other| (other.first_seq, other.part) != (found.first_seq, found.part)) {
                         same.push(found);
                         filled.by_previous.entry(found.previous).or_default().push(found);
@@ -199,14 +198,14 @@ impl Carved {
         }
     }
 
-    /// The part before one that follows `previous`: part `part` of the batch at `first_seq`.
+    /// The predecessor chain: part `part` of the batch at `first_seq`, which follows `previous`.
     fn before(&mut self, first_seq: Seq, part: u32, previous: u32) -> io::Result<Option<Found>> {
         let fits = |found: &&Found| match part {
             0 => found.is_last() && found.last_seq() + 1 == first_seq,
             part => found.first_seq == first_seq && found.part + 1 == part,
         };
         let newest = if part == 0 { first_seq.saturating_sub(1) } else { first_seq } / BUCKET_RECORDS;
-        // A batch that began in the bucket before.
+        // The batch began in the previous bucket.
         for bucket in [Some(newest), newest.checked_sub(1)].into_iter().flatten() {
             let found = self.bucket(bucket)?.by_check.get(&previous).and_then(|all| all.iter().find(fits));
             if let Some(found) = found {
@@ -216,11 +215,11 @@ impl Carved {
         Ok(None)
     }
 
-    /// The log before the batch at `first_seq`, whose first part follows `previous`, as far back as it is whole: hands each
-    /// part to `visit`, the newest first, and tells the oldest record.
+    /// The log before the batch at `first_seq`, whose first part follows `previous`, as far back as it is complete:
+    /// passes each part to `visit`, the newest first, and returns the oldest record.
     ///
     /// # Errors
-    /// What the file system said.
+    /// An error of the file system.
     pub fn back_from(&mut self, first_seq: Seq, previous: u32, visit: &mut EachPart<'_>) -> io::Result<Seq> {
         let (mut oldest, mut at, mut part, mut follows) = (first_seq, first_seq, 0, previous);
         let mut batch = Vec::new();
@@ -239,11 +238,11 @@ impl Carved {
         Ok(oldest)
     }
 
-    /// The batch that follows record `last_seq`, whose last part was `chain`: its parts in order. Where there are several,
-    /// since one was dropped at a start, the last that was written.
+    /// The batch that follows record `last_seq`, whose last part was `chain`: its parts in order. If there are several,
+    /// because a start dropped one, returns the last that was written.
     ///
     /// # Errors
-    /// What the file system said.
+    /// An error of the file system.
     pub fn after(&mut self, last_seq: Seq, chain: u32) -> io::Result<Option<Vec<Vec<u8>>>> {
         let first_seq = last_seq + 1;
         let bucket = self.bucket(first_seq / BUCKET_RECORDS)?;
@@ -288,7 +287,7 @@ fn spill(folder: &Path, bucket: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// The part whose head is at `at`, if there is one: its length stands before it, as sled writes lengths.
+/// The part whose head is at `at`, if there is one: sled writes its length before it.
 fn part_at(window: &[u8], at: usize) -> Option<Found> {
     let head = window.get(at..at + HEADER)?;
     let [format, 0, 0, 0, ..] = head else { return None };

@@ -1,9 +1,9 @@
-//! From a copy that was taken while the server wrote to a log that can be opened.
+//! Makes a log that can be opened from a copy that was taken while the server wrote.
 //!
-//! The files of [`recent`](crate::recent) are whole up to some record in every copy. What came before, and what the copy
-//! has beyond, is looked for in sled's file by [`carve`](crate::carve) and joined to them by the chain of checksums. All of
-//! it is written anew into a fresh directory, which takes the place of the copied one. So a copy ends at the last record
-//! that it holds whole; how much of the log before the checkpoints it tells is as much as could be found without a gap.
+//! The files of [`recent`](crate::recent) are complete up to some record in every copy. Older and newer records are
+//! searched in sled's file by [`carve`](crate::carve), and joined by the chain of checksums. Everything is written into
+//! a new directory, which replaces the copied one. So the log ends at the last complete record of the copy; before the
+//! checkpoints, it goes back as far as parts were found without a gap.
 
 use std::io;
 use std::path::Path;
@@ -18,22 +18,22 @@ use crate::part::{self, PART_BYTES_MAX};
 use crate::recent::{self, Whole};
 use crate::sled_log::{FreshLog, clear_moves, ended_and_whole, failed_before, key, known_durable, replace};
 
-/// What a copy of a log was found to hold.
+/// The contents of a copied log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mended {
-    /// The oldest record of the log, from which on nothing is missing.
+    /// The oldest record of the log, after which nothing is missing.
     pub oldest: Seq,
-    /// The last record that is whole.
+    /// The last complete record.
     pub last_seq: Seq,
-    /// Up to where the log was durable when that file was copied; what lies between is in the original, and not in here.
+    /// The durable end of the log when the file was copied; records in between are only in the original.
     pub marked: Seq,
 }
 
-/// Makes the copied log in `directory` one that can be opened. None where there is nothing to do, or nothing to do it
-/// from: sled has the last word then.
+/// Makes the copied log in `directory` one that can be opened. Returns `None` if there is nothing to do, or no source
+/// to do it from: then sled decides.
 ///
 /// # Errors
-/// What the file system or the store said; the copy is as it was.
+/// An error of the file system or the store; the copy is unchanged.
 pub fn mend(directory: &Path) -> Result<Option<Mended>, OpenError> {
     let fresh = clear_moves(directory)?;
     let folder = directory.join(recent::FOLDER);
@@ -41,7 +41,7 @@ pub fn mend(directory: &Path) -> Result<Option<Mended>, OpenError> {
         return Ok(None);
     }
     let files = recent::list(&folder).map_err(OpenError::io(&folder))?;
-    // What is damaged there is no better than sled's file, which has checks of its own.
+    // Damaged files are no better than sled's file, which has its own checks.
     let Ok(whole) = recent::read(&files, &mut |_, _| Ok(())) else { return Ok(None) };
     let (marked, has_failed) = (known_durable(directory)?, failed_before(directory)?);
     let mut log = FreshLog::create(&fresh)?;
@@ -67,7 +67,7 @@ pub fn mend(directory: &Path) -> Result<Option<Mended>, OpenError> {
         }
         oldest = back.map_err(OpenError::io(directory))?;
     }
-    // After a failed sync, nothing beyond what was durable is believed.
+    // After a failed sync, records beyond the durable end are not trusted.
     while !has_failed && let Some(parts) = carved.after(last_seq, chain).map_err(OpenError::io(directory))? {
         let first_seq = last_seq + 1;
         for bytes in &parts {
@@ -99,7 +99,7 @@ pub struct LogWriter {
 }
 
 impl LogWriter {
-    /// In a directory that is not there yet.
+    /// Creates it in a directory that must not exist.
     pub fn create(directory: &Path) -> Result<Self, OpenError> {
         Ok(Self {
             log: FreshLog::create(directory)?,
@@ -109,7 +109,7 @@ impl LogWriter {
         })
     }
 
-    /// Appends a batch, which must follow the one before; the first may begin anywhere.
+    /// Appends a batch, which must follow the previous one; the first may begin anywhere.
     pub fn push(&mut self, batch: &Batch) -> Result<(), OpenError> {
         if self.last_seq > 0 && batch.first_seq != self.last_seq + 1 {
             let what = format!("record {} comes where it should", batch.first_seq);
@@ -123,7 +123,7 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Makes it durable, and tells its last record.
+    /// Makes it durable, and returns its last record.
     pub fn finish(self) -> Result<Seq, OpenError> {
         self.log.finish(self.last_seq).map(|()| self.last_seq)
     }

@@ -1,13 +1,14 @@
-//! Values to bytes and back, in one explicit encoding: fixed integers, little endian, limited, nothing left over.
+//! Encodes values to bytes and back, in one explicit encoding: fixed-size integers, little endian, limited length, no
+//! trailing bytes.
 //!
-//! bincode 1.3 has no schema evolution, so the version stands outside of it, in the envelope of each part
-//! ([`part`](crate::part)); inside a version the types of records are frozen.
+//! bincode 1.3 has no schema evolution, so the version is outside, in the envelope of each part
+//! ([`part`](crate::part)); within a version, the types of records are frozen.
 
 use bincode::Options;
 use serde::{Deserialize, Serialize};
 
-/// The largest encoded record. Whoever makes records keeps them below 2 MiB: rows are bounded at the edge and cut into
-/// records by weight.
+/// The largest encoded record. Callers keep records below 2 MiB: rows are bounded at the edge and split into records by
+/// weight.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
 
 #[inline]
@@ -19,15 +20,15 @@ fn options() -> impl Options {
         .reject_trailing_bytes()
 }
 
-/// Encodes `value` in the encoding of the log, for what is kept beside it.
+/// Encodes `value` in the encoding of the log, for files beside the log.
 ///
 /// # Panics
-/// It is no plain data: its length is not known, or it refuses.
+/// The value is not plain data: its length is unknown, or its serialisation fails.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     options().with_no_limit().serialize(value).expect("plain data always encodes")
 }
 
-/// Decodes what [`encode`] encoded.
+/// Decodes the output of [`encode`].
 ///
 /// # Errors
 /// What is wrong with `bytes`.
@@ -39,9 +40,9 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
 #[inline]
 pub(crate) fn append_record<T: Serialize>(body: &mut Vec<u8>, record: &T) {
     let begins = body.len();
-    // With a limit, everything would be gone through twice, to be counted first.
+    // With a limit, bincode would traverse everything twice, first to count.
     options().with_no_limit().serialize_into(&mut *body, record).expect("plain data always encodes");
-    assert!(body.len() - begins <= RECORD_BYTES_MAX, "the edge bounds what a record holds well below its limit");
+    assert!(body.len() - begins <= RECORD_BYTES_MAX, "the edge bounds a record well below its limit");
 }
 
 /// Decodes a record.

@@ -1,9 +1,9 @@
-//! How far the log is known to be durable: the *high-water mark* beside it, and the note of a sync that failed.
+//! The durable end of the log: the *high-water mark* beside it, and the note of a failed sync.
 //!
-//! The mark is written before an append is acknowledged, and synced by a thread of its own a few milliseconds later, for
-//! all appends in between: at once, it would take as many turns at the disk as the log itself. So after a kill it is
-//! exact, and after a power cut it lags by a pause and two syncs at most. What is believed after a failed sync must not
-//! lag, so such a sync leaves a note that says how far the log was durable.
+//! The mark is written before an append is acknowledged. A thread of its own syncs it a few milliseconds later, for all
+//! appends in between: a sync per append would cost as much disk time as the log itself. So the mark is exact after a
+//! kill, and lags by a pause and at most two syncs after a power cut. After a failed sync the durable end must be
+//! exact, so such a sync leaves a note with it.
 
 use std::fs::File;
 use std::io;
@@ -30,7 +30,7 @@ fn checked(seq: Seq) -> [u8; 12] {
     bytes
 }
 
-/// Reads back what [`checked`] made, if it is whole.
+/// Reads the output of [`checked`], if it is complete.
 fn read_checked(file: &File, offset: u64) -> Option<Seq> {
     let mut bytes = [0; 12];
     file.read_exact_at(&mut bytes, offset).ok()?;
@@ -38,8 +38,7 @@ fn read_checked(file: &File, offset: u64) -> Option<Seq> {
     (crc32fast::hash(seq).to_le_bytes() == check).then(|| seq.first_chunk().map(|b| Seq::from_le_bytes(*b)))?
 }
 
-/// The mark beside the log: two slots in sectors of their own, written in turn, so that a write that is torn between
-/// sectors leaves the other.
+/// The mark beside the log: two slots in separate sectors, written in turn, so that a torn write leaves the other slot.
 #[derive(Debug)]
 pub(crate) struct HighWater {
     file: Arc<File>,
@@ -51,12 +50,12 @@ pub(crate) struct HighWater {
 
 const SLOT_BYTES: u64 = 512;
 
-/// Where the note of a failed sync stands: behind the two slots, in bytes that are there beforehand, so that nothing needs
-/// to be made on a disk that just failed.
+/// The offset of the note of a failed sync: after the two slots, in bytes that exist beforehand, so that a failed disk
+/// need not allocate any.
 const NOTE_AT: u64 = 2 * SLOT_BYTES;
 
 impl HighWater {
-    /// Opens it, made if it is not there, and says up to where the log was known to be durable.
+    /// Opens the mark, creates it if it does not exist, and returns the durable end that it states.
     pub fn open(path: &Path) -> io::Result<(Self, Seq)> {
         let file = private_file().read(true).write(true).create(true).truncate(false).open(path)?;
         let newest = (0..2).filter_map(|slot| Some((read_checked(&file, slot * SLOT_BYTES)?, slot))).max();
@@ -69,7 +68,7 @@ impl HighWater {
         let (dirty, work): (Sender<()>, Receiver<()>) = bounded(1);
         let synced = Arc::clone(&file);
         let syncer = std::thread::Builder::new().name("high-water".into()).spawn(move || {
-            // A failed sync of the mark costs only the knowledge that a tail was lost: the log has its own sync, and a
+            // A failed sync of the mark only loses the knowledge of a lost tail: the log has its own sync, and a
             // failure of that its own note.
             while work.recv().is_ok() {
                 let _ = synced.sync_data();
@@ -79,31 +78,31 @@ impl HighWater {
         Ok((Self { file, raised: marked, slot, dirty: Some(dirty), syncer: Some(syncer) }, marked))
     }
 
-    /// The log is durable up to `seq`.
+    /// Records that the log is durable up to `seq`.
     pub fn raise(&mut self, seq: Seq) -> io::Result<()> {
         self.slot ^= 1;
         self.file.write_all_at(&checked(seq), self.slot * SLOT_BYTES)?;
         self.raised = seq;
         if let Some(dirty) = &self.dirty {
-            // Full means that a sync is already asked for, and will cover this write too.
+            // A full channel means that a sync is requested already, which will cover this write too.
             let _ = dirty.try_send(());
         }
         Ok(())
     }
 
-    /// Makes it durable now.
+    /// Syncs the mark now.
     pub fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }
 
-    /// The log could not be synced: it is durable up to where the mark was raised last.
+    /// Notes that the log could not be synced: it is durable up to the last mark.
     pub fn note_failure(&self) -> io::Result<()> {
         self.file.write_all_at(&checked(self.raised), NOTE_AT)?;
         self.file.sync_data()
     }
 }
 
-/// What is noted of a failed sync in the file at `path`: up to where the log was durable.
+/// The note of a failed sync in the file at `path`: the durable end of the log.
 pub(crate) fn noted_failure(path: &Path) -> io::Result<Option<Seq>> {
     match File::open(path) {
         Ok(file) => Ok(read_checked(&file, NOTE_AT)),

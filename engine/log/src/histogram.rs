@@ -1,29 +1,29 @@
-//! How often something was how large, for metrics: one thread counts, anybody reads.
+//! A histogram for metrics: one thread counts, any thread reads.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Counts values by the smallest of its bounds that each is not above.
+/// Counts values by the smallest bound that is not below them.
 #[derive(Debug)]
 pub struct Histogram {
     bounds: &'static [u64],
-    /// One for each bound, and one for what is above all of them.
+    /// One for each bound, and one for larger values.
     counts: Box<[AtomicU64]>,
     sum: AtomicU64,
 }
 
-/// What a [`Histogram`] has counted. It may be read while it is counted in; `count` and `cumulative` agree all the same.
+/// The counts of a [`Histogram`]. Reading is safe while the other thread counts; `count` and `cumulative` agree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counted {
-    /// Each bound, and how many values were not above it.
+    /// Each bound, and the number of values up to it.
     pub cumulative: Vec<(u64, u64)>,
-    /// How many values there were.
+    /// The number of values.
     pub count: u64,
-    /// All of them added up.
+    /// The sum of all values.
     pub sum: u64,
 }
 
 impl Histogram {
-    /// Nothing counted yet; `bounds` ascend.
+    /// An empty histogram; `bounds` ascend.
     pub fn new(bounds: &'static [u64]) -> Self {
         Self { bounds, counts: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(), sum: AtomicU64::new(0) }
     }
@@ -38,7 +38,7 @@ impl Histogram {
         self.sum.fetch_add(value, Relaxed);
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     pub fn read(&self) -> Counted {
         let sum = self.sum.load(Relaxed);
         let mut count = 0;

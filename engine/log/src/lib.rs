@@ -1,11 +1,11 @@
 //! The log: one total order of records, appended in batches, durable when `append` returns.
 //!
-//! The trait is what a replicated log could serve as well: a batch states the sequence it expects to continue, and the
-//! answer is *durable*, *full* (nothing was written), *fenced* (another writer is ahead) or *unknown* (read back before
-//! deciding). A record is a `seq`, a time and bytes: what it says, nothing here knows.
+//! The trait also fits a replicated log: a batch states the sequence that it continues, and the answer is *durable*,
+//! *full* (nothing was written), *fenced* (another writer is ahead) or *unknown* (read back before deciding). A record
+//! is a `seq`, a time and bytes; this crate does not know their meaning.
 //!
-//! This crate is the only one that names sled and bincode, so that either can be replaced without a line elsewhere.
-//! [`memory`] is a log for tests, with a disk that can lose what was not synced.
+//! Only this crate names sled and bincode, so that either can be replaced without a change elsewhere. [`memory`] is a
+//! log for tests, with a disk that can lose unsynced data.
 //!
 //! ```text
 //!   encoding ◄── batch ◄── log ◄── part ◄── memory, recent, carve ◄── sled_log ◄── copied
@@ -36,10 +36,10 @@ use std::path::Path;
 
 use anaquel_cells::ids::Seq;
 
-/// Opens the log in `directory`, made if it is not there, checks it from the batch on that holds record `from`, or from
-/// the last one if all are older, and hands each of those batches to `visit` in order. What lies before is left to
-/// [`JournalReader::read`]. An unfinished batch at the end was never acknowledged: it is removed, and the removal synced,
-/// before this returns, so that no `seq` is ever used twice.
+/// Opens the log in `directory`, and creates it if it does not exist. Checks it from the batch with record `from` on,
+/// or only the last batch if all are older, and passes each of these batches to `visit` in order. Older batches are
+/// checked by [`JournalReader::read`]. An unfinished batch at the end was never acknowledged: it is removed, and the
+/// removal is synced, before this returns, so that no `seq` is used twice.
 ///
 /// # Errors
 /// [`OpenError::Damaged`] names the record, for damage anywhere else.

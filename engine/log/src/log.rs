@@ -1,4 +1,4 @@
-//! The log as a trait: what it takes, what it answers, and what may be wrong with it.
+//! The log as a trait: its operations, their results, and its errors.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -9,15 +9,15 @@ use anaquel_cells::ids::{Seq, Timestamp};
 use crate::batch::{Batch, CodecError};
 use crate::histogram::Histogram;
 
-/// The writing end. There is one, and it belongs to the journal thread.
+/// The writing end. There is only one, and the journal thread owns it.
 pub trait Journal: Send {
-    /// Appends `batch` and makes it durable. `Ok` is the promise that an acknowledgement passes on.
+    /// Appends `batch` and makes it durable. An acknowledgement relies on `Ok`.
     ///
     /// # Errors
-    /// See [`AppendError`]; after anything but [`AppendError::Full`] the writer must stop for good.
+    /// See [`AppendError`]; after any error except [`AppendError::Full`], the writer must stop for good.
     fn append(&mut self, batch: &Batch) -> Result<(), AppendError>;
 
-    /// Makes durable what an interval policy may have left in memory. Nothing to do where `append` always syncs.
+    /// Makes durable what an interval policy left in memory. Does nothing if `append` always syncs.
     ///
     /// # Errors
     /// As [`Journal::append`].
@@ -25,47 +25,47 @@ pub trait Journal: Send {
         Ok(())
     }
 
-    /// Whether there is room for an append; asked while one was refused for want of it.
+    /// Whether there is room for an append; called after an append was refused for lack of room.
     fn has_room(&mut self) -> bool {
         true
     }
 
-    /// Lets go of some whole batches that end before `before`; true when none is left. A bounded step, so that an append
-    /// never waits long behind it.
+    /// Drops some whole batches that end before `before`; returns true when none is left. A bounded step, so that an
+    /// append never waits long for it.
     ///
     /// # Errors
     /// As [`Journal::append`].
     fn trim(&mut self, before: Seq) -> Result<bool, AppendError>;
 
-    /// Begins to write everything from record `from` on a second time, for copies that are taken meanwhile; goes on where
-    /// the files of an earlier run end. Nothing to do where there are no files.
+    /// Begins to write all records from `from` on a second time, for copies that are taken while the server runs;
+    /// continues the files of an earlier run. Does nothing if the log has no files.
     ///
     /// # Errors
-    /// What the file system said. The log goes on without.
+    /// An error of the file system. The log continues without these files.
     fn begin_recent(&mut self, _from: Seq) -> io::Result<()> {
         Ok(())
     }
 
-    /// What copies of the log are opened from is needed from record `from` on; what is older may go.
+    /// The files for copies are needed from record `from` on; older ones may be deleted.
     fn keep_recent(&mut self, _from: Seq) {}
 
     /// The reading end.
     fn reader(&self) -> Arc<dyn JournalReader>;
 }
 
-/// The reading end, for any number of threads. It may show batches that are not durable yet: callers bound what they
-/// read by the visible `seq`.
+/// The reading end, for any number of threads. It may return batches that are not durable yet: callers bound their
+/// reads by the visible `seq`.
 pub trait JournalReader: Send + Sync {
-    /// Visits batches in order, from the one that holds `from`, until `visit` breaks or the log ends.
+    /// Visits batches in order, from the one with `from`, until `visit` breaks or the log ends.
     ///
     /// # Errors
-    /// [`ReadError`] where the log has trimmed `from` or a stored batch cannot be read.
+    /// [`ReadError`] if the log has trimmed `from` or a stored batch is unreadable.
     fn read(&self, from: Seq, visit: &mut dyn FnMut(Batch) -> ControlFlow<()>) -> Result<(), ReadError>;
 
-    /// The oldest `seq` still kept; one past the last where nothing is.
+    /// The oldest `seq` in the log; one past the last if the log is empty.
     fn oldest(&self) -> Seq;
 
-    /// Microseconds that each flush to the disk took; none where there is no disk.
+    /// Durations of flushes to disk, in microseconds; `None` without a disk.
     fn sync_times(&self) -> Option<&Histogram> {
         None
     }
@@ -74,7 +74,7 @@ pub trait JournalReader: Send + Sync {
 /// Why a batch is not known to be durable.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AppendError {
-    /// There is too little room to write it whole. Nothing was written; it may be tried again.
+    /// There is too little room to write it completely. Nothing was written; the caller may try again.
     #[error("the disk has {free} bytes left; {needed} are kept free so that the log stays whole")]
     Full {
         /// Bytes left.
@@ -85,12 +85,12 @@ pub enum AppendError {
     /// Another writer is ahead.
     #[error("the log is at {at}, not at {expected}: another writer is ahead")]
     Fenced {
-        /// Where the log stands.
+        /// The end of the log.
         at: Seq,
-        /// Where this writer thought it stood.
+        /// The end that this writer expected.
         expected: Seq,
     },
-    /// It may be durable or not; only reading back after a restart can tell.
+    /// It may be durable or not; only a restart that reads the log can tell.
     #[error("the journal failed, and what was in flight may be durable or not: {0}")]
     Unknown(String),
 }
@@ -98,18 +98,18 @@ pub enum AppendError {
 /// Why the log could not be read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ReadError {
-    /// What was asked for is older than what is kept.
-    #[error("the log is kept from {oldest} on")]
+    /// The record is older than the log.
+    #[error("the log starts at {oldest}")]
     Trimmed {
-        /// The oldest `seq` still kept.
+        /// The oldest `seq` in the log.
         oldest: Seq,
     },
-    /// A stored batch cannot be read.
+    /// A stored batch is unreadable.
     #[error("{0}")]
     Damaged(Damage),
 }
 
-/// Damage found in the log: where, what, and what to do about it.
+/// Damage in the log: where, what, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the log is damaged at record {seq}: {what}. Restore the data directory from a copy, or from a standby; the records before {seq} can be read with `anaquel inspect`"
@@ -127,16 +127,16 @@ impl From<CodecError> for Damage {
     }
 }
 
-/// What a log was found to hold when it was opened, as far as it was read.
+/// The contents of a log that was opened, as far as they were read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovered {
-    /// The last `seq` that counts; 0 for an empty log.
+    /// The last valid `seq`; 0 for an empty log.
     pub last_seq: Seq,
     /// The time of its batch.
     pub last_time: Timestamp,
-    /// Parts of an unfinished, never acknowledged batch at the end, which were dropped.
+    /// Dropped parts of an unfinished, never acknowledged batch at the end.
     pub torn_parts: u64,
-    /// The first record of the oldest batch that was read; what lies before it was not looked at. 0 for an empty log.
+    /// The first record of the oldest batch that was read; older ones were not checked. 0 for an empty log.
     pub read_from: Seq,
     /// The oldest record that the log has.
     pub oldest: Seq,

@@ -1,7 +1,7 @@
-//! A log in memory, for tests: the same parts as on disk, on a *disk* that can be cut off at any moment.
+//! A log in memory, for tests: the same parts as on disk, on a simulated disk that can lose power at any moment.
 //!
-//! The disk has a live checkpoint and a durable one. What was appended and not synced is in the live checkpoint only;
-//! [`MemoryDisk::crash`] keeps the durable checkpoint and as many of the later parts as it is told, as a power cut does.
+//! The disk has a live and a durable content. Unsynced appends are in the live content only; [`MemoryDisk::crash`]
+//! keeps the durable content and a given number of the later parts, like a power cut.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use crate::batch::Batch;
 use crate::log::{AppendError, Damage, Journal, JournalReader, ReadError, Recovered};
 use crate::part::{self, Assembler};
 
-/// What the next append shall do wrong.
+/// The fault of the next append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Report a full disk, having written nothing.
@@ -32,7 +32,7 @@ struct Checkpoint {
     appends: u64,
 }
 
-/// The medium. Clones share it, so a test keeps one while a journal writes to another.
+/// The disk. Clones share it, so a test keeps one while a journal writes to another.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryDisk(Arc<Medium>);
 
@@ -57,13 +57,13 @@ impl MemoryDisk {
         checkpoint.fault = None;
     }
 
-    /// Parts that were written and never synced.
+    /// Parts that were written and not synced.
     pub fn unsynced(&self) -> usize {
         let checkpoint = self.checkpoint();
         checkpoint.parts.len() - checkpoint.synced
     }
 
-    /// Lets the append after `appends` more go wrong.
+    /// Sets the fault of the append after `appends` more.
     pub fn inject(&self, appends: u64, fault: Fault) {
         let mut checkpoint = self.checkpoint();
         checkpoint.fault = Some((checkpoint.appends + appends, fault));
@@ -79,7 +79,7 @@ impl MemoryDisk {
         }
     }
 
-    /// Makes every append wait until the guard is dropped, so that a test can let commands queue up for one batch.
+    /// Makes every append wait until the guard is dropped, so that a test can queue commands for one batch.
     pub fn stall(&self) -> impl Drop + '_ {
         self.checkpoint()
     }
@@ -89,12 +89,12 @@ impl MemoryDisk {
         self.checkpoint().parts.len()
     }
 
-    /// Appends that are under way, or wait for a stall to end.
+    /// Appends that are running or stalled.
     pub fn appending(&self) -> usize {
         self.0.appending.load(Ordering::SeqCst)
     }
 
-    /// The bytes of all parts, as they would lie on a disk.
+    /// The bytes of all parts, as on a disk.
     pub fn bytes(&self) -> Vec<u8> {
         self.checkpoint().parts.iter().flat_map(|(_, bytes)| bytes.clone()).collect()
     }
@@ -105,7 +105,7 @@ impl MemoryDisk {
         Self(Arc::new(Medium { checkpoint: Mutex::new(checkpoint), appending: AtomicUsize::new(0) }))
     }
 
-    /// Takes one part away.
+    /// Removes one part.
     pub fn remove(&self, part: usize) {
         let mut checkpoint = self.checkpoint();
         checkpoint.parts.remove(part);
@@ -113,7 +113,7 @@ impl MemoryDisk {
     }
 }
 
-/// The log on such a disk.
+/// The log on this disk.
 #[derive(Debug)]
 pub struct MemoryJournal {
     disk: MemoryDisk,
@@ -122,10 +122,10 @@ pub struct MemoryJournal {
 }
 
 impl MemoryJournal {
-    /// Reads what is on `disk`, handing every batch to `visit`, and drops an unfinished one at its end.
+    /// Opens the log on `disk`, passes every batch to `visit`, and drops an unfinished batch at the end.
     ///
     /// # Errors
-    /// [`Damage`] anywhere but in that end.
+    /// [`Damage`] anywhere except in that batch.
     pub fn open(disk: MemoryDisk, visit: &mut dyn FnMut(Batch)) -> Result<(Self, Recovered), Damage> {
         let mut recovered = Recovered::default();
         let mut assembler = Assembler::default();
@@ -217,7 +217,7 @@ impl JournalReader for MemoryDisk {
             checkpoint.parts.partition_point(|(seq, _)| *seq < start)
         };
         let mut assembler = Assembler::default();
-        // Part by part: most readers want few.
+        // Part by part: most readers want only a few.
         let next = |at: usize| self.checkpoint().parts.get(at).cloned();
         for (seq, bytes) in (parts..).map_while(next) {
             let batch = part::parse(&bytes, seq).and_then(|part| assembler.push(&part)).map_err(ReadError::Damaged)?;
@@ -237,12 +237,12 @@ impl JournalReader for MemoryDisk {
 }
 
 impl Recovered {
-    /// Where the log goes on.
+    /// The next `seq`.
     pub fn next_seq(&self) -> Seq {
         self.last_seq + 1
     }
 
-    /// The time before which nothing may be logged any more.
+    /// The earliest time of the next batch.
     pub fn not_before(&self) -> Timestamp {
         self.last_time
     }

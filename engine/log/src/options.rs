@@ -1,4 +1,4 @@
-//! How a log is kept on disk, and why one could not be opened: the same whatever store it is kept in.
+//! The options of a log on disk, and the errors of opening one, independent of the store.
 
 use std::fs::File;
 use std::io;
@@ -11,7 +11,7 @@ use crate::log::Damage;
 pub enum SyncPolicy {
     /// Before it returns.
     Always,
-    /// When [`Journal::sync`] is called next. A crash in between loses what was acknowledged.
+    /// At the next [`Journal::sync`]. A crash in between loses acknowledged records.
     Interval,
 }
 
@@ -20,7 +20,7 @@ pub enum SyncPolicy {
 pub struct LogOptions {
     /// When an append is durable.
     pub sync: SyncPolicy,
-    /// Bytes of the file system that stay free: an append that would go below is refused before it is begun.
+    /// Bytes of the file system that stay free: an append that would use them is refused before it begins.
     pub reserve_bytes: u64,
 }
 
@@ -33,27 +33,27 @@ impl Default for LogOptions {
 /// Why the log could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The file system said no.
+    /// An error of the file system.
     #[error("{path}: {source}")]
     Io {
-        /// Which file or directory.
+        /// The file or directory.
         path: PathBuf,
-        /// What it said.
+        /// The error.
         source: io::Error,
     },
-    /// The log holds something else than what was written.
+    /// The log contains other data than was written.
     #[error(transparent)]
     Damaged(#[from] Damage),
 }
 
 impl OpenError {
-    /// Says of what the file system said which path it was about.
+    /// Adds the path to an error of the file system.
     pub fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| Self::Io { path: path.to_owned(), source }
     }
 }
 
-/// Makes a directory's entries durable.
+/// Makes the entries of a directory durable.
 pub fn sync_directory(directory: &Path) -> Result<(), OpenError> {
     File::open(directory).and_then(|handle| handle.sync_all()).map_err(OpenError::io(directory))
 }

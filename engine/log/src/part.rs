@@ -1,13 +1,13 @@
-//! How a batch lies on disk: cut into parts of at most 4 KiB, each in an envelope of its own.
+//! A batch on disk: split into parts of at most 4 KiB, each with its own envelope.
 //!
 //! ```text
 //!  0       2      4      8      12      16          24      32        36      40
 //!  | format | zero | part | parts | count | first_seq | time | previous | check | body …
 //! ```
 //!
-//! `check` is the CRC-32 of everything else in the part; `previous` is the `check` of the part before it in the log, so
-//! a missing, repeated or reordered part breaks the chain. A batch counts only when all its parts are there. Larger
-//! values would leave sled's log for files that it never syncs.
+//! `check` is the CRC-32 of everything else in the part; `previous` is the `check` of the preceding part in the log, so
+//! a missing, repeated or reordered part breaks the chain. A batch counts only if all its parts are present. Larger
+//! values would leave sled's log for files that are never synced.
 
 use anaquel_cells::ids::{Seq, Timestamp};
 
@@ -17,7 +17,7 @@ use crate::log::Damage;
 /// The format that this build writes.
 pub(crate) const FORMAT: u16 = 8;
 
-/// The oldest that it reads. Older formats have fewer kinds of events and of causes, and are otherwise the same.
+/// The oldest format that it reads. Older formats have fewer kinds of events and of causes, and are otherwise the same.
 const OLDEST_FORMAT: u16 = 1;
 
 pub(crate) const HEADER: usize = 40;
@@ -38,7 +38,7 @@ pub(crate) struct Part<'a> {
     pub body: &'a [u8],
 }
 
-/// Cuts a batch into parts, handing each to `write`, and returns the chain's new end.
+/// Splits a batch into parts, passes each to `write`, and returns the new end of the chain.
 pub(crate) fn cut<E>(
     batch: &Batch,
     mut previous: u32,
@@ -78,7 +78,7 @@ fn checksum(header: &[u8], body: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// Reads one part back.
+/// Parses one part.
 pub(crate) fn parse(bytes: &[u8], key_seq: Seq) -> Result<Part<'_>, Damage> {
     let damage = |what: String| Damage { seq: key_seq, what };
     let (header, body) =
@@ -114,14 +114,14 @@ fn field<const N: usize>(header: &[u8], at: usize) -> [u8; N] {
     bytes.try_into().expect("a slice of N bytes is an array of N bytes")
 }
 
-/// Puts parts together again, in the order of the log, and checks that nothing is missing between them.
+/// Joins parts in the order of the log, and checks that none is missing.
 #[derive(Debug, Default)]
 pub(crate) struct Assembler {
-    /// The end of the chain; `None` before the first part, whose predecessor may have been trimmed.
+    /// The end of the chain; `None` before the first part, whose predecessor may be trimmed.
     chain: Option<u32>,
     next_seq: Option<Seq>,
     open: Option<(Batch, u32, u32)>,
-    /// A batch at the very start of the log whose first parts were already trimmed.
+    /// A batch at the very start of the log whose first parts are trimmed.
     trimmed: Option<Seq>,
 }
 
@@ -168,7 +168,7 @@ impl Assembler {
         Ok(Some(batch))
     }
 
-    /// The first `seq` of a batch whose last parts never came, and how many of its parts are there.
+    /// The first `seq` of a batch whose last parts are missing, and the number of its parts.
     pub fn unfinished(&self) -> Option<(Seq, u32)> {
         self.open.as_ref().map(|(batch, next, _)| (batch.first_seq, *next))
     }

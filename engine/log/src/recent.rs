@@ -1,18 +1,18 @@
-//! The newest stretch of the log once more, as plain files that only grow: what a copy that is taken while the server
-//! writes is opened from.
+//! A second copy of the newest part of the log, in plain append-only files: the source of copies that are taken while
+//! the server writes.
 //!
-//! sled writes into segments that it frees and uses again, so a copy of its file is of many moments: of eight copies that
-//! took ten seconds each, sled found nothing in any. A file that only grows is always whole up to some point, however it
-//! is copied. So each append writes its parts here as well, once they are durable in sled, and before it is acknowledged:
-//! everything from the older checkpoint on. Nothing here is synced: the page cache is what a copy reads, and after a power cut
-//! sled has the log, from which what is missing here is written again.
+//! sled reuses segments of its file, so a copy of it mixes several moments: of eight copies that took ten seconds each,
+//! sled found nothing in any. A file that only grows is always complete up to some point, however it is copied. So each
+//! append also writes its parts here, after they are durable in sled and before the acknowledgement: all records from
+//! the older checkpoint on. These files are not synced: a copy reads the page cache, and after a power cut, missing
+//! parts are written again from sled.
 //!
 //! ```text
 //!  <journal>/recent/log-<first seq, 20 digits>     entries: length u32 | part (see `part`)
 //! ```
 //!
-//! A file is not written to once there is a later one. Where one cannot be written, all of them go, and the log goes on
-//! without: a copy is then refused where sled cannot read it, and the next start begins anew.
+//! A file does not change once there is a later one. If a file cannot be written, all of them are deleted, and the log
+//! continues without: then a copy that sled cannot read is refused, and the next start creates the files again.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -29,10 +29,10 @@ use crate::private::{make_private, private_file};
 /// The folder beside sled's files.
 pub(crate) const FOLDER: &str = "recent";
 
-/// The next append begins a new file where one has as many bytes.
+/// The next append starts a new file after this many bytes.
 const FILE_BYTES: u64 = 64 << 20;
 
-/// Bytes of one batch that are kept back until it is durable; of a larger one, at least the last part is.
+/// Bytes of one batch that are buffered until it is durable; of a larger one, at least the last part is.
 const STAGED_BYTES_MAX: usize = 1 << 20;
 
 /// The writing end.
@@ -41,11 +41,11 @@ pub(crate) struct Recent {
     folder: PathBuf,
     /// The first `seq` of each file, oldest first.
     files: VecDeque<Seq>,
-    /// The last of them; none where the next append makes one.
+    /// The last of them; `None` if the next append creates one.
     file: Option<File>,
     bytes: u64,
     staged: Vec<u8>,
-    /// The first `seq` of what is staged.
+    /// The first `seq` of the staged parts.
     staged_from: Seq,
 }
 
@@ -71,38 +71,38 @@ pub(crate) fn list(folder: &Path) -> io::Result<Vec<(Seq, PathBuf)>> {
     Ok(found)
 }
 
-/// Takes a whole batch: its parts, and what they say together.
+/// Receives a whole batch: its parts, and the content that they join to.
 pub(crate) type EachBatch<'a> = dyn FnMut(&[Vec<u8>], Batch) -> Result<(), Damage> + 'a;
 
-/// Takes the bytes of a part.
+/// Receives the bytes of a part.
 pub(crate) type EachPart<'a> = dyn FnMut(&[u8]) -> io::Result<()> + 'a;
 
-/// Hands out the parts of the log from the batch on that holds a record.
+/// Reads the parts of the log from the batch with a given record on.
 pub(crate) type LogFrom<'a> = dyn FnMut(Seq, &mut EachPart<'_>) -> io::Result<()> + 'a;
 
-/// What whole batches of some files lead to.
+/// The result of reading the whole batches of some files.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Whole {
-    /// The first record; 0 where there is none.
+    /// The first record; 0 if there is none.
     pub first_seq: Seq,
     /// The last.
     pub last_seq: Seq,
-    /// What the first part follows.
+    /// The predecessor of the first part.
     pub previous: u32,
     /// The end of the chain.
     pub chain: u32,
-    /// Bytes of the last file that are whole.
+    /// Complete bytes of the last file.
     pub bytes: u64,
-    /// Whether something follows that is not.
+    /// Whether incomplete bytes follow.
     pub is_torn: bool,
 }
 
-/// Reads the whole batches of `files`, in order, from the one on that holds `from`: hands each part to `part`, with the
-/// batch that it ends.
+/// Reads the whole batches of `files`, in order, from the one with `from` on: passes each part to `part`, with the
+/// batch that it completes.
 ///
 /// # Errors
-/// [`Damage`] where something that is not whole is followed by something that is, since a file that only grows is never
-/// so; and what `visit` and the file system say.
+/// [`Damage`] if incomplete bytes are followed by complete ones, which an append-only file never has; and errors of
+/// `visit` and the file system.
 pub(crate) fn read(files: &[(Seq, PathBuf)], visit: &mut EachBatch<'_>) -> Result<Whole, Damage> {
     let mut whole = Whole::default();
     let mut assembler = Assembler::default();
@@ -151,7 +151,7 @@ pub(crate) fn read(files: &[(Seq, PathBuf)], visit: &mut EachBatch<'_>) -> Resul
     Ok(whole)
 }
 
-/// The next entry; false at the end, `UnexpectedEof` where the file ends within it.
+/// Reads the next entry; false at the end, `UnexpectedEof` if the file ends within it.
 fn next(input: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<bool> {
     let mut length = [0; 4];
     let mut filled = 0;
@@ -174,11 +174,11 @@ fn next(input: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<bool> {
 }
 
 impl Recent {
-    /// Goes on where the files end, if they lead to where the log ends; else writes them anew, with everything from
-    /// record `from` on. `log` hands out the parts of the log from the batch on that holds a record.
+    /// Continues at the end of the files, if they end where the log ends; otherwise writes them again, with all records
+    /// from `from` on. `log` reads the parts of the log from a given record on.
     ///
     /// # Errors
-    /// What the file system or the store said.
+    /// An error of the file system or the store.
     pub fn resume(folder: PathBuf, from: Seq, last_seq: Seq, chain: u32, log: &mut LogFrom<'_>) -> io::Result<Self> {
         make_private(&folder)?;
         let files = list(&folder)?;
@@ -190,7 +190,7 @@ impl Recent {
             staged: Vec::new(),
             staged_from: 0,
         };
-        // The last two: the sync of the one before the last may not have come to its end before a power cut.
+        // The last two files: a power cut may have interrupted the sync of the second-last.
         let newest = files.get(files.len().saturating_sub(2)..).unwrap_or(&[]);
         let reaches_back = recent.files.front().is_some_and(|first| *first <= from.max(1));
         let whole = read(newest, &mut |_, _| Ok(())).ok().filter(|_| reaches_back || last_seq == 0);
@@ -198,7 +198,7 @@ impl Recent {
         if let (Some(whole), Some((first, path))) = (goes_on, files.last()) {
             let file = private_file().append(true).open(path)?;
             if whole.bytes == 0 && files.len() > 1 {
-                // Nothing in it is whole: it was made for what never came.
+                // It contains nothing complete: it was created for a batch that was never written.
                 drop(file);
                 fs::remove_file(path)?;
                 recent.files.pop_back();
@@ -221,7 +221,7 @@ impl Recent {
         Ok(recent)
     }
 
-    /// Writes the log from record `from` on, whose first part must follow `previous`, if that is known.
+    /// Writes the log from record `from` on, whose first part must follow `previous`, if known.
     fn copy(&mut self, from: Seq, mut previous: Option<u32>, log: &mut LogFrom<'_>) -> io::Result<()> {
         let mut is_first = true;
         log(from, &mut |bytes| {
@@ -240,7 +240,7 @@ impl Recent {
         })
     }
 
-    /// Takes a part of a batch that is not durable yet. Writes some of it, where it is large, and never its last part.
+    /// Takes a part of a batch that is not durable yet. Writes a part of a large batch, but never its last part.
     pub fn stage(&mut self, first_seq: Seq, bytes: &[u8]) -> io::Result<()> {
         if self.staged.len() >= STAGED_BYTES_MAX {
             self.write()?;
@@ -253,14 +253,14 @@ impl Recent {
         Ok(())
     }
 
-    /// What is staged is durable.
+    /// Writes the staged parts: they are durable now.
     pub fn commit(&mut self) -> io::Result<()> {
         self.write()?;
         if self.bytes >= FILE_BYTES
             && let Some(full) = self.file.take()
         {
-            // So that a power cut cannot leave a hole behind which there is more; whether it comes to its end is looked at
-            // by the next start.
+            // So that a power cut cannot leave a gap before later data; the next start checks whether the sync
+            // completed.
             let sync = move || drop(full.sync_data());
             let _ = std::thread::Builder::new().name("recent".into()).spawn(sync);
             self.bytes = 0;
@@ -290,24 +290,24 @@ impl Recent {
         Ok(())
     }
 
-    /// Records before `from` are not needed any more: files that hold nothing else go.
+    /// Deletes files that contain only records before `from`.
     pub fn keep_from(&mut self, from: Seq) {
         let mut gone = Vec::new();
         while self.files.get(1).is_some_and(|second| *second <= from) {
             gone.extend(self.files.pop_front().map(|seq| path_of(&self.folder, seq)));
         }
         if !gone.is_empty() {
-            // Aside: a file system may take long to let go of one.
+            // In the background, because a file system may take long to delete a file.
             let remove = move || gone.iter().for_each(|path| drop(fs::remove_file(path)));
             let _ = std::thread::Builder::new().name("recent".into()).spawn(remove);
         }
     }
 
-    /// Leaves nothing behind: a copy must not take for the end what is none.
+    /// Deletes all files: a copy must not take them for the end of the log.
     pub fn remove_all(&mut self) -> io::Result<()> {
         (self.file, self.bytes) = (None, 0);
         self.staged.clear();
-        // The newest first, so that what is left, if it comes to an end in between, still fits.
+        // The newest first, so that an interruption leaves a consistent rest.
         while let Some(seq) = self.files.pop_back() {
             fs::remove_file(path_of(&self.folder, seq))?;
         }

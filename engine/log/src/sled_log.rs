@@ -1,16 +1,16 @@
-//! The log on disk: sled's log-structured store, made durable in earnest.
+//! The log on disk in sled's log-structured store, with real durability.
 //!
-//! What sled 0.34 leaves to its user, and what is done about it here:
-//! - Its `flush` ends in `sync_file_range`, which flushes neither the drive's cache nor file metadata. So every append is
-//!   ordered inserts, one `flush`, and one `fdatasync` of its `db` file.
-//! - A crash while it writes its snapshot at open leaves `snap.*.generating`, which it would then fail on for ever. The
-//!   rename is its commit, so such files are deleted before it is opened.
-//! - Damage can make it panic, or lose the end of its log without a word. It is opened under `catch_unwind`, every part
-//!   carries its own checksum and the one before it, and the *high-water mark* beside it says how far the log was known
-//!   to be durable: a log that ends before its mark is refused.
+//! What sled 0.34 leaves to its user, and how this module does it:
+//! - Its `flush` ends in `sync_file_range`, which flushes neither the drive's cache nor file metadata. So every append
+//!   is ordered inserts, one `flush`, and one `fdatasync` of its `db` file.
+//! - A crash while it writes its snapshot at open leaves `snap.*.generating`, on which every later open fails. The
+//!   rename is the commit, so this module deletes such files before it opens the store.
+//! - Damage can make it panic, or lose the end of its log silently. So this module opens it under `catch_unwind`, every
+//!   part has its own checksum and that of its predecessor, and the *high-water mark* states the durable end of the
+//!   log: a log that ends before its mark is refused.
 //! - Values over some 8 KiB leave the log for files that are never synced; parts are at most 4 KiB.
-//! - A copy of its file that is taken while it writes is of many moments, and it finds nothing in that. What a copy is
-//!   opened from stands in [`recent`](crate::recent), and [`copied`](crate::copied) makes a log of it.
+//! - A copy of its file that is taken while it writes mixes several moments, and sled finds nothing in it. The source
+//!   for such a copy is in [`recent`](crate::recent), and [`copied`](crate::copied) makes a log of it.
 
 use std::fs::{self, File};
 use std::io;
@@ -32,16 +32,16 @@ use crate::part::{self, Assembler, PART_BYTES_MAX};
 use crate::private::{make_private, private_file};
 use crate::recent::{self, Recent};
 
-/// Memory that sled may use for pages it has read; the log is read from its end, so little is enough.
+/// Sled's memory for pages that it has read; the log is read from its end, so little is enough.
 const CACHE_BYTES: u64 = 64 << 20;
 
-/// Bytes written between two looks at how much room is left.
+/// Bytes written between two checks of the free space.
 const ROOM_CHECK_BYTES: u64 = 1 << 20;
 
-/// Values removed at a time when the log is trimmed, so that an append never waits long behind it.
+/// Values that one trim step removes, so that an append never waits long for it.
 const TRIM_PARTS_MAX: usize = 512;
 
-/// How often, and how long in between, to wait for sled's own lock.
+/// Attempts, and the delay between them, to acquire sled's own lock.
 const LOCK_ATTEMPTS: usize = 300;
 const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
@@ -51,11 +51,11 @@ pub struct SledJournal {
     db: sled::Db,
     db_file: File,
     directory: PathBuf,
-    /// The oldest record that may be read, shared with readers; what a trim takes away is out of reach before it goes.
+    /// The oldest record that may be read, shared with readers; it is raised before a trim removes records.
     oldest: Arc<AtomicU64>,
     options: LogOptions,
     mark: HighWater,
-    /// None until [`SledJournal::begin_recent`], and where its files cannot be written.
+    /// `None` until [`SledJournal::begin_recent`], and after its files failed.
     recent: Option<Recent>,
     chain: u32,
     next_seq: Seq,
@@ -66,7 +66,7 @@ pub struct SledJournal {
     sync_times: Arc<Histogram>,
 }
 
-/// Microseconds by which flushes are told apart.
+/// Bounds of the flush histogram, in microseconds.
 const SYNC_MICROS: [u64; 16] = [
     50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000,
     5_000_000,
@@ -87,7 +87,7 @@ fn seq_of(key: &[u8]) -> Result<Seq, Damage> {
 }
 
 impl SledJournal {
-    /// As [`open`](crate::open) says.
+    /// As [`open`](crate::open).
     pub fn open(
         directory: &Path,
         options: LogOptions,
@@ -107,7 +107,8 @@ impl SledJournal {
         let db = open_sled(directory)?;
         let db_path = directory.join("db");
         let db_file = File::options().read(true).write(true).open(&db_path).map_err(OpenError::io(&db_path))?;
-        // What a kill left in the page cache is replayed now and may be lost later: sync it before believing it.
+        // A kill may have left data in the page cache, which is replayed now and may be lost later: sync it before
+        // relying on it.
         db_file.sync_all().map_err(OpenError::io(&db_path))?;
         sync_directory(directory)?;
 
@@ -126,7 +127,7 @@ impl SledJournal {
             db_file.sync_data().map_err(OpenError::io(&db_path))?;
         }
         if recovered.last_seq > marked {
-            // All of it is synced by now, and will be built upon.
+            // All of it is synced by now, and later batches rely on it.
             mark.raise(recovered.last_seq).map_err(OpenError::io(&mark_path))?;
         }
         let journal = Self {
@@ -148,7 +149,7 @@ impl SledJournal {
         Ok((journal, recovered))
     }
 
-    /// Gives `recent` up where it could not do what it was to do: what is there must not be taken for the end of the log.
+    /// Stops using `recent` after an error: its files must not be taken for the end of the log.
     fn tell_recent(&mut self, tell: impl FnOnce(&mut Recent) -> io::Result<()>) {
         if self.recent.as_mut().is_some_and(|recent| tell(recent).is_err())
             && let Some(mut recent) = self.recent.take()
@@ -157,7 +158,7 @@ impl SledJournal {
         }
     }
 
-    /// Refuses while there is room to keep the log whole, not in the middle of a write.
+    /// Refuses an append while there is room to keep the log complete, not in the middle of a write.
     fn check_room(&mut self, bytes: u64) -> Result<(), AppendError> {
         self.unchecked_bytes += bytes;
         if self.unchecked_bytes < ROOM_CHECK_BYTES {
@@ -175,8 +176,8 @@ impl SledJournal {
 }
 
 impl SledJournal {
-    /// A flush failed. From here on the page cache may show what the disk does not hold; the next start must know, and how
-    /// far it may believe the log.
+    /// A flush failed. From now on the page cache may differ from the disk; the next start must know this, and the
+    /// durable end of the log.
     fn noted(&mut self, error: String) -> AppendError {
         self.failed = true;
         AppendError::Unknown(match self.mark.note_failure() {
@@ -213,7 +214,7 @@ impl Journal for SledJournal {
 
     fn sync(&mut self) -> Result<(), AppendError> {
         let Some(last_seq) = self.unsynced.take() else { return Ok(()) };
-        // How long the disk takes is told to operators; nothing is decided by it.
+        // A metric for operators; no decision depends on it.
         let began = Instant::now();
         let flushed = self.db.flush().map(drop).map_err(|error| error.to_string());
         let synced = flushed.and_then(|()| self.db_file.sync_data().map_err(|error| error.to_string()));
@@ -241,7 +242,7 @@ impl Journal for SledJournal {
         }
         let is_done = removed < TRIM_PARTS_MAX;
         if is_done && removed > 0 {
-            // Nothing rests on it: what a crash brings back is trimmed again.
+            // Nothing depends on it: records that a crash brings back are trimmed again.
             let flushed = self.db.flush().map(drop);
             flushed.map_err(|error| self.noted(error.to_string()))?;
         }
@@ -276,10 +277,10 @@ impl Journal for SledJournal {
 }
 
 impl Drop for SledJournal {
-    /// Notes that nothing is written any more, unless something failed.
+    /// Notes an orderly end, unless something failed.
     fn drop(&mut self) {
         if !self.failed && self.unsynced.is_none() {
-            // Without the note, a copy is read more thoroughly than it need be.
+            // Without the note, a copy is only read more thoroughly than necessary.
             let _ = private_file().write(true).create(true).truncate(true).open(self.directory.join(ENDED));
         }
     }
@@ -313,7 +314,7 @@ impl JournalReader for SledReader {
                 }
                 if std::mem::take(&mut first) && batch.first_seq > from {
                     return Err(match self.oldest() {
-                        // What held it was trimmed at this moment.
+                        // Its batch was trimmed at this moment.
                         oldest if oldest > from => ReadError::Trimmed { oldest },
                         _ => ReadError::Damaged(Damage { seq: from, what: "it is missing".into() }),
                     });
@@ -335,7 +336,7 @@ impl JournalReader for SledReader {
     }
 }
 
-/// The next part. Damage can panic inside sled while a page is read; `at` is the record that it is told of.
+/// Reads the next part. Damage can panic inside sled while it reads a page; `at` is the record that the error names.
 fn next_of(stored: &mut sled::Iter, at: Seq) -> Result<Option<(sled::IVec, sled::IVec)>, Damage> {
     match catch_unwind(AssertUnwindSafe(|| stored.next())) {
         Ok(next) => next.transpose().map_err(|error| unreadable(at, &error)),
@@ -343,7 +344,7 @@ fn next_of(stored: &mut sled::Iter, at: Seq) -> Result<Option<(sled::IVec, sled:
     }
 }
 
-/// Where the batch begins that holds record `from`, or that would; `None` where everything is newer.
+/// The start of the batch that contains record `from`, or would contain it; `None` if everything is newer.
 fn holder(db: &sled::Db, from: Seq) -> Result<Option<Seq>, Damage> {
     match catch_unwind(AssertUnwindSafe(|| db.range(..=key(from, u32::MAX)).next_back())) {
         Ok(None) => Ok(None),
@@ -353,8 +354,8 @@ fn holder(db: &sled::Db, from: Seq) -> Result<Option<Seq>, Damage> {
     }
 }
 
-/// Where the oldest batch begins that has its first part: the one before it may have been half trimmed. 1 where that
-/// cannot be read, so that whoever reads on hears of the damage.
+/// The start of the oldest batch that has its first part: the one before may be half trimmed. 1 if it is unreadable, so
+/// that a reader finds the damage.
 fn oldest_of(db: &sled::Db) -> Seq {
     let mut stored = db.iter();
     while let Ok(Some((found, _))) = next_of(&mut stored, 1) {
@@ -368,14 +369,13 @@ fn oldest_of(db: &sled::Db) -> Seq {
 /// The mark beside the log.
 const MARK: &str = "high-water";
 
-/// What earlier builds left after a failed sync, instead of a note beside the mark.
+/// The file that earlier builds left after a failed sync, instead of a note beside the mark.
 const FAILED: &str = "failed";
 
-/// What stands beside the log from an orderly end to the next start: who copies the directory in between copies files that
-/// nobody writes.
+/// A file that exists from an orderly end to the next start: a copy that contains it is of files that nobody wrote.
 const ENDED: &str = "ended";
 
-/// The log is about to be written to.
+/// Marks that the log is about to be written.
 fn forget_end(directory: &Path) -> io::Result<()> {
     match fs::remove_file(directory.join(ENDED)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -389,15 +389,15 @@ pub(crate) fn ended_and_whole(directory: &Path) -> bool {
         && SledJournal::open(directory, LogOptions::default(), Seq::MAX, &mut |_| Ok(())).is_ok()
 }
 
-/// Whether a flush or a sync failed: what lies beyond the mark and the note may be in the page cache alone.
+/// Whether a flush or a sync failed: data beyond the mark and the note may be only in the page cache.
 pub(crate) fn failed_before(directory: &Path) -> Result<bool, OpenError> {
     let mark_path = directory.join(MARK);
     let is_noted = noted_failure(&mark_path).map_err(OpenError::io(&mark_path))?.is_some();
     Ok(is_noted || directory.join(FAILED).exists())
 }
 
-/// After a failed sync, nothing past the mark and the note is believed, and nothing stays where it was: what is believed
-/// is written anew into a fresh directory and synced before anything is promised on it.
+/// After a failed sync, records beyond the mark and the note are not trusted. The trusted ones are written into a new
+/// directory and synced before anything is promised.
 fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
     let fresh = clear_moves(directory)?;
     let marked = known_durable(directory)?;
@@ -416,15 +416,15 @@ fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
     replace(directory, &fresh)
 }
 
-/// Up to where the log was known to be durable.
+/// The known durable end of the log.
 pub fn known_durable(directory: &Path) -> Result<Seq, OpenError> {
     let mark_path = directory.join(MARK);
     let (_, marked) = HighWater::open(&mark_path).map_err(OpenError::io(&mark_path))?;
-    // The mark may have missed its last syncs before the power was cut; the note was written and synced by itself.
+    // The mark may lack its last syncs before the power cut; the note was written and synced by itself.
     Ok(marked.max(noted_failure(&mark_path).map_err(OpenError::io(&mark_path))?.unwrap_or(0)))
 }
 
-/// A log that is written from end to end before anybody opens it.
+/// Writes a log from end to end before it is opened.
 pub(crate) struct FreshLog {
     db: sled::Db,
     directory: PathBuf,
@@ -435,7 +435,7 @@ pub(crate) struct FreshLog {
 const UNFLUSHED_BYTES_MAX: u64 = 16 << 20;
 
 impl FreshLog {
-    /// In a directory that is not there yet, or empty.
+    /// Creates it in a directory that does not exist, or is empty.
     pub fn create(directory: &Path) -> Result<Self, OpenError> {
         make_private(directory).map_err(OpenError::io(directory))?;
         Ok(Self { db: open_sled(directory)?, directory: directory.to_owned(), unflushed_bytes: 0 })
@@ -467,7 +467,7 @@ impl FreshLog {
     }
 }
 
-/// Puts a finished log where another one is.
+/// Replaces a log by a finished one.
 pub(crate) fn replace(directory: &Path, fresh: &Path) -> Result<(), OpenError> {
     let (io, old) = (OpenError::io, directory.with_extension("old"));
     fs::rename(directory, &old).and_then(|()| fs::rename(fresh, directory)).map_err(io(directory))?;
@@ -477,7 +477,7 @@ pub(crate) fn replace(directory: &Path, fresh: &Path) -> Result<(), OpenError> {
     fs::remove_dir_all(&old).map_err(io(&old))
 }
 
-/// Takes away what an earlier move left.
+/// Deletes the rest of an earlier move.
 pub(crate) fn clear_moves(directory: &Path) -> Result<PathBuf, OpenError> {
     let (fresh, old) = (directory.with_extension("fresh"), directory.with_extension("old"));
     if !directory.exists() && fresh.exists() {
@@ -503,8 +503,8 @@ fn unreadable(seq: Seq, error: &dyn std::fmt::Display) -> Damage {
 fn open_sled(directory: &Path) -> Result<sled::Db, OpenError> {
     remove_unfinished_snapshots(directory).map_err(OpenError::io(directory))?;
     let config = sled::Config::new().path(directory).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-    // sled lets go of its own lock only when its last deferred clean-up ran, some moments after it was closed. The
-    // directory's lock was taken before, so whoever has sled's is no other process.
+    // sled releases its own lock only after its last deferred clean-up, some moments after it was closed. The
+    // directory's lock was taken before, so no other process has sled's lock.
     let mut opened = catch_unwind(AssertUnwindSafe(|| config.open()));
     for _ in 0..LOCK_ATTEMPTS {
         match &opened {
@@ -515,7 +515,7 @@ fn open_sled(directory: &Path) -> Result<sled::Db, OpenError> {
             _ => break,
         }
     }
-    // Damage can panic inside sled; it is named like any other damage.
+    // Damage can panic inside sled; it is reported like other damage.
     match opened {
         Ok(Ok(db)) => Ok(db),
         Ok(Err(sled::Error::Io(error))) => {
@@ -530,8 +530,8 @@ fn open_sled(directory: &Path) -> Result<sled::Db, OpenError> {
     }
 }
 
-/// Reads the log once from the batch on that holds `from`: checks it, hands its batches on, and finds an unfinished one
-/// at its end.
+/// Reads the log once from the batch with `from` on: checks it, passes its batches on, and finds an unfinished one at
+/// its end.
 fn read_from(
     db: &sled::Db,
     from: Seq,
@@ -542,7 +542,7 @@ fn read_from(
     let mut chain = 0;
     let mut start = holder(db, from)?.unwrap_or(0);
     if start > recovered.oldest && holder(db, Seq::MAX)? == Some(start) {
-        // The last batch may be a torn one, which goes; what it would have followed is then the end of the log.
+        // The last batch may be torn and is then dropped; its predecessor becomes the end of the log.
         start = holder(db, start - 1)?.unwrap_or(start);
     }
     let mut stored = db.range(key(start, 0)..);

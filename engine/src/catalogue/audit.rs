@@ -1,4 +1,4 @@
-//! Checking names that come and go, from the events alone.
+//! Audits names: their ids, retirement and return, from the events alone.
 
 use super::names::{Definitions, ThingKind};
 use crate::audit::{Audited, Books};
@@ -24,7 +24,7 @@ pub(crate) fn names(books: &mut Books, naming: Naming<'_>) -> Result<(), String>
     }
 }
 
-/// No channel gets an id that another one has.
+/// Two channels must not have the same id.
 fn define(books: &mut Books, names: &Definitions) -> Result<(), String> {
     for (id, name) in &names.channels {
         if let Some(other) = books.channels.insert(*id, name.clone()).filter(|other| other != name) {
@@ -34,21 +34,21 @@ fn define(books: &mut Books, names: &Definitions) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a SKU is counted changes while none of its cells holds anything.
+/// `tracked` of a SKU changes only while none of its cells holds anything.
 pub(crate) fn check_tracking(books: &Books, rows: &[(SkuId, bool)]) -> Result<(), String> {
     for (sku, tracked) in rows {
         if books.rules.is_tracked(*sku) == *tracked {
-            return Err("a SKU came to be counted, or not to be, as it was already".into());
+            return Err("an event set `tracked` of a SKU to its former value".into());
         }
         let mut row = books.cells.range((*sku, LocationId(0))..=(*sku, LocationId(u32::MAX)));
         if row.any(|(_, (level, _))| level.is_stocked()) {
-            return Err("it changed whether a SKU is counted while a cell of it held something".into());
+            return Err("an event changed `tracked` of a SKU while one of its cells held something".into());
         }
     }
     Ok(())
 }
 
-/// A location has one quarantine, and a quarantine none of its own.
+/// A location has one quarantine, and a quarantine has none.
 fn open_quarantines(books: &mut Books, rows: &[(LocationId, LocationId)]) -> Result<(), String> {
     for (quarantine, of) in rows {
         if books.quarantines.values().any(|other| other == of) || books.quarantines.contains_key(of) {
@@ -59,7 +59,7 @@ fn open_quarantines(books: &mut Books, rows: &[(LocationId, LocationId)]) -> Res
     Ok(())
 }
 
-/// What is retired holds nothing, and nothing holds it.
+/// A retired name holds nothing, and nothing holds it.
 fn retire(books: &mut Books, names: &Definitions) -> Result<(), String> {
     let is_open = |audited: &&Audited| audited.state.is_some_and(|state| state.is_open());
     for (sku, name) in &names.skus {
@@ -85,11 +85,11 @@ fn retire(books: &mut Books, names: &Definitions) -> Result<(), String> {
     Ok(())
 }
 
-/// What comes back was retired.
+/// Only a retired name comes back.
 fn revive(books: &mut Books, names: &Definitions) -> Result<(), String> {
     let mut back = |kind: ThingKind, id: u32, name: &Name| match books.retired.remove(&(kind, id)) {
         true => Ok(()),
-        false => Err(format!("the {} {name} came back and was not retired", kind.as_str())),
+        false => Err(format!("the {} {name} came back without being retired", kind.as_str())),
     };
     for (id, name) in &names.channels {
         books.channels.insert(*id, name.clone());
@@ -100,18 +100,18 @@ fn revive(books: &mut Books, names: &Definitions) -> Result<(), String> {
     names.channels.iter().try_for_each(|(id, name)| back(ThingKind::Channel, id.0, name))
 }
 
-/// An id that is given back is one of a channel that nobody declared, through which nothing is promised.
+/// Only an undeclared channel without promises releases its id.
 fn release(books: &mut Books, names: &Definitions) -> Result<(), String> {
     for (id, name) in &names.channels {
         if books.channels.remove(id).as_ref() != Some(name) {
-            return Err(format!("the channel {name} gave an id back that it does not have"));
+            return Err(format!("the channel {name} released an id that it does not have"));
         }
         if books.rules.is_declared(*id) {
-            return Err(format!("the channel {name} is declared, and gave its id back"));
+            return Err(format!("the channel {name} is declared, and released its id"));
         }
         let is_open = |audited: &&Audited| audited.state.is_some_and(|state| state.is_open());
         if books.reservations.values().filter(is_open).any(|audited| audited.channel == *id) {
-            return Err(format!("the channel {name} gave its id back while units are promised through it"));
+            return Err(format!("the channel {name} released its id while units are promised through it"));
         }
     }
     Ok(())

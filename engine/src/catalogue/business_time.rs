@@ -1,8 +1,8 @@
-//! Business time: when people work at a location, in real minutes, on the location's own clock.
+//! Business time: the opening hours of a location, in real minutes, on the location's own clock.
 //!
-//! A location is open at an instant where its wall clock then shows a minute inside one of the spans of that date. So a
+//! A location is open at an instant if its wall clock then shows a minute inside one of the spans of that date. So a
 //! minute that the clock skips is never worked, and one that it shows twice is worked twice: minutes of work are real
-//! minutes, also in the nights when clocks change. Everything that asks about hours, cut-offs or local dates asks here.
+//! minutes, also in the nights when clocks change. All questions about hours, cut-offs and local dates use this module.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use crate::ids::Timestamp;
 /// Minutes of a day.
 pub const DAY_MINUTES: u16 = 24 * 60;
 
-/// From a minute of the day to a later one, which is not part of it.
+/// From a minute of the day to a later one, exclusive.
 pub type Span = (u16, u16);
 
-/// Dates, in days since 1970-01-01 and ascending, on which other spans hold, in minutes of that day; none for closed.
+/// Dates, in days since 1970-01-01 and ascending, with their own spans in minutes of that day; no spans means closed.
 pub type SpecialDates = Vec<(i32, Vec<Span>)>;
 
 /// A day that is open from midnight to midnight.
@@ -25,7 +25,7 @@ const WHOLE_DAY: Span = (0, DAY_MINUTES);
 
 const DAY_SECONDS: i64 = 86_400;
 
-/// How far ahead work is looked for, in days.
+/// How far ahead work is searched, in days.
 pub const HORIZON_DAYS: i32 = 31;
 
 const HORIZON_SECONDS: i64 = HORIZON_DAYS as i64 * DAY_SECONDS;
@@ -33,20 +33,20 @@ const HORIZON_SECONDS: i64 = HORIZON_DAYS as i64 * DAY_SECONDS;
 /// 1970-01-01 was a Thursday.
 const WEEKDAY_OF_DAY_0: i64 = 3;
 
-/// When people work at a location.
+/// The opening hours of a location.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BusinessHours {
-    /// Spans in minutes since Monday 00:00, ascending; no span crosses midnight. `None` where nobody said when people
-    /// work: then nothing stands in the way of work. Given and empty, the location is closed.
+    /// Spans in minutes since Monday 00:00, ascending; no span crosses midnight. `None` if hours are unknown: then work
+    /// is possible at any time. Without spans, the location is closed.
     pub weekly: Option<Vec<Span>>,
-    /// Dates, in days since 1970-01-01, on which other spans hold, in minutes of that day; none for closed.
+    /// Dates, in days since 1970-01-01, with their own spans in minutes of that day; no spans means closed.
     pub special: BTreeMap<i32, Vec<Span>>,
-    /// What comes in an opening at or after this minute of the day waits for the next opening. The cut-off belongs to the
-    /// opening into which it falls, and means nothing to the others, nor on dates of which nobody said when people work.
+    /// The cut-off: an order that arrives in an opening at or after this minute of the day waits for the next opening.
+    /// The cut-off belongs to the opening that contains it, and does not affect others, nor dates with unknown hours.
     pub cutoff: Option<u16>,
 }
 
-/// An opening: a span of a date, with that of the next date into which it goes on over midnight.
+/// An opening: a span of a date, with the span of the next date that continues it over midnight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Opening {
     day: i32,
@@ -54,7 +54,7 @@ struct Opening {
     then: Option<Span>,
 }
 
-/// Real time of one span of a date, between two changes of the clock, as seconds since 1970.
+/// The real time of one span of a date, between two changes of the clock, as seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Piece {
     day: i32,
@@ -71,30 +71,30 @@ impl BusinessHours {
         let midnight = weekday * DAY_MINUTES;
         let weekly = self.weekly.iter().flatten().filter(move |(from, _)| from / DAY_MINUTES == weekday);
         let weekly = weekly.map(move |(from, to)| (from - midnight, to - midnight));
-        // Only special days are given: on all others nothing stands in the way.
+        // Only special dates are given: on all others, work is possible at any time.
         let always = self.weekly.is_none().then_some(WHOLE_DAY);
         let regular = weekly.chain(always).filter(move |_| special.is_none());
         special.into_iter().flatten().copied().chain(regular)
     }
 
-    /// Whether nobody said when people work on any day.
+    /// Whether the hours of all days are unknown.
     fn is_unknown(&self) -> bool {
         self.weekly.is_none() && self.special.is_empty()
     }
 
-    /// Whether somebody said when people work on a date.
+    /// Whether the hours of a date are known.
     fn is_known_on(&self, day: i32) -> bool {
         self.weekly.is_some() || self.special.contains_key(&day)
     }
 
-    /// Pieces of real time in which people work, in order, from `from` to `to` (seconds since 1970).
+    /// Pieces of real opening time, in order, from `from` to `to` (seconds since 1970).
     fn pieces(&self, timezone: &TimeZone, from: i64, to: i64, mut visit: impl FnMut(Piece) -> bool) {
         let mut at = from;
         while at < to {
             let Ok(instant) = Instant::from_second(at) else { return };
             let offset = i64::from(timezone.to_offset(instant).seconds());
             let next = timezone.following(instant).next().map_or(to, |change| change.timestamp().as_second());
-            // A rule of the zone may repeat the instant asked about.
+            // A rule of the zone may repeat the given instant.
             let end = if next > at { next.min(to) } else { to };
             let (first, last) = ((at + offset).div_euclid(DAY_SECONDS), (end - 1 + offset).div_euclid(DAY_SECONDS));
             for day in first..=last {
@@ -112,8 +112,8 @@ impl BusinessHours {
         }
     }
 
-    /// The opening of which a span of a date is part. What goes on over midnight is one opening; a day that is open from
-    /// midnight to midnight is one by itself.
+    /// The opening that contains a span of a date. Spans that continue over midnight are one opening; a day that is
+    /// open from midnight to midnight is one opening by itself.
     fn opening(&self, day: i32, span: Span) -> Opening {
         let goes_on = |(from, to): Span| from > 0 && to == DAY_MINUTES;
         let went_on = |(from, to): Span| from == 0 && to < DAY_MINUTES;
@@ -126,7 +126,7 @@ impl BusinessHours {
         Opening { day, first: span, then }
     }
 
-    /// The opening that is over for what comes at `second`, since that is at or after its cut-off.
+    /// The opening that an order at `second` has missed, because `second` is at or after its cut-off.
     fn missed(&self, timezone: &TimeZone, second: i64) -> Option<Opening> {
         let cutoff = self.cutoff?;
         let mut opening = None;
@@ -145,7 +145,7 @@ impl BusinessHours {
         (i64::from(day - opening.day) * i64::from(DAY_MINUTES) + minute >= ends).then_some(opening)
     }
 
-    /// Pieces of real time in which people work on what comes at `second`, in order, within the horizon.
+    /// Pieces of real time to work on an order that arrives at `second`, in order, within the horizon.
     fn worked(&self, timezone: &TimeZone, second: i64, mut visit: impl FnMut(Piece) -> bool) {
         let missed = self.missed(timezone, second);
         self.pieces(timezone, second, second + HORIZON_SECONDS, |piece| {
@@ -154,8 +154,8 @@ impl BusinessHours {
         });
     }
 
-    /// When `minutes` of work on something that comes at `now` are done. What comes in an opening at or after its cut-off
-    /// waits for the next one. `None` where that would take longer than 31 days.
+    /// The time when `minutes` of work on an order that arrives at `now` are done. An order that arrives in an opening
+    /// at or after its cut-off waits for the next one. `None` if that takes longer than 31 days.
     pub fn after_work(&self, timezone: &TimeZone, now: Timestamp, minutes: u32) -> Option<Timestamp> {
         if self.is_unknown() {
             return Some(now.plus_seconds(u64::from(minutes) * 60));
@@ -174,8 +174,9 @@ impl BusinessHours {
         u64::try_from(done?).ok().map(Timestamp)
     }
 
-    /// The date on which people take up what comes at `now`, on the location's calendar: days since 1970-01-01. It is that
-    /// of the opening into which `now` falls, or of the next one. `None` where there is none within 31 days.
+    /// The date on which work on an order that arrives at `now` begins, in the location's calendar: days since
+    /// 1970-01-01. It is the date of the opening that contains `now`, or of the next one. `None` if there is none
+    /// within 31 days.
     pub fn day_of_work(&self, timezone: &TimeZone, now: Timestamp) -> Option<i32> {
         if self.is_unknown() {
             return Some(local_day(timezone, now));
@@ -188,7 +189,7 @@ impl BusinessHours {
         day
     }
 
-    /// Whether people work at an instant.
+    /// Whether the location is open at an instant.
     pub fn is_open(&self, timezone: &TimeZone, at: Timestamp) -> bool {
         let second = (at.0 / 1000) as i64;
         let mut open = false;
@@ -204,22 +205,22 @@ fn local_offset(timezone: &TimeZone, second: i64) -> i64 {
     Instant::from_second(second).map_or(0, |instant| i64::from(timezone.to_offset(instant).seconds()))
 }
 
-/// The date that it is at `now` on a clock of `timezone`: days since 1970-01-01.
+/// The date at `now` in `timezone`: days since 1970-01-01.
 pub fn local_day(timezone: &TimeZone, now: Timestamp) -> i32 {
     let second = (now.0 / 1000) as i64;
     (second + local_offset(timezone, second)).div_euclid(DAY_SECONDS) as i32
 }
 
-/// The minute of the day that it is at `now` on a clock of `timezone`.
+/// The minute of the day at `now` in `timezone`.
 pub fn local_minute(timezone: &TimeZone, now: Timestamp) -> u16 {
     let second = (now.0 / 1000) as i64;
     ((second + local_offset(timezone, second)).rem_euclid(DAY_SECONDS) / 60) as u16
 }
 
-/// A time zone by its name in the tz database that the build carries, compared as it is written.
+/// A time zone by its exact name in the tz database of this build.
 ///
 /// # Errors
-/// Says that there is none of this name, and what to write instead.
+/// The name does not exist; the message suggests one.
 pub fn zone(name: &str) -> Result<TimeZone, String> {
     let database = jiff::tz::db();
     let known: Vec<String> = database.available().map(|found| found.to_string()).collect();
@@ -232,8 +233,8 @@ pub fn zone(name: &str) -> Result<TimeZone, String> {
     }
     if is_offset(name) {
         return Err(format!(
-            "{shown:?} is an offset and not a time zone, and clocks change; write the name that the tz database has for \
-             the place, such as \"Europe/Madrid\""
+            "{shown:?} is an offset and not a time zone, and clocks change; write the name of the place in the tz \
+             database, such as \"Europe/Madrid\""
         ));
     }
     Err(match meant(name, &known) {
@@ -246,10 +247,10 @@ pub fn zone(name: &str) -> Result<TimeZone, String> {
     })
 }
 
-/// Letters of a wrong name that a refusal shows, and that are looked at.
+/// Letters of a wrong name that an error shows, and that are compared.
 const NAME_SHOWN: usize = 64;
 
-/// Whether a name says how far a clock is from UTC, and not where it is.
+/// Whether a name is an offset from UTC instead of a place.
 fn is_offset(name: &str) -> bool {
     let name = name.trim();
     let digits = ["GMT", "UTC", "Z", ""].iter().find_map(|prefix| {
@@ -260,8 +261,8 @@ fn is_offset(name: &str) -> bool {
     digits.is_some_and(|rest| !rest.is_empty() && is_digits(rest))
 }
 
-/// The name that was probably meant: one that a longer text holds, one that differs in case or spaces, that of a city
-/// without its continent, or one that differs in few letters.
+/// The most similar name: one that a longer text contains, one that differs in case or spaces, a city without its
+/// continent, or one that differs in few letters.
 fn meant<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     let plain = |text: &str| text.trim().replace([' ', '-'], "_").to_lowercase();
     let embedded = || name.split_whitespace().find_map(|word| known.iter().find(|found| *found == word));
@@ -274,7 +275,7 @@ fn meant<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     let city = || known.iter().find(|found| found.rsplit_once('/').is_some_and(|(_, city)| plain(city) == written));
     let near = || {
         let near = known.iter().map(|found| (distance(&plain(found), &written), found));
-        // Short names are abbreviations: another one is not what was meant.
+        // Short names are abbreviations: another one is not similar.
         let near = near.filter(|(distance, found)| *distance <= found.len().min(written.len()) / 4);
         near.min_by_key(|(distance, _)| *distance).map(|(_, found)| found)
     };
@@ -282,7 +283,7 @@ fn meant<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     words().or_else(same).or_else(city).or_else(near).map(String::as_str)
 }
 
-/// Letters to change, add, leave out or swap with their neighbour to make one word of another.
+/// The number of letters to change, add, remove or swap with their neighbour between two words.
 fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let mut before: Vec<usize> = Vec::new();

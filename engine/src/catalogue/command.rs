@@ -9,18 +9,18 @@ use crate::catalogue::business_time::SpecialDates;
 use crate::ids::{ChannelId, Name, Seq, SkuId};
 use crate::kernel::patch::Patch;
 use crate::kernel::version::Precondition;
-use crate::state::State;
+use crate::state::DurableState;
 
-/// What can be asked of the catalogue.
+/// A command of the catalogue.
 #[derive(Debug)]
 pub enum Command {
-    /// Set what is said of one thing, or retire it, if the precondition holds.
+    /// Set the fields of one item, or retire it, if the precondition holds.
     Put(Box<Setting>, Precondition),
-    /// Take back the ids of channels that nothing used at a `seq`, if nothing used them since.
+    /// Release the ids of channels that were unused at a `seq`, if they are still unused.
     Release(Vec<ChannelId>, Seq),
 }
 
-/// What is said of one thing. What is not said of it stays as it is.
+/// The new fields of one item. Fields that are left out stay unchanged.
 #[derive(Debug, Clone)]
 pub enum Setting {
     /// A SKU.
@@ -31,15 +31,15 @@ pub enum Setting {
     Group(Name, Patch<Vec<Name>>),
     /// A channel.
     Channel(Name, ChannelFields),
-    /// Something that is no more.
+    /// An item to retire.
     Retire(ThingKind, Name),
 }
 
-impl Asked<State> for Command {
+impl Asked<DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::Put(..) => "put",
-            Self::Release(..) => "names given back",
+            Self::Release(..) => "released names",
         }
     }
 
@@ -57,7 +57,7 @@ impl Asked<State> for Command {
         }
     }
 
-    fn begins_batch(&self, state: &State) -> bool {
+    fn begins_batch(&self, state: &DurableState) -> bool {
         match self {
             Self::Put(setting, _) => match &**setting {
                 Setting::Retire(..) => true,
@@ -68,27 +68,25 @@ impl Asked<State> for Command {
         }
     }
 
-    fn ends_batch(&self, state: &State) -> bool {
+    fn ends_batch(&self, state: &DurableState) -> bool {
         match self {
             Self::Put(setting, _) => match &**setting {
                 Setting::Sku(_, fields) => {
-                    !fields.tax_class.is_keep()
-                        || state.rules.book().looks_at_traits()
-                        || self.begins_batch(state)
+                    !fields.tax_class.is_keep() || state.rules.book().looks_at_traits() || self.begins_batch(state)
                 }
                 Setting::Channel(..) => false,
                 Setting::Location(..) | Setting::Group(..) | Setting::Retire(..) => true,
             },
-            // What comes next finds the names gone.
+            // Later commands find the names retired.
             Self::Release(..) => true,
         }
     }
 }
 
-/// What is said of a SKU.
+/// The new fields of a SKU.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SkuFields {
-    /// What people call it.
+    /// The display name.
     pub name: Patch<String>,
     /// Global Trade Item Number.
     pub gtin: Patch<String>,
@@ -96,22 +94,22 @@ pub struct SkuFields {
     pub unit: Patch<String>,
     /// Decimal places.
     pub decimals: Patch<u8>,
-    /// The product of which it is a variant.
+    /// The product that it is a variant of.
     pub product: Patch<String>,
     /// Categories.
     pub categories: Patch<Vec<String>>,
-    /// All attributes, before those of [`SkuFields::attributes`].
+    /// All attributes; applied before [`SkuFields::attributes`].
     pub all_attributes: Patch<BTreeMap<String, String>>,
-    /// Attributes one by one; those named are set, others keep their value.
+    /// Single attributes; the others keep their values.
     pub attributes: Vec<(String, String)>,
-    /// Whether its units are counted; they are if nobody says.
+    /// Whether its units are tracked; true by default.
     pub tracked: Patch<bool>,
     /// Its tax class; the standard one if nobody says.
     pub tax_class: Patch<Name>,
 }
 
 impl SkuFields {
-    /// Whether the SKU is to be counted, if anything is said of that.
+    /// The new value of `tracked`, if it is set.
     pub(crate) fn tracks(&self) -> Option<bool> {
         match self.tracked {
             Patch::Keep => None,
@@ -121,10 +119,10 @@ impl SkuFields {
     }
 }
 
-/// What is said of a channel.
+/// The new fields of a channel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ChannelFields {
-    /// Units of every cell that it must leave to others.
+    /// Units of every cell that it leaves to others.
     pub buffer: Patch<u32>,
 }
 
@@ -134,48 +132,48 @@ impl From<ChannelDetails> for ChannelFields {
     }
 }
 
-/// What is said of a location.
+/// The new fields of a location.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LocationFields {
-    /// What people call it.
+    /// The display name.
     pub name: Patch<String>,
-    /// What it is.
+    /// Its kind.
     pub kind: Patch<LocationKind>,
     /// Degrees north and east.
     pub coordinates: Patch<(f64, f64)>,
     /// IANA time zone.
     pub timezone: Patch<String>,
-    /// Whether customers may fetch orders here.
+    /// Whether customers may pick up orders here.
     pub pickup: Patch<bool>,
     /// Whether orders are shipped from here.
     pub ship: Patch<bool>,
-    /// Exactly the groups it is in.
+    /// The groups that contain it: the whole list.
     pub groups: Patch<Vec<Name>>,
-    /// When people work there.
+    /// Its opening hours.
     pub services: ServiceFields,
 }
 
-/// What is said of the people in a location.
+/// The new service fields of a location.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ServiceFields {
-    /// When people work there, as in [`LocationHours`](crate::catalogue::LocationHours); empty for never.
+    /// Opening hours, as in [`LocationHours`](crate::catalogue::LocationHours); empty for never.
     pub hours: Patch<Vec<(u16, u16)>>,
-    /// Dates on which other hours hold: all of them.
+    /// Dates with other hours: the whole list.
     pub special_hours: Patch<SpecialDates>,
-    /// Minute of the day.
+    /// The cut-off, as a minute of the day.
     pub pickup_cutoff: Patch<u16>,
     /// Minutes of work until an order is ready.
     pub pickup_minutes: Patch<u32>,
-    /// The group from which what it lacks may be brought. Without one nothing is brought, whatever the minutes.
+    /// The group that may send missing units. Without one, nothing is sent, whatever the minutes.
     pub transfer_group: Patch<Name>,
-    /// Minutes until that is there.
+    /// Minutes until these units arrive.
     pub transfer_minutes: Patch<u32>,
 }
 
 impl SkuFields {
-    /// Whether the SKU comes to be counted by them, or no longer is: then the command is the whole of its batch, so that
-    /// everything else is decided on what is durable of that.
-    pub(crate) fn changes_tracking(&self, state: &State, sku: impl FnOnce() -> Option<SkuId>) -> bool {
+    /// Whether the fields change `tracked`: then the command is the whole of its batch, so that everything else is
+    /// decided on the durable change.
+    pub(crate) fn changes_tracking(&self, state: &DurableState, sku: impl FnOnce() -> Option<SkuId>) -> bool {
         let is_tracked = |sku: Option<SkuId>| sku.is_none_or(|sku| state.catalogue.is_tracked(sku));
         self.tracks().is_some_and(|tracked| tracked != is_tracked(sku()))
     }

@@ -1,4 +1,4 @@
-//! Deciding what is said of SKUs, locations, groups and channels.
+//! Decides the commands of the catalogue: fields of SKUs, locations, groups and channels.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use super::event::Event;
 use super::names::ThingKind;
 use super::release::release_channels;
 use super::retire::retire_thing;
+use crate::answers::{PlaceSet, Thing};
 use crate::catalogue::gtin::Gtin;
 use crate::decide::{Decide, Decision, effect_of, left, unknown};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
@@ -20,7 +21,6 @@ use crate::kernel::version::{Precondition, Version};
 use crate::prices::decide::describe_tax_class;
 use crate::prices::event::Event as PriceEvent;
 use crate::refusal::{Failure, Refusal};
-use crate::told::{PlaceSet, Thing};
 
 /// What a command sets.
 enum Set {
@@ -131,7 +131,7 @@ fn put_thing(
     Ok(cx.tell_thing(cause, seq, thing))
 }
 
-/// A thing as the draft has it; `groups` are those that the command changes.
+/// An item in the draft; `groups` are those that the command changes.
 fn thing_set(cx: &Decide<'_>, what: Set, groups: &BTreeMap<GroupId, GroupDetails>) -> Thing {
     let draft = &*cx.draft;
     match what {
@@ -162,7 +162,7 @@ fn thing_set(cx: &Decide<'_>, what: Set, groups: &BTreeMap<GroupId, GroupDetails
     }
 }
 
-/// The version of a thing; `None` where there is no such thing.
+/// The version of an item; `None` if it does not exist.
 fn version_of(cx: &Decide<'_>, setting: &Setting) -> Option<Version> {
     let draft = &*cx.draft;
     let seq = match setting {
@@ -190,7 +190,7 @@ fn version_of(cx: &Decide<'_>, setting: &Setting) -> Option<Version> {
     Some(Version::new(seq.unwrap_or(0)))
 }
 
-/// The details that `fields` lead to; `None` where they are what is known. What they do not mention stays as it is.
+/// The details after `fields`; `None` if nothing changes. Fields that are left out stay.
 pub(crate) fn describe_sku(cx: &mut Decide<'_>, sku: SkuId, fields: &SkuFields) -> Result<Option<SkuDetails>, Failure> {
     if let Some(Err(error)) = fields.gtin.value().map(|gtin| Gtin::parse_all(gtin)) {
         return Err(Refusal::invalid("gtin", error.to_string()).into());
@@ -212,7 +212,7 @@ pub(crate) fn describe_sku(cx: &mut Decide<'_>, sku: SkuId, fields: &SkuFields) 
     Ok(Some(details))
 }
 
-/// Whether a SKU comes to be counted, or no longer is: `None` where it stays as the rows before left it.
+/// The new value of `tracked`, or `None` if the preceding rows leave it unchanged.
 pub(crate) fn describe_tracking(
     cx: &Decide<'_>,
     sku: SkuId,
@@ -224,7 +224,7 @@ pub(crate) fn describe_tracking(
     if tracked == set.get(&sku).copied().unwrap_or(catalogue.is_tracked(sku)) {
         return Ok(None);
     }
-    // The command began its batch, so what is durable is all there is but for what fell due meanwhile.
+    // The command began its batch, so the durable view is complete except for what was due.
     let holders = cx.state.holders_of_units(sku);
     if !holders.is_empty() {
         return Err(Refusal::HeldAsCounted { name: catalogue.skus.name(sku).clone(), holders }.into());
@@ -239,7 +239,7 @@ pub(crate) fn describe_location(
     groups: &mut BTreeMap<GroupId, GroupDetails>,
 ) -> Result<Option<LocationDetails>, Failure> {
     if cx.draft.is_quarantine(location) {
-        let reason = "is a quarantine, which the server made; it is as it is";
+        let reason = "is a quarantine, which the server created and which cannot be changed";
         return Err(Refusal::invalid("location", reason).into());
     }
     let known = cx.draft.location_details(location);
@@ -263,7 +263,7 @@ pub(crate) fn describe_location(
     Ok(Some(details))
 }
 
-/// What is said of the people in a location; true where that changed anything.
+/// Sets the service fields of a location; true if anything changes.
 pub(crate) fn describe_services(
     cx: &mut Decide<'_>,
     location: LocationId,
@@ -288,7 +288,7 @@ pub(crate) fn describe_services(
     match &mut details.brought_from {
         Some(brought) => transfer_minutes.apply_or(&mut brought.minutes, 0),
         None if transfer_minutes.value().is_some() => {
-            return Err(Refusal::invalid("transfer_minutes", "is given without transfer_group").into());
+            return Err(Refusal::invalid("transfer_minutes", "needs transfer_group; send both").into());
         }
         None => {}
     }
@@ -299,7 +299,7 @@ pub(crate) fn describe_services(
     Ok(true)
 }
 
-/// When people work in a location; true where that changed anything.
+/// Sets the opening hours of a location; true if anything changes.
 pub(crate) fn describe_hours(
     cx: &mut Decide<'_>,
     location: LocationId,
@@ -317,7 +317,7 @@ pub(crate) fn describe_hours(
     changed
 }
 
-/// Puts a location into exactly the named groups; true where that changed one.
+/// Puts a location into exactly the named groups; true if any group changes.
 fn set_groups_of(
     cx: &mut Decide<'_>,
     location: LocationId,
@@ -335,8 +335,8 @@ fn set_groups_of(
     touched.sort_unstable();
     touched.dedup();
     let mut any = false;
-    // Bounded by the groups that the location was in, is to be in, or that rows before it changed; of these only
-    // where it comes or goes is anything copied.
+    // Bounded by the former groups, the new groups, and groups that earlier rows changed; only groups that gain or lose
+    // the location are copied.
     for group in touched {
         let known = cx.draft.group_details(group).map(|(_, known)| known).unwrap_or_default();
         let at = known.locations.binary_search(&location);

@@ -1,4 +1,4 @@
-//! What is known of SKUs, locations, groups and channels, as it was declared.
+//! The declared details of SKUs, locations, groups and channels.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::business_time::{Span, SpecialDates};
 use crate::ids::{GroupId, LocationId};
 
-/// What is known of a SKU.
+/// Details of a SKU.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SkuDetails {
-    /// What people call it.
+    /// The display name.
     pub name: Option<String>,
     /// Global Trade Item Numbers between semicolons, their check digits verified.
     pub gtin: Option<String>,
@@ -18,23 +18,23 @@ pub struct SkuDetails {
     pub unit: Option<String>,
     /// Decimal places of the unit that one counted unit stands for: 0.350 kg is 350 with 3.
     pub decimals: u8,
-    /// The product of which this is a variant.
+    /// The product that this is a variant of.
     pub product: Option<String>,
-    /// Categories it is filed under.
+    /// The categories of the SKU.
     pub categories: Vec<String>,
     /// Free attributes, such as `colour` and `size`.
     pub attributes: BTreeMap<String, String>,
 }
 
-/// What a location is.
+/// The kind of a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum LocationKind {
-    /// Sells to people who walk in.
+    /// Sells to walk-in customers.
     #[default]
     Store,
     /// Ships.
     Warehouse,
-    /// Holds stock that is somebody else's until it is bought.
+    /// Holds stock that belongs to a supplier until it is bought.
     Supplier,
 }
 
@@ -49,18 +49,18 @@ impl LocationKind {
     }
 }
 
-/// What is known of a location.
+/// Details of a location.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LocationDetails {
-    /// What people call it.
+    /// The display name.
     pub name: Option<String>,
-    /// What it is.
+    /// Its kind.
     pub kind: LocationKind,
     /// Degrees north and east.
     pub coordinates: Option<(f64, f64)>,
     /// IANA time zone.
     pub timezone: Option<String>,
-    /// Whether customers may fetch orders here.
+    /// Whether customers may pick up orders here.
     pub pickup: bool,
     /// Whether orders are shipped from here.
     pub ship: bool,
@@ -72,44 +72,44 @@ impl Default for LocationDetails {
     }
 }
 
-/// When people work in a location, and how long they take for an order.
+/// The hours of a location, and its times for an order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceDetails {
-    /// When people work there, in minutes since Monday 00:00 of its own time: from, to. Ascending; no span crosses
-    /// midnight. Logs of formats 3 to 5 set it; [`LocationHours`] holds what was said since.
+    /// Opening hours in minutes since Monday 00:00 of its own time: from, to. Ascending; no span crosses midnight. Logs
+    /// of formats 3 to 5 set it; [`LocationHours`] replaces it since.
     pub hours: Vec<(u16, u16)>,
-    /// Orders that come in an opening at or after this minute of the day wait for the next opening.
+    /// The cut-off: orders that arrive in an opening at or after this minute of the day wait for the next opening.
     pub pickup_cutoff: Option<u16>,
     /// Minutes of work until an order is ready.
     pub pickup_minutes: u32,
-    /// From where what it lacks may be brought.
+    /// The source of missing units.
     pub brought_from: Option<BroughtFrom>,
 }
 
 impl ServiceDetails {
-    /// The hours that logs of formats 3 to 5 set: none were unknown ones.
+    /// The hours of logs of formats 3 to 5: no spans meant unknown.
     pub fn old_hours(&self) -> LocationHours {
         let weekly = (!self.hours.is_empty()).then(|| self.hours.clone());
         LocationHours { weekly, special: Vec::new() }
     }
 }
 
-/// When people work in a location: what was said of it since format 6, in the place of [`ServiceDetails::hours`].
+/// The opening hours of a location since format 6, in place of [`ServiceDetails::hours`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocationHours {
-    /// In minutes since Monday 00:00 of its own time, as in [`ServiceDetails::hours`]. `None` where nobody said; given and
-    /// empty, nobody works there.
+    /// In minutes since Monday 00:00 of its own time, as in [`ServiceDetails::hours`]. `None` if unknown; no spans
+    /// means closed.
     pub weekly: Option<Vec<Span>>,
-    /// Dates on which other spans hold.
+    /// Dates with other spans.
     pub special: SpecialDates,
 }
 
-/// From where stock may be brought, and how long that takes.
+/// The source of missing units, and the time that they take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BroughtFrom {
     /// The locations.
     pub from: GroupId,
-    /// Minutes until it is there.
+    /// Minutes until the units arrive.
     pub minutes: u32,
 }
 
@@ -120,9 +120,9 @@ pub struct GroupDetails {
     pub locations: Vec<LocationId>,
 }
 
-/// What holds for a channel.
+/// The settings of a channel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelDetails {
-    /// Units of every cell that the channel must leave to others.
+    /// Units of every cell that the channel leaves to others.
     pub buffer: u32,
 }

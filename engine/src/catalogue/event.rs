@@ -1,4 +1,4 @@
-//! The events of the catalogue: names, and what is said of SKUs, locations, groups and channels.
+//! The events of the catalogue: names, and details of SKUs, locations, groups and channels.
 
 use super::details::{ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails};
 use super::names::{Definitions, MadeUp};
@@ -8,40 +8,40 @@ use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::tagged;
 
 tagged! {
-    /// What can happen to the catalogue.
+    /// An event of the catalogue.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
-        /// Names got their interned ids. Comes before the first record that uses them.
+        /// Names got their interned ids. Precedes the first record that uses them.
         0 => Defined(Box<Definitions>),
-        /// SKUs were described.
+        /// SKUs got details.
         1 => SkusSet(Vec<(SkuId, SkuDetails)>),
-        /// Locations were described.
+        /// Locations got details.
         2 => LocationsSet(Vec<(LocationId, LocationDetails)>),
         /// Groups got their members.
         3 => GroupsSet(Vec<(GroupId, GroupDetails)>),
         /// Channels got their settings.
         4 => ChannelsSet(Vec<(ChannelId, ChannelDetails)>),
-        /// Locations got their hours and what else people there do for orders.
+        /// Locations got their hours and service times.
         22 => ServicesSet(Vec<(LocationId, ServiceDetails)>),
-        /// Names that nobody declared got their interned ids. Comes before the first record that uses them.
+        /// Undeclared names got their interned ids. Precedes the first record that uses them.
         29 => MadeUp(Box<MadeUp>),
-        /// Names that nothing uses lost their ids. Another name may get one of them once the log no longer has this record.
+        /// Unused names lost their ids. Another name may get such an id once the log no longer has this record.
         30 => Released(Box<Definitions>),
-        /// Locations got the hours and dates at which people work there.
+        /// Locations got their opening hours and dates.
         32 => HoursSet(Vec<(LocationId, LocationHours)>),
-        /// Locations got their quarantines: which, and of which. Comes before the first record of what is in one.
+        /// Locations got their quarantines. Precedes the first record of a quarantine's contents.
         36 => QuarantinesMade(Vec<(LocationId, LocationId)>),
-        /// Names were retired: nothing holds them, and nothing new is done with them. Their ids stay theirs.
+        /// Names were retired: nothing holds them, and they accept nothing new. They keep their ids.
         38 => Retired(Box<Definitions>),
-        /// Retired names came back, with the ids that they had. Comes before the first record that uses them again.
+        /// Retired names came back with their former ids. Precedes the first record that uses them again.
         39 => Revived(Box<Definitions>),
-        /// SKUs are counted from here on (true), or nobody counts them (false). None of their cells holds anything then.
+        /// SKUs became tracked (true) or untracked (false). None of their cells holds anything at that moment.
         40 => TrackingSet(Vec<(SkuId, bool)>),
     }
 }
 
 impl Event {
-    /// Tells what it does.
+    /// Lists its effects.
     #[inline]
     pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
         to.tell(match self {
@@ -61,7 +61,7 @@ impl Event {
         });
     }
 
-    /// How a repeat of the request behind it is answered: who sets something is answered by what was told.
+    /// How a repeat of the request is answered: with the kept answer of what was set.
     pub fn repeat(&self) -> Repeat {
         match self {
             Self::Defined(_)

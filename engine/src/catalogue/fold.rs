@@ -1,14 +1,14 @@
-//! Folding names and what is said of things into the durable view.
+//! Folds names and details into the durable view.
 
 use super::Catalogue;
 use super::details::SkuDetails;
 use super::names::Definitions;
 use crate::effect::{At, Described, Naming};
 use crate::ids::{Seq, SkuId};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::fold::Writer;
 
-pub(crate) fn names(writer: &mut Writer, state: &State, at: At<'_>, naming: Naming<'_>) {
+pub(crate) fn names(writer: &mut Writer, state: &DurableState, at: At<'_>, naming: Naming<'_>) {
     match naming {
         Naming::Defined(definitions) => {
             define(state, definitions);
@@ -36,7 +36,7 @@ pub(crate) fn names(writer: &mut Writer, state: &State, at: At<'_>, naming: Nami
     }
 }
 
-pub(crate) fn described(writer: &mut Writer, state: &State, at: At<'_>, described: Described<'_>) {
+pub(crate) fn described(writer: &mut Writer, state: &DurableState, at: At<'_>, described: Described<'_>) {
     match described {
         Described::Skus(rows) => {
             for (sku, details) in rows {
@@ -80,8 +80,8 @@ pub(crate) fn described(writer: &mut Writer, state: &State, at: At<'_>, describe
     }
 }
 
-/// A SKU is counted from here on, or is not: a checkpoint may know of it already.
-fn tracking(writer: &mut Writer, state: &State, seq: Seq, sku: SkuId, tracked: bool) {
+/// `tracked` changed; a checkpoint may contain the change already.
+fn tracking(writer: &mut Writer, state: &DurableState, seq: Seq, sku: SkuId, tracked: bool) {
     let was = state.catalogue.is_tracked(sku);
     if was && !tracked {
         writer.rehash_row(state, sku, false);
@@ -93,8 +93,8 @@ fn tracking(writer: &mut Writer, state: &State, seq: Seq, sku: SkuId, tracked: b
     state.matrix.row(sku).iter().for_each(|(_, cell)| state.movements.fold_begun(sku, cell.location(), seq));
 }
 
-/// A checkpoint may know of it already.
-fn retired(writer: &mut Writer, state: &State, seq: Seq, names: &Definitions) {
+/// A checkpoint may contain it already.
+fn retired(writer: &mut Writer, state: &DurableState, seq: Seq, names: &Definitions) {
     let Catalogue { skus, locations, .. } = &state.catalogue;
     for (sku, _) in names.skus.iter().filter(|(sku, _)| !skus.is_retired(*sku)) {
         writer.rehash_row(state, *sku, false);
@@ -112,7 +112,7 @@ fn retired(writer: &mut Writer, state: &State, seq: Seq, names: &Definitions) {
 }
 
 /// The same.
-fn revived(writer: &mut Writer, state: &State, names: &Definitions) {
+fn revived(writer: &mut Writer, state: &DurableState, names: &Definitions) {
     let Catalogue { skus, locations, .. } = &state.catalogue;
     let back: Vec<_> = names.locations.iter().map(|(id, _)| *id).filter(|id| locations.is_retired(*id)).collect();
     let skus: Vec<_> = names.skus.iter().map(|(id, _)| *id).filter(|id| skus.is_retired(*id)).collect();
@@ -128,7 +128,7 @@ fn revived(writer: &mut Writer, state: &State, names: &Definitions) {
     }
 }
 
-pub(crate) fn define(state: &State, definitions: &Definitions) {
+pub(crate) fn define(state: &DurableState, definitions: &Definitions) {
     for (sku, name) in &definitions.skus {
         state.catalogue.skus.fold_definition(*sku, name);
     }

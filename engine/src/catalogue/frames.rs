@@ -1,4 +1,4 @@
-//! What a checkpoint holds of the catalogue.
+//! The frames of the catalogue in a checkpoint.
 
 use std::io;
 
@@ -9,10 +9,10 @@ use super::{Registry, RetiredNames, Undeclared, Versioned};
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::kernel::frames::in_frames;
 use crate::kernel::tagged::tagged;
-use crate::state::State;
+use crate::state::DurableState;
 
 tagged! {
-    /// A piece of it.
+    /// A frame.
     pub enum Frame {
         /// Names and their ids.
         0 => Names(Definitions),
@@ -24,26 +24,26 @@ tagged! {
         3 => Groups(Vec<(GroupId, Versioned<GroupDetails>)>),
         /// Channels.
         4 => Channels(Vec<(ChannelId, Versioned<ChannelDetails>)>),
-        /// How long people take at locations.
+        /// Service times of locations.
         14 => Services(Vec<(LocationId, Versioned<ServiceDetails>)>),
-        /// Names that nobody declared. Behind the names, which hold all, those without an id included.
+        /// Undeclared names. After the names, which include those without an id.
         18 => Undeclared(Box<Undeclared>),
-        /// When people work at locations.
+        /// Opening hours of locations.
         24 => Hours(Vec<(LocationId, Versioned<LocationHours>)>),
-        /// Quarantines, and whose each is. Behind the names.
+        /// Quarantines and their locations. After the names.
         26 => Quarantines(Vec<(LocationId, LocationId)>),
-        /// Names that are retired. Behind the names, and before what is said of them.
+        /// Retired names. After the names, and before details.
         27 => Retired(Box<RetiredNames>),
-        /// Whether SKUs are counted. Before the cells.
+        /// `tracked` of SKUs. Before the cells.
         28 => Tracking(Vec<(SkuId, Versioned<bool>)>),
     }
 }
 
-/// Saves the catalogue: names first, since everything else uses them.
+/// Saves the catalogue: names first, because everything else uses them.
 ///
 /// # Errors
-/// What `put` said.
-pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
+/// An error of `put`.
+pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
     let catalogue = &state.catalogue;
     let skus = (0..catalogue.skus.count()).map(SkuId);
     in_frames(skus.clone().map(|id| (id, catalogue.skus.name(id).clone())), |skus| {
@@ -85,8 +85,8 @@ where
     ids.filter_map(|id| Some((id, registry.details(id)?.as_ref().clone())))
 }
 
-/// Puts a piece back.
-pub(crate) fn restore(state: &State, frame: Frame) {
+/// Restores a frame.
+pub(crate) fn restore(state: &DurableState, frame: Frame) {
     let catalogue = &state.catalogue;
     match frame {
         Frame::Names(names) => define(state, &names),

@@ -3,12 +3,12 @@
 /// Mean radius of the earth, in kilometres (IUGG).
 const EARTH_RADIUS_KM: f64 = 6371.0088;
 
-/// A point on the globe, as the end of a vector of length 1 from its middle: what is costly about a distance is done once.
+/// A point on the globe as a unit vector from its centre: the expensive part of a distance is computed once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point([f64; 3]);
 
 impl Point {
-    /// Of degrees north and east.
+    /// From degrees north and east.
     pub fn new((north, east): (f64, f64)) -> Self {
         let ((sin_north, cos_north), (sin_east, cos_east)) =
             (north.to_radians().sin_cos(), east.to_radians().sin_cos());

@@ -1,20 +1,20 @@
-//! Global Trade Item Numbers: what is printed as a barcode.
+//! Global Trade Item Numbers: the numbers in barcodes.
 //!
-//! GTIN-8 (EAN-8), GTIN-12 (UPC-A), GTIN-13 (EAN-13) and GTIN-14 are one number space: the shorter ones are the longer ones
-//! without their leading zeros. So a code that a scanner reads as UPC-A finds the SKU whose file said EAN-13. A SKU may
-//! have several, written between semicolons: the article, its multipack, the same article of another factory.
+//! GTIN-8 (EAN-8), GTIN-12 (UPC-A), GTIN-13 (EAN-13) and GTIN-14 are one number space: the shorter ones are the longer
+//! ones without leading zeros. So a code that a scanner reads as UPC-A finds a SKU whose file has the EAN-13. A SKU may
+//! have several, separated by semicolons: the article, its multipack, the same article from another factory.
 
 use std::fmt;
 
-/// A GTIN whose check digit holds, whatever its form.
+/// A GTIN with a valid check digit, whatever its form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Gtin(u64);
 
 impl Gtin {
-    /// Reads a code of 8, 12, 13 or 14 digits.
+    /// Parses a code of 8, 12, 13 or 14 digits.
     ///
     /// # Errors
-    /// What is wrong with it, and what would be right.
+    /// What is wrong, and the remedy.
     pub fn parse(text: &str) -> Result<Self, GtinError> {
         let shown = || text.chars().take(20).collect::<String>();
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -42,28 +42,28 @@ impl Gtin {
         }
     }
 
-    /// Reads all codes of a SKU, between semicolons.
+    /// Parses all codes of a SKU, separated by semicolons.
     ///
     /// # Errors
-    /// The first that is none.
+    /// The first invalid code.
     pub fn parse_all(text: &str) -> Result<Vec<Self>, GtinError> {
         text.split(';').map(|code| Self::parse(code.trim())).collect()
     }
 
-    /// The codes of a SKU, however they were written; what is no code is passed over, as in logs of earlier builds.
+    /// The codes of a SKU; invalid ones are ignored, as in logs of earlier builds.
     pub(crate) fn of_details(text: Option<&str>) -> impl Iterator<Item = Self> {
         text.into_iter().flat_map(|text| text.split(';')).filter_map(|code| Self::parse(code.trim()).ok())
     }
 }
 
-/// The number as it stands in records of trade: with 14 digits.
+/// The number with 14 digits, as in trade records.
 impl fmt::Display for Gtin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:014}", self.0)
     }
 }
 
-/// The digit that the last one of a code has to be, as ASCII.
+/// The correct check digit, as ASCII.
 fn check_digit(code: &str) -> Option<u8> {
     let (_, digits) = code.as_bytes().split_last()?;
     let weighted = digits.iter().rev().zip([3u32, 1].into_iter().cycle()).map(|(d, w)| u32::from(d - b'0') * w);
@@ -74,30 +74,33 @@ fn check_digit(code: &str) -> Option<u8> {
 /// Why a text is not a GTIN.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GtinError {
-    /// It is not made of digits.
+    /// It contains other characters than digits.
     #[error("{0:?} is not a GTIN; write 8, 12, 13 or 14 digits and nothing else, several of them between semicolons")]
     Digits(String),
-    /// A spreadsheet shows it as a number.
+    /// A spreadsheet converted it to a number.
     #[error("{0:?} is a GTIN that a spreadsheet shortened; format the column as text and write the digits again")]
     Shortened(String),
-    /// No GTIN is that long.
-    #[error("{0:?} has {1} digits; a GTIN has 8 (EAN-8), 12 (UPC-A), 13 (EAN-13) or 14")]
+    /// It has a length that no GTIN has.
+    #[error("{0:?} has {1} digits; write a GTIN of 8 (EAN-8), 12 (UPC-A), 13 (EAN-13) or 14 digits")]
     Length(String, usize),
-    /// It would be one with the zeros that spreadsheets take away.
-    #[error("{0:?} has {1} digits; a spreadsheet takes leading zeros away: write {2}, and format the column as text")]
+    /// A spreadsheet removed its leading zeros.
+    #[error("{0:?} has {1} digits; a spreadsheet removes leading zeros: write {2}, and format the column as text")]
     ZerosLost(String, usize, String),
-    /// Its last digit is not what the others come to.
-    #[error("{code:?} has the check digit {found}, and {right} would be right; a digit is wrong, or two are swapped")]
+    /// The check digit is wrong.
+    #[error(
+        "{code:?} has the check digit {found}, and {right} would be right; correct the wrong digit or the swapped \
+             digits"
+    )]
     CheckDigit {
         /// The code.
         code: String,
-        /// Its last digit.
+        /// The given check digit.
         found: char,
-        /// What it would have to be.
+        /// The correct check digit.
         right: char,
     },
-    /// Nothing but zeros.
-    #[error("is made of zeros, which is no GTIN; leave it empty")]
+    /// It consists of zeros.
+    #[error("contains only zeros, which is not a GTIN; leave it empty")]
     Zero,
 }
 

@@ -1,7 +1,7 @@
-//! What holds a SKU, a location, a group or a channel, so that it cannot be retired.
+//! What holds a SKU, a location, a group or a channel, and so prevents its retirement.
 //!
-//! Asked by the journal thread, of the durable view: what it costs is bounded by the cells of a SKU, the rules, and the
-//! locations where a group is concerned; what is at a location or goes through a channel is counted as it comes and goes.
+//! The journal thread asks the durable view. The cost is bounded by the cells of a SKU, the rules, and the locations of
+//! a group; holders of a location or a channel are counted when they change.
 
 use crate::catalogue::Registry;
 use crate::catalogue::names::ThingKind;
@@ -11,11 +11,11 @@ use crate::kernel::holder::TOLD_MAX;
 use crate::prices::list::PriceList;
 use crate::prices::tax::Rate;
 use crate::rules::Conditions;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::transfers::Transfer;
 
-impl State {
-    /// What holds something, as the durable view has it; nothing where it may be retired, or is not there.
+impl DurableState {
+    /// The holders of an item in the durable view; empty if it may be retired, or does not exist.
     pub fn holders(&self, kind: ThingKind, name: &Name) -> Vec<Holder> {
         let (catalogue, prices, now) = (&self.catalogue, &self.own.prices, self.last_time());
         let found = match kind {
@@ -51,7 +51,7 @@ impl State {
         Holder::counted("transfers", self.own.transfers.open_with(is_asked) as u64)
     }
 
-    /// What holds units of a SKU, so that it does not change whether they are counted.
+    /// What holds units of a SKU, and so prevents a change of `tracked`.
     pub(crate) fn holders_of_units(&self, sku: SkuId) -> Vec<Holder> {
         let mut holders = self.holders_of_sku(sku);
         holders.retain(|holder| holder.count > 0 && holder.what != "rules");
@@ -109,7 +109,7 @@ impl State {
     }
 }
 
-/// Whether a name may be used: it is there, and was not retired since it was looked up.
+/// Whether a name may be used: it exists, and was not retired since it was looked up.
 pub(crate) fn stands<I, D>(registry: &Registry<I, D>, id: I) -> bool
 where
     I: From<u32> + Into<u32> + Copy + Eq + std::hash::Hash,

@@ -1,4 +1,4 @@
-//! Loading rows of locations, groups, SKUs and channels.
+//! Loads rows of locations, groups, SKUs and channels.
 
 use std::collections::BTreeMap;
 
@@ -106,7 +106,7 @@ pub(crate) fn skus(
         }
     }
     events.extend(chunks(set, sku_weight, CatalogueEvent::SkusSet));
-    // What a row took back after another is as it was.
+    // A row that restores what an earlier row changed is unchanged.
     tracking.retain(|sku, tracked| *tracked != cx.state.catalogue.is_tracked(*sku));
     events.extend(chunks(tracking.into_iter().collect(), |_| 8, CatalogueEvent::TrackingSet));
     events.extend(chunks(taxed.into_iter().collect(), |_| 32, PriceEvent::SkusTaxed));
@@ -135,7 +135,7 @@ pub(crate) fn channels(
     events.extend(chunks(set.into_iter().collect(), |_| 64, CatalogueEvent::ChannelsSet));
 }
 
-/// Bytes, roughly, that the hours of a location take in a record.
+/// The approximate size of a location's hours in a record, in bytes.
 fn hours_weight((_, hours): &(LocationId, LocationHours)) -> usize {
     64 + 4 * hours.weekly.iter().flatten().count()
         + hours.special.iter().map(|(_, spans)| 16 + 4 * spans.len()).sum::<usize>()

@@ -1,10 +1,10 @@
-//! Names and their ids, as events tell them.
+//! Names and their ids in events.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 
-/// Names and the ids they are interned to.
+/// Names and their interned ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Definitions {
     /// SKUs.
@@ -18,26 +18,26 @@ pub struct Definitions {
 }
 
 impl Definitions {
-    /// Whether nothing is defined.
+    /// Whether there are no definitions.
     pub fn is_empty(&self) -> bool {
         self.skus.is_empty() && self.locations.is_empty() && self.groups.is_empty() && self.channels.is_empty()
     }
 }
 
-/// Names that nobody declared, with who made them up.
+/// Undeclared names, with the caller that created them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MadeUp {
-    /// A digest of the caller; 0 where callers need not say who they are.
+    /// A digest of the caller; 0 if callers need not authenticate.
     pub by: u64,
     /// The names.
     pub names: Definitions,
 }
 
-/// The channel through which units are promised that move between our places. Nobody declares it, rules may name it, and no
-/// caller asks through it.
+/// The channel of units that move between the retailer's locations. It is never declared, rules may name it, and
+/// callers cannot sell through it.
 pub const TRANSFER_CHANNEL: &str = "transfer";
 
-/// A kind of things that are retired.
+/// The kind of a retired item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ThingKind {
     /// A SKU.
@@ -61,7 +61,7 @@ impl ThingKind {
         }
     }
 
-    /// The same where it is told that there is none.
+    /// The noun for a message that it does not exist.
     pub fn title(self) -> &'static str {
         match self {
             Self::Sku => "SKU",

@@ -1,11 +1,11 @@
-//! Names that come and go: which channel a promise is made through, and ids that are given back.
+//! Ids of channels: the channel of a promise, and the release of unused ids.
 //!
-//! An id goes back when nothing uses its name: nobody declared it, no reservation that is kept and no rule has it, nothing
-//! was promised through it since that was looked at, and no lost demand waits to be noted under it. Its name still tells
-//! what old records mean, so another name gets the id only when the log no longer has the record that gave it back: then
-//! the log has none before it either, and both checkpoints are newer.
+//! A channel's id is released when nothing uses it: it is undeclared, no reservation in memory and no rule has it,
+//! nothing was promised through it since the check, and no lost demand of it waits to be logged. Its name still gives
+//! old records their meaning, so another name gets the id only when the log no longer has the record of the release:
+//! then the log has no older record either, and both checkpoints are newer.
 //!
-//! SKUs and locations that are made up have a cell, and cells never move: their ids stay, and their number is bounded.
+//! Undeclared SKUs and locations have a cell, and cells never move: their ids stay, and their number is bounded.
 
 use super::event::Event;
 use super::names::{Definitions, TRANSFER_CHANNEL};
@@ -17,7 +17,7 @@ use crate::kernel::name_ref::NameRef;
 use crate::refusal::{Failure, Refusal};
 use crate::reservations::command::Reserve;
 
-/// The channel that a promise is asked for through.
+/// The channel of a promise.
 pub(crate) fn channel_of(
     cx: &mut Decide<'_>,
     reserve: &Reserve,
@@ -25,11 +25,13 @@ pub(crate) fn channel_of(
 ) -> Result<ChannelId, Failure> {
     let known = match &reserve.channel {
         NameRef::Known(id) if cx.state.catalogue.channels.all_live() => Some(*id),
-        // The id may have gone back since the command was queued.
+        // The id may have been released since the command was queued.
         NameRef::Known(_) | NameRef::New(_) => cx.draft.known_channel(&reserve.channel_name),
     };
     if reserve.channel_name.as_str() == TRANSFER_CHANNEL {
-        return Err(Refusal::invalid("channel", "is kept for goods that move between our places").into());
+        return Err(
+            Refusal::invalid("channel", "is reserved for transfers between locations; choose another channel").into()
+        );
     }
     if !cx.draft.takes_channel(known) {
         return Err(cx.state.catalogue.undeclared_channel("channel", &reserve.channel_name).into());
@@ -46,13 +48,12 @@ pub(crate) fn channel_of(
     }
 }
 
-/// Takes back the ids of channels that nothing used at `unused_at`, if nothing used them since: at most as many as
-/// the command names.
+/// Releases the ids of channels that were unused at `unused_at` and still are: at most as many as the command names.
 pub(crate) fn release_channels(cx: &mut Decide<'_>, channels: Vec<ChannelId>, unused_at: Seq) -> Answer {
     let registry = &cx.state.catalogue.channels;
     let mut used = cx.draft.channels_used();
     used.extend(cx.state.lost.channels());
-    // A rule may name one since then. Bounded by the rules, once a checkpoint.
+    // A rule may name one since then. Bounded by the rules, once per checkpoint.
     for standing in cx.state.rules.all().into_iter().flatten() {
         used.extend(standing.rule.conditions.channels.iter().copied());
     }

@@ -1,14 +1,15 @@
-//! Retiring SKUs, locations, groups and channels: nothing holds them any more, and nothing new is done with them.
+//! Retires SKUs, locations, groups and channels: nothing holds them, and they accept nothing new.
 //!
-//! A name that is retired leads nowhere, and keeps its id: old records tell it, its cells stay where they are, and whoever
-//! declares it again gets all of that back. A retirement begins its batch, so that the durable view is all there is, and
-//! ends it, so that what comes next finds the name gone. What was queued before with an id that it found is asked by name
-//! once more. A crash before the record is durable leaves the thing as it was; after it, the key tells what was done, and
-//! without one a repeat finds nothing. Of two at once the second finds nothing.
+//! A retired name is not found, and keeps its id: old records refer to it, its cells stay, and a new declaration
+//! restores all of that. A retirement begins its batch, so that the durable view is complete, and ends it, so that
+//! later commands find the name retired. A command that was queued before with a resolved id looks the name up again.
+//! After a crash before the record is durable, the item is unchanged; after it, a repeat with the key gets the answer,
+//! and one without a key finds nothing. Of two concurrent retirements, the second finds nothing.
 //!
-//! A location that has a quarantine is held by what is in it. Empty, it is retired with its location and comes back with
-//! it; by itself it is never retired.
+//! The contents of a quarantine hold its location. An empty quarantine is retired with its location and comes back with
+//! it, never by itself.
 
+use crate::answers::Thing;
 use crate::catalogue::Catalogue;
 use crate::catalogue::event::Event;
 use crate::catalogue::holders::stands;
@@ -21,15 +22,14 @@ use crate::kernel::name_ref::NameRef;
 use crate::level::Constraint;
 use crate::refusal::{Failure, Refusal, Short};
 use crate::reservations::command::Reserve;
-use crate::told::Thing;
 
-/// How a retired SKU comes back.
+/// How to declare a retired SKU again.
 const SKU_REMEDY: &str = "PUT /v1/skus/{sku}, or import skus";
 
-/// How a retired location comes back.
+/// How to declare a retired location again.
 const LOCATION_REMEDY: &str = "PUT /v1/locations/{location}, or import locations";
 
-/// Retires one thing, if nothing holds it.
+/// Retires one item if nothing holds it.
 pub(crate) fn retire_thing(
     cx: &mut Decide<'_>,
     kind: ThingKind,
@@ -45,11 +45,11 @@ pub(crate) fn retire_thing(
         ThingKind::Channel => draft.known_channel(&name).map(|id| names.channels.push((id, name.clone()))),
     };
     found.ok_or(Refusal::NotFound(kind.title()))?;
-    // A location and its quarantine go together, and come back together.
+    // A location and its quarantine are retired together, and come back together.
     let catalogue = &cx.state.catalogue;
     if let Some((location, _)) = names.locations.first().cloned() {
         if draft.is_quarantine(location) {
-            let reason = "is a quarantine, which the server made; it is retired with its location";
+            let reason = "is a quarantine, which the server created; it is retired with its location";
             return Err(Refusal::invalid("location", reason).into());
         }
         let quarantine = catalogue.quarantine(location);
@@ -64,10 +64,10 @@ pub(crate) fn retire_thing(
     Ok(cx.tell_thing(cause, seq, Thing::Retired(kind, name)))
 }
 
-/// Whether everything that a promise names still stands: it may have been retired since it was looked up.
+/// Checks that no name of a promise was retired since it was looked up.
 ///
 /// # Errors
-/// As for what was never heard of.
+/// As for an unknown name.
 pub(crate) fn check_stands(cx: &Decide<'_>, reserve: &Reserve) -> Result<(), Failure> {
     let Catalogue { skus, locations, groups, .. } = &cx.state.catalogue;
     if skus.all_live() && locations.all_live() && groups.all_live() {
@@ -88,11 +88,10 @@ pub(crate) fn check_stands(cx: &Decide<'_>, reserve: &Reserve) -> Result<(), Fai
 }
 
 impl Draft {
-    /// Refuses a name that is retired, for what is no more than said of it: only what happened with goods in hand is noted
-    /// all the same.
+    /// Refuses a retired name, except for events about physical goods, which are always recorded.
     ///
     /// # Errors
-    /// Names the field, and how the name comes back.
+    /// Names the field, and how to declare the name again.
     pub fn refuse_retired(
         &self,
         sku: &NameRef<SkuId>,

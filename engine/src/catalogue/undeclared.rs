@@ -1,10 +1,10 @@
-//! Names that nobody declared, and names that were taken out, as checkpoints keep them.
+//! Undeclared and released names in checkpoints.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId};
 
-/// Names that are retired.
+/// Retired names.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct RetiredNames {
     pub skus: Vec<SkuId>,
@@ -13,7 +13,7 @@ pub(crate) struct RetiredNames {
     pub channels: Vec<ChannelId>,
 }
 
-/// Names that nobody declared: by whom they were made up, and those whose ids went back, with the `seq` of it.
+/// Undeclared names with their creators, and released names with the `seq` of the release.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Undeclared {
     pub skus: Vec<(SkuId, u64)>,

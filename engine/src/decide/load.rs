@@ -1,17 +1,17 @@
-//! What the loading of all kinds of rows shares.
+//! Shared parts of loading rows of any kind.
 //!
-//! A row that says what is known is counted as unchanged and logs nothing. A row that is wrong is told by its line and
-//! spoils nothing else, unless the import is atomic: then one wrong row refuses all.
+//! A row without a change counts as unchanged and logs nothing. A wrong row is reported with its line and does not
+//! affect others, unless the import is atomic: then one wrong row rejects all.
 
 use crate::event::Event;
 use crate::imports::imported::RowError;
 use crate::outcome::Loaded;
 use crate::refusal::{Failure, Refusal};
 
-/// Rows in one record. An import is cut into records of so many, so that no delta of the stream is ever larger.
+/// Rows per record. An import is split into records of this size, which bounds the deltas of the stream.
 const ROWS_PER_RECORD: usize = 1000;
 
-/// Bytes, roughly, in one record.
+/// Approximate bytes per record.
 const RECORD_WEIGHT_MAX: usize = 1 << 20;
 
 impl Loaded {
@@ -23,7 +23,7 @@ impl Loaded {
     }
 }
 
-/// Cuts rows into records, by number and by weight.
+/// Splits rows into records, by number and by weight.
 pub(crate) fn chunks<T, E: Into<Event>>(
     rows: Vec<T>,
     weight: impl Fn(&T) -> usize,

@@ -1,76 +1,77 @@
-//! Deciding: what a command may look at, and what it may change.
+//! Deciding: what a command may read, and what it may change.
 //!
-//! Subjects are functions over a [`Decide`]: the durable view to read, the [`draft`] to change, and the settings. Nothing
-//! else is in reach of a decision: no journal, no clock, no durable word.
+//! Subjects are functions over a [`Decide`]: the durable view to read, the [`draft`] to change, and the settings. A
+//! decision reaches nothing else: no journal, no clock, no durable word.
 
 pub(crate) mod draft;
+pub(crate) mod left;
 pub(crate) mod load;
 
 use std::sync::Arc;
 
+use crate::answers::Thing;
 use crate::catalogue::holders::stands;
 use crate::event::Event;
-use crate::ids::{LOCATIONS_MAX, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
+use crate::ids::{LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::kernel::cause::Cause;
 use crate::kernel::clock::Anchors;
 use crate::kernel::name_ref::NameRef;
 use crate::refusal::{Failure, Refusal};
 use crate::reservations::deadlines::Deadlines;
 use crate::settings::Settings;
-use crate::state::State;
-use crate::told::Thing;
-use draft::{Answer, CHANNELS_MAX, Draft, IDS_MAX, Telling, What, no_ids_left};
+use crate::state::DurableState;
+use draft::{Answer, Draft, Telling, What};
 
-/// What deciding a command comes to.
+/// The result of a decided command.
 pub(crate) type Decision = Result<Answer, Failure>;
 
-/// What a decision may touch.
+/// The context of a decision.
 pub(crate) struct Decide<'a> {
-    /// The durable view: to be read.
-    pub state: &'a Arc<State>,
+    /// The durable view, for reading.
+    pub state: &'a Arc<DurableState>,
     pub settings: &'a Settings,
-    /// The batch in the making.
+    /// The draft of the batch.
     pub draft: &'a mut Draft,
-    /// Where the log catches up with its clock.
+    /// When the log's time catches up with the clock.
     pub anchors: &'a Anchors,
     /// Milliseconds by which the clock is ahead of a log that is held back.
     pub held_back_ms: u64,
-    /// What the plans of the batch looked at.
+    /// The looks that the plans of the batch used.
     pub looks: &'a mut usize,
-    /// When reservations die.
+    /// Retention of reservations.
     pub deadlines: &'a mut Deadlines,
-    /// Deadlines that are left alone.
+    /// Frozen deadlines.
     pub kept: &'a mut KeptAlive,
-    /// By channel, the last promise through it since the start; 0 for none.
+    /// For each channel, the last promise through it since the start; 0 for none.
     pub promised_at: &'a [Seq],
 }
 
-/// Deadlines of what was there at the start: left alone while the clock cannot be trusted.
+/// Deadlines of reservations from before the start: frozen while the clock is not trusted.
 #[derive(Debug, Default)]
 pub(crate) struct KeptAlive {
-    /// Whether they are.
+    /// Whether they are frozen.
     pub frozen: bool,
-    /// What was there at the start: everything up to this record.
+    /// The last record before the start.
     pub there_at_start: Seq,
-    /// What would have been due.
+    /// Deadlines that have passed meanwhile.
     pub due: Vec<(Timestamp, ReservationId)>,
 }
 
 impl KeptAlive {
-    /// Whether the deadline of a reservation is left alone.
+    /// Whether the deadline of a reservation is frozen.
     pub fn holds(&self, id: ReservationId) -> bool {
         self.frozen && id.0 <= self.there_at_start
     }
 }
 
 impl Decide<'_> {
-    /// So many seconds from now, on the clock of those who wait.
+    /// This many seconds from now, by the clock of callers.
     pub fn deadline_in(&self, seconds: u64) -> Timestamp {
         let now = self.draft.now;
         self.anchors.meant(self.anchors.told(now).plus_seconds(seconds)).max(now)
     }
 
-    /// What was set is told when the command is settled, under its key, if it has one.
+    /// The answer about what was set is logged when the command is settled, under its key, if it has one.
     pub fn tell_thing(&mut self, cause: &mut Option<Box<Cause>>, seq: Seq, thing: Thing) -> Answer {
         self.draft.telling = Some(Telling { cause: cause.take(), seq, what: What::Thing(thing) });
         Answer::Put(seq, None)
@@ -82,7 +83,7 @@ impl Decide<'_> {
         seq
     }
 
-    /// Gives details set in the draft the `seq` that their record really got.
+    /// Gives details in the draft the `seq` that their record actually got.
     fn remember_last(&mut self) {
         if let Some(record) = self.draft.records.pop() {
             self.draft.remember_details(&record);
@@ -90,7 +91,7 @@ impl Decide<'_> {
         }
     }
 
-    /// The cell that a row is about, if both of its names are known.
+    /// The cell of a row, if both of its names are known.
     pub fn known_cell(
         &self,
         sku: &NameRef<SkuId>,
@@ -115,16 +116,17 @@ impl Decide<'_> {
         Ok((sku, location))
     }
 
-    /// Refuses to say how much there is, or is to come, of what nobody counts.
+    /// Refuses a quantity on hand or inbound for an untracked SKU.
     ///
     /// # Errors
-    /// Names the SKU, and what would let it be counted.
+    /// Names the SKU, and how to make it tracked.
     pub fn refuse_uncounted(&self, sku: SkuId, field: &dyn Fn(&str) -> String) -> Result<(), Failure> {
         if self.state.catalogue.is_tracked(sku) {
             return Ok(());
         }
         let name = self.state.catalogue.skus.name(sku);
-        Err(Refusal::invalid(field("sku"), format!("{name} is not counted; set tracked to true to count it")).into())
+        Err(Refusal::invalid(field("sku"), format!("{name} is untracked; set tracked to true to count its units"))
+            .into())
     }
 }
 
@@ -132,32 +134,15 @@ pub(crate) fn unknown(field: &str, name: &Name) -> Failure {
     Refusal::invalid(field, format!("{name} is unknown; declare it first")).into()
 }
 
-/// The key of a request, if it came with one.
+/// The key of a request, if it has one.
 pub(crate) fn scope_of(cause: &Option<Box<Cause>>) -> Option<u128> {
     cause.as_ref()?.idempotency.as_ref().map(|key| key.scope)
 }
 
-/// The cause of the record that is the effect of a request which sets something. A key stands on what is told, behind it.
+/// The cause of a record that sets something. The key belongs to the kept answer, in the next record.
 pub(crate) fn effect_of(cause: &mut Option<Box<Cause>>) -> Option<Box<Cause>> {
     match scope_of(cause) {
         Some(_) => cause.as_deref().and_then(Cause::of_part),
         None => cause.take(),
-    }
-}
-
-/// The limits of ids, as refusals tell them.
-pub(crate) mod left {
-    use super::{CHANNELS_MAX, Failure, IDS_MAX, LOCATIONS_MAX, no_ids_left};
-
-    pub fn channels(field: &str) -> Failure {
-        no_ids_left(field, CHANNELS_MAX)
-    }
-
-    pub fn locations(field: &str) -> Failure {
-        no_ids_left(field, LOCATIONS_MAX)
-    }
-
-    pub fn others(field: &str) -> Failure {
-        no_ids_left(field, IDS_MAX)
     }
 }

@@ -1,18 +1,18 @@
-//! The commands of demand that was refused.
+//! The commands of refused demand.
 
 use super::lost_demand::LostDemand;
 use crate::kernel::asked::Asked;
 use crate::reservations::promise::Purpose;
-use crate::state::State;
+use crate::state::DurableState;
 
-/// What the engine itself notes of demand.
+/// A command that the engine itself submits.
 #[derive(Debug)]
 pub enum Command {
-    /// Note what was asked for and refused.
+    /// Log refused demand.
     Note(Vec<(Purpose, LostDemand)>),
 }
 
-impl Asked<State> for Command {
+impl Asked<DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::Note(_) => "lost demand",

@@ -1,4 +1,4 @@
-//! The events of demand that was refused.
+//! The events of refused demand.
 
 use super::lost_demand::LostDemand;
 use crate::effect::{Effect, Tell};
@@ -7,18 +7,18 @@ use crate::kernel::tagged::tagged;
 use crate::reservations::promise::Purpose;
 
 tagged! {
-    /// What was asked for in vain.
+    /// An event of refused demand.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
-        /// Units were asked for and refused.
+        /// Requests for units were refused.
         28 => DemandLost(Vec<LostDemand>),
-        /// Units were asked for and refused, for a purpose. In the place of [`Event::DemandLost`] since format 6.
+        /// Requests for units were refused, by purpose. Replaces [`Event::DemandLost`] since format 6.
         34 => DemandRefused(Vec<(Purpose, LostDemand)>),
     }
 }
 
 impl Event {
-    /// Tells what it does.
+    /// Lists its effects.
     pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
         match self {
             Self::DemandLost(rows) => rows.iter().for_each(|row| to.tell(Effect::Refused(None, row))),
@@ -28,7 +28,7 @@ impl Event {
         }
     }
 
-    /// How a repeat of the request behind it is answered: the engine notes it by itself.
+    /// How a repeat is answered: the engine itself submits the command, so there is none.
     pub fn repeat(&self) -> Repeat {
         match self {
             Self::DemandLost(_) | Self::DemandRefused(_) => Repeat::Never,

@@ -1,4 +1,4 @@
-//! What a checkpoint holds of demand.
+//! The frames of demand in a checkpoint.
 
 use std::io;
 
@@ -6,26 +6,26 @@ use super::Rate;
 use crate::ids::{LocationId, SkuId};
 use crate::kernel::frames::in_frames;
 use crate::kernel::tagged::tagged;
-use crate::state::State;
+use crate::state::DurableState;
 
 tagged! {
-    /// A piece of it.
+    /// A frame.
     pub enum Frame {
-        /// How fast cells sell.
+        /// Rates of sale of cells.
         17 => Rates(Vec<((SkuId, LocationId), Rate)>),
     }
 }
 
-/// Saves how fast cells sell.
+/// Saves the rates of sale.
 ///
 /// # Errors
-/// What `put` said.
-pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
+/// An error of `put`.
+pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
     in_frames(state.rates.copy(), |rows| put(Frame::Rates(rows)))
 }
 
-/// Puts a piece back.
-pub(crate) fn restore(state: &State, frame: Frame) {
+/// Restores a frame.
+pub(crate) fn restore(state: &DurableState, frame: Frame) {
     match frame {
         Frame::Rates(rows) => {
             rows.into_iter().for_each(|((sku, location), rate)| state.rates.restore(sku, location, rate));

@@ -1,7 +1,7 @@
-//! What was asked for and refused, added up until it is noted in the log.
+//! Refused demand, added up until it is logged.
 //!
-//! A refusal changes nothing, so it is no event. But whoever asks what other rules would have sold must know what was
-//! asked for, so refused lines are added up in memory and noted once in a while. A crash loses what was not noted yet.
+//! A refusal changes nothing, so it is not an event. But what-if must know what was requested, so refused lines are
+//! added up in memory and logged periodically. A crash loses what was not logged yet.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -12,44 +12,44 @@ use crate::demand::lost_demand::LostDemand;
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::reservations::promise::Purpose;
 
-/// Rows that are noted soon, without waiting for long.
+/// The number of rows that are logged soon, without the usual wait.
 const MANY: usize = 1000;
 
-/// Rows that are kept while nothing can be noted; what is beyond is not counted.
+/// The maximum number of rows while nothing can be logged; further rows are dropped.
 const ROWS_MAX: usize = 100_000;
 
-/// Rows in one record.
+/// Rows per record.
 const ROWS_PER_RECORD: usize = 1000;
 
-/// SKU, location, group, channel, and for what it was asked.
+/// SKU, location, group, channel, and purpose.
 type Key = (SkuId, Option<LocationId>, Option<GroupId>, ChannelId, Purpose);
 
-/// What was refused since it was last noted.
+/// Refused demand since the last record.
 #[derive(Debug, Default)]
 pub struct Lost {
     rows: Mutex<FxHashMap<Key, (u32, u64)>>,
     count: AtomicUsize,
-    /// Whether nobody wants to know.
+    /// Whether collection is off.
     is_off: AtomicBool,
 }
 
 impl Lost {
-    /// Whether there is nothing.
+    /// Whether nothing is collected.
     pub fn is_empty(&self) -> bool {
         self.count.load(Relaxed) == 0
     }
 
-    /// Whether there is so much that it should be noted soon.
+    /// Whether so much is collected that it should be logged soon.
     pub fn is_many(&self) -> bool {
         self.count.load(Relaxed) >= MANY
     }
 
-    /// Nobody wants to know.
+    /// Turns collection off.
     pub(crate) fn turn_off(&self) {
         self.is_off.store(true, Relaxed);
     }
 
-    /// Lines were asked for through a channel, for a purpose, and refused: SKU, location, group, units.
+    /// Adds refused lines of a request through a channel, for a purpose: SKU, location, group, units.
     pub fn add(
         &self,
         channel: ChannelId,
@@ -72,13 +72,13 @@ impl Lost {
         self.count.store(rows.len(), Relaxed);
     }
 
-    /// The channels through which it was asked for, each as often as it comes. At most [`ROWS_MAX`] of them.
+    /// The channels of the collected rows, with repetitions. At most [`ROWS_MAX`].
     pub(crate) fn channels(&self) -> Vec<ChannelId> {
         let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         rows.keys().map(|(_, _, _, channel, _)| *channel).collect()
     }
 
-    /// Hands it over, record by record.
+    /// Takes the collected rows, record by record.
     pub(crate) fn take(&self) -> Vec<Vec<(Purpose, LostDemand)>> {
         let rows = {
             let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,24 +1,24 @@
-//! Demand that was refused, as an event tells it.
+//! Refused demand in an event.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 
-/// Units that were asked for and refused, added up over a while.
+/// Units that were requested and refused, added up over a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LostDemand {
     /// The SKU.
     pub sku: SkuId,
-    /// Where it was asked for; none where it was asked of a group.
+    /// The location; `None` if a group was requested.
     pub location: Option<LocationId>,
-    /// The group that it was asked of.
+    /// The requested group.
     pub group: Option<GroupId>,
-    /// Through which channel.
+    /// The channel.
     pub channel: ChannelId,
     /// Whether it was an order, for pickup or delivery.
     pub is_order: bool,
-    /// Lines that were refused.
+    /// Refused lines.
     pub requests: u32,
-    /// Units that they asked for and did not get.
+    /// Units that they did not get.
     pub units: u64,
 }

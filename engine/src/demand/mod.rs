@@ -1,7 +1,7 @@
-//! How fast each cell sells: units a day that went over the counter or were collected, the recent ones counting most.
+//! Rates of sale: units per day that each cell sold or handed over, with more weight on recent days.
 //!
-//! Each unit counts with a weight that halves every two weeks, scaled so that a cell which sells `n` units a day comes to
-//! a rate of `n`. One number a cell, changed when something is sold and read whenever somebody asks.
+//! The weight of each unit halves every two weeks, scaled so that a cell that sells `n` units a day has a rate of `n`.
+//! The rate is one number per cell, which changes with a sale and is read on demand.
 
 pub mod command;
 pub(crate) mod decide;
@@ -16,24 +16,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{LocationId, Seq, SkuId, Timestamp};
 
-/// How long it takes for a unit to count half.
+/// The half-life of a unit's weight.
 const HALF_LIFE_DAYS: f64 = 14.0;
 
 const DAY_MS: f64 = 86_400_000.0;
 
-/// How fast one cell sold at a moment.
+/// The rate of one cell at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
-    /// The record of the last change, and the row in it.
+    /// The record of the last change, and its row.
     pub last: (Seq, u32),
-    /// When that was.
+    /// The time of the last change.
     pub at: Timestamp,
-    /// Units a day, then.
+    /// Units per day at that time.
     pub per_day: f32,
 }
 
 impl Rate {
-    /// Units a day as it counts at `now`.
+    /// Units per day at `now`.
     pub fn at(&self, now: Timestamp) -> f64 {
         let days = now.since_ms(self.at) as f64 / DAY_MS;
         f64::from(self.per_day) * (-days / HALF_LIFE_DAYS).exp2()
@@ -45,34 +45,34 @@ impl Rate {
 pub struct DemandRates(DashMap<(SkuId, LocationId), Rate, foldhash::fast::RandomState>);
 
 impl DemandRates {
-    /// Units of a cell sold a day, as it counts at `now`.
+    /// Units of a cell sold per day, at `now`.
     pub fn per_day(&self, sku: SkuId, location: LocationId, now: Timestamp) -> f64 {
         self.0.get(&(sku, location)).map_or(0.0, |rate| rate.at(now))
     }
 
-    /// How fast a cell sold when it last did; `None` where it never did.
+    /// The last rate of a cell; `None` if it never sold.
     pub fn get(&self, sku: SkuId, location: LocationId) -> Option<Rate> {
         self.0.get(&(sku, location)).map(|rate| *rate)
     }
 
-    /// Journal thread only, inside a fold: units were sold.
+    /// Journal thread only, inside a fold: adds a sale.
     pub(crate) fn fold_sold(&self, sku: SkuId, location: LocationId, row: (Seq, u32), at: Timestamp, units: u32) {
         let mut rate = self.0.entry((sku, location)).or_insert(Rate { last: (0, 0), at, per_day: 0.0 });
-        // What a checkpoint knows already is not counted again.
+        // A change that the checkpoint contains is not counted again.
         if rate.last < row {
             let per_day = rate.at(at) + f64::from(units) * std::f64::consts::LN_2 / HALF_LIFE_DAYS;
             *rate = Rate { last: row, at, per_day: per_day as f32 };
         }
     }
 
-    /// All of them, for a checkpoint.
+    /// All rates, for a checkpoint.
     pub fn copy(&self) -> Vec<((SkuId, LocationId), Rate)> {
         let mut rates: Vec<_> = self.0.iter().map(|rate| (*rate.key(), *rate.value())).collect();
         rates.sort_unstable_by_key(|(cell, _)| *cell);
         rates
     }
 
-    /// Puts back what a checkpoint holds.
+    /// Restores rates from a checkpoint.
     pub(crate) fn restore(&self, sku: SkuId, location: LocationId, rate: Rate) {
         self.0.insert((sku, location), rate);
     }

@@ -1,4 +1,4 @@
-//! Reservations, and what keys did, as the records of the log tell them.
+//! Rebuilds reservations, and results of keys, from the records of the log.
 
 use crate::effect::{Effect, Step};
 use crate::event::Record;
@@ -8,7 +8,7 @@ use crate::kernel::repeat::{EntityKind, Repeat};
 use crate::reservations::{Progress, Reservation, Stretch};
 
 impl Done {
-    /// What a record did under a key; none where it came without one.
+    /// The result of a record under a key; `None` if it has no key.
     pub fn of(record: &Record) -> Option<Self> {
         let key = record.cause.as_ref()?.idempotency.as_ref()?;
         let reservation = match record.event.repeat() {
@@ -21,12 +21,12 @@ impl Done {
 }
 
 impl Reservation {
-    /// The reservation that `record` made.
+    /// The reservation that `record` created.
     pub fn created_by(record: &Record) -> Option<Self> {
         Some(Self::made(record.at(), record.event.promise()?))
     }
 
-    /// Applies what a record does to this reservation.
+    /// Applies a record to this reservation.
     pub fn apply_record(&mut self, record: &Record) {
         let (id, at) = (self.id, record.at());
         record.event.effects(|effect| match effect {
@@ -58,7 +58,7 @@ impl Reservation {
         });
     }
 
-    /// The reservation as it was right after `record`, which changed it.
+    /// The reservation right after `record`, which changed it.
     #[must_use]
     pub fn as_of_record(&self, record: &Record) -> Self {
         let mut earlier = self.as_of(record.seq);
@@ -70,11 +70,11 @@ impl Reservation {
         earlier
     }
 
-    /// The reservation that the record with id and version `seq` and those of its `trail` tell, up to `upto`. `read`
+    /// The reservation that the record with id and version `seq` and those of its `trail` lead to, up to `upto`. `read`
     /// reads one record.
     ///
     /// # Errors
-    /// Whatever `read` fails with; none where the log holds something else there.
+    /// An error of `read`; `None` if the log has another record there.
     pub fn told_by<E>(
         id: ReservationId,
         trail: &[Stretch],
@@ -98,7 +98,7 @@ impl Reservation {
     }
 }
 
-/// The rows of one reservation, among many that are sorted by it.
+/// The rows of one reservation, among many that are sorted by reservation.
 fn rows_of<T>(rows: &[T], id: ReservationId, of: impl Fn(&T) -> ReservationId) -> &[T] {
     let (first, end) = (rows.partition_point(|row| of(row) < id), rows.partition_point(|row| of(row) <= id));
     rows.get(first..end).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What the journal thread does, counted since the start.
+//! Counters of the journal thread.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,24 +6,24 @@ use crossbeam::utils::CachePadded;
 
 use crate::histogram::Histogram;
 
-/// What the journal thread did, counted since the start; for metrics.
+/// Counters of the journal thread since the start, for metrics.
 #[derive(Debug)]
 pub struct Counters {
-    /// Batches made durable.
+    /// Durable batches.
     pub batches: CachePadded<AtomicU64>,
     /// Records in them.
     pub records: AtomicU64,
     /// Bytes of them.
     pub bytes: AtomicU64,
-    /// Reservations that expired.
+    /// Expired reservations.
     pub expired: AtomicU64,
     /// Checkpoints taken.
     pub checkpoints: AtomicU64,
-    /// Records of each batch.
+    /// A histogram of records per batch.
     pub batch_records: Histogram,
 }
 
-/// Records by which batches are told apart.
+/// The bounds of that histogram.
 const BATCH_RECORDS: [u64; 13] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
 
 impl Default for Counters {
@@ -36,8 +36,7 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// Counts a batch that just became durable; before its callers are answered, so that who has an answer finds it
-    /// counted.
+    /// Counts a durable batch, before its callers are answered, so that a caller finds its write counted.
     pub(crate) fn batch(&self, records: usize, bytes: usize, expired: usize) {
         self.batches.fetch_add(1, Ordering::Relaxed);
         self.records.fetch_add(records as u64, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! The data directory: who has it open, whose log it holds, and that nobody else reads it.
+//! The data directory: its lock, its identity, and its permissions.
 //!
 //! ```text
 //!  <data>/lock       held while the directory is in use
@@ -10,12 +10,12 @@
 //!
 //! Directories are 0700 and files 0600, whatever the umask, those of earlier builds too.
 //!
-//! **A copy has a history of its own.** Started beside the original it would give out the same ids and the same cursors,
-//! so it gets a new epoch, from its last record on. What tells a copy is what no copy can keep: `identity` says when it
-//! was born itself, to the nanosecond, or, where the file system does not say, its inode number. A restart, a reboot, a
-//! move within a file system, another mount point or another host keep both. A snapshot of a whole volume keeps both,
-//! too: whoever starts one beside its original says so, by a file `restored` in the directory (`anaquel serve
-//! --restored`), which the start takes away.
+//! **A copy has its own history.** Started beside the original, it would issue the same ids and the same cursors, so it
+//! gets a new epoch, after its last record. What identifies a copy is what no copy can keep: `identity` contains its
+//! own birth time in nanoseconds, or, if the file system has none, its inode number. A restart, a reboot, a move within
+//! a file system, another mount point or another host keep both. A snapshot of a whole volume keeps both, too: an
+//! operator who starts one beside its original marks it with a file `restored` in the directory (`anaquel serve
+//! --restored`), which the start deletes.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
@@ -28,33 +28,33 @@ use crate::journal::{Damage, OpenError, sync_directory};
 use crate::kernel::clock::{Anchor, Anchors};
 use crate::private::{make_private, private_file};
 
-/// A file that is kept with the data directory by somebody else.
+/// A file that the caller stores in the data directory.
 #[derive(Debug, Clone)]
 pub struct Extra {
     /// Its name, without a folder.
     pub name: String,
-    /// What is in it.
+    /// Its content.
     pub bytes: Vec<u8>,
 }
 
-/// The file by which an operator says that a directory is a copy.
+/// The file by which an operator marks a directory as a copy.
 pub const RESTORED: &str = "restored";
 
-/// What stands in a directory while it is being restored.
+/// The marker of a directory that is being restored.
 pub(crate) const UNFINISHED_RESTORE: &str = "restore.unfinished";
 
 const IDENTITY: &str = "identity";
 const SECRET: &str = "secret";
 const MAGIC: &str = "anaquel data directory";
 
-/// The most lines that are believed while reading; one for each time that the directory was restored, and a few.
+/// The maximum number of lines when reading; one for each restore of the directory, and a few.
 const LINES_MAX: usize = 4096;
 
-/// What only the very file has that `identity` is, and no copy of it.
+/// What identifies the file `identity` itself, and no copy of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Birth {
     inode: u64,
-    /// Nanoseconds since 1970, where the file system tells.
+    /// Nanoseconds since 1970, if the file system stores them.
     born: Option<u64>,
 }
 
@@ -68,8 +68,8 @@ impl Birth {
         Ok(Self { inode: stat.stx_ino, born: nanos.filter(|nanos| told && *nanos > 0) })
     }
 
-    /// Whether a file with `other` is the same one. The time of birth alone decides where both have it: some file systems
-    /// number their files anew with each mount, and none gives a copy the birth of its original.
+    /// Whether a file with `other` is the same one. If both have a birth time, it decides alone: some file systems
+    /// change inode numbers with each mount, and none copies the birth time.
     fn is(self, other: Self) -> bool {
         match (self.born, other.born) {
             (Some(one), Some(other)) => one == other,
@@ -78,13 +78,13 @@ impl Birth {
     }
 }
 
-/// What the file `identity` says.
+/// The content of the file `identity`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Written {
     eras: Vec<Era>,
-    /// Reservations up to here have ids of the form that builds before format 2 gave out.
+    /// Reservations up to here have ids in the form of builds before format 2.
     plain_until: Seq,
-    /// Where the log was ahead of its clock.
+    /// The points where the log was ahead of its clock.
     anchors: Anchors,
     /// `None` in format 1.
     birth: Option<Birth>,
@@ -110,13 +110,13 @@ impl Written {
     fn parse(text: &str) -> Result<Self, String> {
         let mut lines = text.lines();
         if lines.next() != Some(MAGIC) {
-            return Err("the file `identity` is not one of a data directory".into());
+            return Err("the file `identity` does not belong to a data directory".into());
         }
         let epoch = |digits: &str| u64::from_str_radix(digits, 16).ok().map(Epoch);
         match lines.next() {
             Some("format 1") => {
                 let named = lines.next().and_then(|line| line.strip_prefix("epoch ")).and_then(epoch);
-                let epoch = named.ok_or("the file `identity` names no epoch")?;
+                let epoch = named.ok_or("the file `identity` contains no epoch")?;
                 let eras = vec![Era { epoch, after: 0 }];
                 return Ok(Self { eras, plain_until: 0, anchors: Anchors::default(), birth: None });
             }
@@ -151,38 +151,38 @@ impl Written {
             }
         }
         if eras.is_empty() || !eras.is_sorted_by_key(|era| era.after) {
-            return Err("the file `identity` names no epoch".into());
+            return Err("the file `identity` contains no epoch".into());
         }
         let plain_until = plain_until.ok_or_else(broken)?;
         Ok(Self { eras, plain_until, anchors: Anchors(anchors), birth: Some(birth.ok_or_else(broken)?) })
     }
 }
 
-/// Why a directory's epoch is not what it was.
+/// Why a directory has a new epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewEpoch {
-    /// The one before.
+    /// The former epoch.
     pub before: Epoch,
-    /// The last record that both histories have.
+    /// The last record that both histories share.
     pub after: Seq,
 }
 
-/// A data directory that nobody else has open.
+/// A data directory, locked by this process.
 pub(crate) struct DataDirectory {
     path: PathBuf,
     written: Written,
     pub created: bool,
-    /// Whether it is a copy of another, as far as its files or its operator tell.
+    /// Whether it is a copy, by its files or its operator.
     is_copy: bool,
-    /// Whether its files were copied one by one, maybe while they were written.
+    /// Whether its files were copied one by one, possibly while they were written.
     pub is_copied_by_files: bool,
-    /// What could not be closed to others, since it belongs to somebody else.
+    /// Paths whose permissions could not be restricted, because they belong to another user.
     pub open_to_others: Vec<PathBuf>,
     lock: Option<File>,
 }
 
 impl DataDirectory {
-    /// Opens a directory that must be there already, and changes nothing in it; for those who only look.
+    /// Opens an existing directory without changing anything, for readers.
     pub fn open_existing(path: &Path) -> Result<Self, OpenError> {
         if !path.join(IDENTITY).exists() {
             let source = io::Error::new(io::ErrorKind::NotFound, "this is not a data directory");
@@ -191,9 +191,8 @@ impl DataDirectory {
         Self::open(path, 0)
     }
 
-    /// Begins one that is restored: makes it, if it is not there, and takes its lock. It has the history that `identity`, a
-    /// text of another directory, tells up to record `last_seq`; nobody takes it for a data directory before
-    /// [`DataDirectory::is_restored`].
+    /// Begins a restored directory: creates it if necessary, and locks it. It has the history of `identity`, the text
+    /// of another directory, up to record `last_seq`; it is not a data directory before [`DataDirectory::is_restored`].
     pub fn restoring(path: &Path, identity: &str, last_seq: Seq) -> Result<Self, OpenError> {
         let mut written = Written::parse(identity).map_err(|what| Damage { seq: 0, what })?;
         written.eras.retain(|era| era.after <= last_seq);
@@ -210,7 +209,7 @@ impl DataDirectory {
         })
     }
 
-    /// Everything is in it: it gets its identity, with an epoch of its own after record `last_seq`.
+    /// Completes a restore: writes its identity, with a new epoch after record `last_seq`.
     pub fn is_restored(&mut self, last_seq: Seq, entropy: u64) -> Result<Epoch, OpenError> {
         let mut digest = blake3::Hasher::new();
         for word in [entropy, self.epoch().0, last_seq] {
@@ -222,7 +221,7 @@ impl DataDirectory {
         Ok(epoch)
     }
 
-    /// Opens it, made if it is not there, with an epoch of `entropy`.
+    /// Opens it, and creates it if necessary, with an epoch from `entropy`.
     pub fn open(path: &Path, entropy: u64) -> Result<Self, OpenError> {
         if !path.exists() {
             if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
@@ -233,7 +232,7 @@ impl DataDirectory {
         let lock = take_lock(path)?;
         let identity = path.join(IDENTITY);
         if !identity.exists() && path.join(UNFINISHED_RESTORE).exists() {
-            let what = "a restore into this directory did not come to its end; restore again".to_owned();
+            let what = "a restore into this directory was interrupted; restore again".to_owned();
             return Err(Damage { seq: 0, what }.into());
         }
         if !identity.exists() && path.join("journal").exists() {
@@ -255,7 +254,7 @@ impl DataDirectory {
                 open_to_others: Vec::new(),
                 lock: Some(lock),
             };
-            // What an earlier start that was cut off left behind has made no id yet.
+            // The rest of an interrupted first start, which has issued no ids yet.
             made.write_secret()?;
             made.write_identity()?;
             if let Some(parent) = path.canonicalize().ok().as_deref().and_then(Path::parent) {
@@ -272,7 +271,7 @@ impl DataDirectory {
         Ok(Self { path, written, created: false, is_copy, is_copied_by_files, open_to_others, lock: Some(lock) })
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -285,12 +284,12 @@ impl DataDirectory {
         self.path.join("images")
     }
 
-    /// The epochs that it had so far, oldest first.
+    /// Its epochs so far, oldest first.
     pub fn eras(&self) -> &[Era] {
         &self.written.eras
     }
 
-    /// The epoch in force.
+    /// The current epoch.
     pub fn epoch(&self) -> Epoch {
         self.written.eras.last().map_or(Epoch(0), |era| era.epoch)
     }
@@ -299,13 +298,13 @@ impl DataDirectory {
         self.lock.take()
     }
 
-    /// Where the log was ahead of its clock, as far as that is written down.
+    /// The recorded points where the log was ahead of its clock.
     pub fn anchors(&self) -> &Anchors {
         &self.written.anchors
     }
 
-    /// Settles whose log it is, now that its last record is known: a copy gets a new epoch, made of `entropy`, one of an
-    /// older format is written anew, `anchors` are kept, and whatever is in it is closed to others.
+    /// Settles the identity, now that the last record is known: a copy gets a new epoch from `entropy`, an older format
+    /// is rewritten, `anchors` are stored, and permissions are restricted.
     pub fn settle(
         &mut self,
         last_seq: Seq,
@@ -318,9 +317,9 @@ impl DataDirectory {
         let secret = match self.read_secret()? {
             Some(secret) => secret,
             None if self.written.birth.is_some() && !is_marked => {
-                let what = "the file `secret` is missing, without which no reservation id can be read; put it back from \
-                            the copy that the directory came from, or start with --restored, which makes a new one: ids \
-                            that were given out before are unknown then";
+                let what = "the file `secret` is missing, and reservation ids are unreadable without it; restore it \
+                            from the original directory, or start with --restored, which creates a new one: ids that \
+                            were issued before are unknown then";
                 return Err(Damage { seq: 0, what: what.into() }.into());
             }
             None => self.write_secret()?,
@@ -328,7 +327,7 @@ impl DataDirectory {
         let mut new_epoch = None;
         let is_old_format = self.written.birth.is_none();
         if is_old_format {
-            // Ids that were told before keep their text, also in a copy.
+            // Ids that were issued before keep their text, also in a copy.
             self.written.plain_until = last_seq;
         }
         if self.is_copy {
@@ -354,11 +353,11 @@ impl DataDirectory {
         Ok((Identity::new(&self.written.eras, self.written.plain_until, &secret), new_epoch))
     }
 
-    /// Writes `identity` anew, whole or not at all.
+    /// Rewrites `identity` atomically.
     fn write_identity(&mut self) -> Result<(), OpenError> {
         let (identity, unfinished) = (self.path.join(IDENTITY), self.path.join("identity.unfinished"));
         let mut trusts_birth = true;
-        // Twice at the most: a file system that tells another birth after a rename is not asked for it.
+        // At most twice: a file system that changes the birth time at a rename is asked only once more.
         for _ in 0..2 {
             if unfinished.exists() {
                 fs::remove_file(&unfinished).map_err(OpenError::io(&unfinished))?;
@@ -389,8 +388,8 @@ impl DataDirectory {
             Err(source) => return Err(OpenError::Io { path, source }),
         };
         parse_secret(&text).map(Some).ok_or_else(|| {
-            let what = "the file `secret` is damaged; put it back from the copy that the directory came from, or take it \
-                        away and start with --restored: ids that were given out before are unknown then";
+            let what = "the file `secret` is damaged; restore it from the original directory, or delete it and start \
+                        with --restored: ids that were issued before are unknown then";
             Damage { seq: 0, what: what.into() }.into()
         })
     }
@@ -398,7 +397,7 @@ impl DataDirectory {
     fn write_secret(&self) -> Result<Secret, OpenError> {
         let (path, unfinished) = (self.path.join(SECRET), self.path.join("secret.unfinished"));
         let mut secret = Secret::default();
-        // The one number that is drawn in here: a secret is nothing to hand around.
+        // The only random number that the engine draws itself: a secret should not be passed around.
         let written = File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut secret)).and_then(|()| {
             let mut file = private_file().write(true).create(true).truncate(true).open(&unfinished)?;
             file.write_all(secret_text(&secret).as_bytes())?;
@@ -409,7 +408,8 @@ impl DataDirectory {
         Ok(secret)
     }
 
-    /// Takes the rights of others away from whatever is in it. What belongs to another user stays as it is, and is told.
+    /// Removes permissions of other users from everything in the directory. Paths that belong to another user stay
+    /// unchanged, and are reported.
     fn close_to_others(&mut self) -> Result<(), OpenError> {
         let mut open = Vec::new();
         let io = OpenError::io(&self.path);
@@ -458,7 +458,7 @@ fn take_lock(path: &Path) -> Result<File, OpenError> {
     Ok(lock)
 }
 
-/// The small files of a directory that a backup takes along.
+/// The small files of a directory that a backup contains.
 pub(crate) fn kept_files(path: &Path) -> Result<Vec<Extra>, OpenError> {
     let mut kept = Vec::new();
     for name in [IDENTITY, SECRET] {
@@ -472,12 +472,12 @@ pub(crate) fn kept_files(path: &Path) -> Result<Vec<Extra>, OpenError> {
     Ok(kept)
 }
 
-/// The eras that the text of an `identity` tells.
+/// The eras in the text of an `identity`.
 pub(crate) fn eras_of(identity: &str) -> Result<Vec<Era>, String> {
     Written::parse(identity).map(|written| written.eras)
 }
 
-/// Leaves the owner's rights alone.
+/// Keeps the owner's permissions.
 fn close(path: &Path, open: &mut Vec<PathBuf>) -> io::Result<()> {
     let metadata = fs::metadata(path)?;
     let mode = metadata.permissions().mode() & 0o7777;
@@ -493,7 +493,7 @@ fn close(path: &Path, open: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// A directory of the store and what is in it: a few files, and one level of directories.
+/// A directory of the store with its contents: a few files, and one level of directories.
 fn close_all(path: &Path, open: &mut Vec<PathBuf>) -> io::Result<()> {
     close(path, open)?;
     if path.is_dir() {

@@ -1,9 +1,9 @@
-//! The one fold: what records say becomes the durable view, live and in replay alike.
+//! The fold: applies records to the durable view, live and in replay alike.
 //!
-//! Each effect is folded by the subject that owns it, whoever logged it. A fold decides nothing, reads no clock, and gives
-//! the same view however often it is told the same: levels are absolute, and what accumulates carries the `seq` of its last
-//! change. [`Folder`] is made once, with the view that it writes: it holds the writers of all subjects, and only the
-//! journal thread has it.
+//! Each effect is folded by the subject that owns it, whichever subject logged it. A fold decides nothing, reads no
+//! clock, and is idempotent: levels are absolute, and accumulated values carry the `seq` of their last change. A
+//! [`Folder`] is created once, together with its view: it owns the writers of all subjects, and the journal thread owns
+//! it.
 
 use crate::catalogue::Catalogue;
 use crate::effect::{At, Described, Effect, Naming, Step, Tell};
@@ -14,10 +14,10 @@ use crate::kernel::idempotency::{Done, KeptKeys, tag_of};
 use crate::matrix::MatrixWriter;
 use crate::reservations::Progress;
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::{catalogue, reservations, rules, stock, supply};
 
-/// The one writer of a [`State`]: the writers of its subjects.
+/// The single writer of a [`DurableState`]: the writers of its subjects.
 #[derive(Debug)]
 pub(crate) struct Folder {
     pub stock: stock::fold::Writer,
@@ -31,17 +31,17 @@ impl AsRef<MatrixWriter> for Folder {
 }
 
 impl Folder {
-    /// An empty view, and the one that writes it.
-    pub fn of_new_state(settings: &Settings) -> (State, Self) {
-        let (state, cells) = State::new(settings);
+    /// Creates an empty view and its writer.
+    pub fn of_new_state(settings: &Settings) -> (DurableState, Self) {
+        let (state, cells) = DurableState::new(settings);
         let (stock, reservations) = (stock::fold::Writer::new(cells), reservations::fold::Writer::default());
         (state, Self { stock, reservations })
     }
 
-    /// Stores what `record` says.
-    // A function of its own, so that `anaquel-bench instructions` can count it.
+    /// Applies `record`.
+    // A separate function, so that `anaquel-bench instructions` can count it.
     #[inline(never)]
-    pub fn fold(&mut self, state: &State, record: &Record) {
+    pub fn fold(&mut self, state: &DurableState, record: &Record) {
         let at = record.at();
         record.event.tell(&mut Folding { folder: self, state, at });
         fold_own(state, record);
@@ -50,29 +50,29 @@ impl Folder {
         state.set_last_time(at.time);
     }
 
-    /// Forgets keys that have outlived their retention, and closed reservations that have outlived theirs or are too many,
-    /// a bounded number at a time.
-    pub fn forget(&mut self, state: &State, now: Timestamp, keys_before: Timestamp, closed_before: Timestamp) {
+    /// Drops keys after their retention, and closed reservations after theirs or beyond their limit, a bounded number
+    /// at a time.
+    pub fn forget(&mut self, state: &DurableState, now: Timestamp, keys_before: Timestamp, closed_before: Timestamp) {
         state.idempotency.forget(keys_before);
         self.reservations.forget(state, now, closed_before);
     }
 
-    /// Before serving: nothing is in flight, so what may be promised is what the log grants.
-    pub fn rebuild_promises(&mut self, state: &State) {
+    /// Only before serving: nothing is in flight, so the promise words equal the log.
+    pub fn rebuild_promises(&mut self, state: &DurableState) {
         self.stock.rebuild_promises(state);
         state.reservations.restored();
     }
 }
 
-/// One record, on its way into the view.
+/// One record that is being folded.
 struct Folding<'f> {
     folder: &'f mut Folder,
-    state: &'f State,
+    state: &'f DurableState,
     at: At<'f>,
 }
 
 impl<'a> Tell<'a> for Folding<'_> {
-    // Into each place that tells an effect: which one it is, is known there, and the rest goes.
+    // Inlined at each call site: the kind of effect is known there, and the rest is removed.
     #[inline(always)]
     fn tell(&mut self, effect: Effect<'a>) {
         let Self { folder, state, at } = self;
@@ -123,11 +123,11 @@ impl<'a> Tell<'a> for Folding<'_> {
     }
 }
 
-/// Makes the fold of what only an event's own subject keeps, beside its effects.
+/// Generates the fold of data that only an event's own subject stores.
 macro_rules! folds {
     (effects: $($effects:ident),*; own: $($module:ident $event:ident,)*) => {
         #[inline]
-        fn fold_own(_state: &State, record: &Record) {
+        fn fold_own(_state: &DurableState, record: &Record) {
             match &record.event {
                 $(Event::$event(event) => crate::$module::fold::fold(_state, record.at(), event),)*
                 $(Event::$effects(_) => {})*
@@ -138,25 +138,25 @@ macro_rules! folds {
 
 crate::subjects::stores!(folds);
 
-fn fold_key(state: &State, at: At<'_>) {
+fn fold_key(state: &DurableState, at: At<'_>) {
     let Some(cause) = at.cause else { return };
     let Some(key) = &cause.idempotency else { return };
     state.idempotency.complete(key.scope, cause.caller, at.seq, at.time);
 }
 
-/// Puts back a kept key from a checkpoint of formats 1 to 3, which do not say whose it is.
-pub(crate) fn restore_key(state: &State, scope: u128, done: Done) {
+/// Restores a kept key from a checkpoint of formats 1 to 3, which do not contain its caller.
+pub(crate) fn restore_key(state: &DurableState, scope: u128, done: Done) {
     state.idempotency.restore(tag_of(scope), 0, done.seq, done.time);
 }
 
-/// Puts back kept keys from a checkpoint.
-pub(crate) fn restore_keys(state: &State, page: &KeptKeys) {
+/// Restores kept keys from a checkpoint.
+pub(crate) fn restore_keys(state: &DurableState, page: &KeptKeys) {
     state.idempotency.restore_page(page);
 }
 
 /// The state hash of everything.
-impl State {
-    /// What the state hash comes to if everything is digested anew: what it is kept up to date to be. Looks at everything.
+impl DurableState {
+    /// The state hash, computed from scratch: what the running hash must equal. Reads everything.
     pub fn hash_anew(&self) -> Sums {
         let mut sums = Sums::default();
         let mut put = |part, digest| sums.add(part, digest);

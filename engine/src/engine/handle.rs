@@ -1,4 +1,4 @@
-//! The handle: what callers ask the engine for.
+//! The handle: the calls of the engine.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -29,14 +29,14 @@ use crate::kernel::cause::{Cause, IdempotencyKey};
 use crate::kernel::clock::{self, Anchors, Clock, PacedClock};
 use crate::kernel::few::Few;
 use crate::kernel::idempotency::{Begin, CallerDigest, Done, Found, Wake};
-use crate::outcome::{Completion, Outcome, Told};
+use crate::outcome::{CommandResult, Completion, Outcome};
 use crate::refusal::Failure;
 use crate::reservations;
 use crate::reservations::bounds::Bounds;
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::DurableState;
 
-/// Steps in which a close trims the log, seconds at most.
+/// Steps in which a close trims the log; seconds at most.
 const TRIMS_AT_END_MAX: usize = 1024;
 
 /// The engine. Clones share it.
@@ -56,17 +56,17 @@ pub(super) struct Threads {
     checkpoints: Option<(Sender<CheckpointRequest>, JoinHandle<()>)>,
 }
 
-/// A recovered state with what it takes to go on writing.
+/// A recovered state, and what is needed to continue writing.
 pub(crate) struct Recovered {
-    pub state: Arc<State>,
+    pub state: Arc<DurableState>,
     pub folder: Folder,
     pub journal: Box<dyn Journal>,
     pub identity: Identity,
     pub checkpoints: Option<PathBuf>,
     pub directory: Option<PathBuf>,
-    /// Where the log was ahead of its clock.
+    /// The points where the log was ahead of its clock.
     pub anchors: Anchors,
-    /// The part of the log that was not read: from the first to before the second.
+    /// The part of the log that was not read: from the first record up to, not including, the second.
     pub unchecked: Option<(Seq, Seq)>,
     pub expiry_frozen: bool,
     pub reserve_bytes: u64,
@@ -172,13 +172,13 @@ impl Engine {
         Self { shared, feed, threads: Arc::new(Mutex::new(threads)) }
     }
 
-    /// Live changes.
+    /// The feed of live changes.
     pub fn feed(&self) -> &Feed {
         &self.feed
     }
 
     /// The durable view; all reads go through it.
-    pub fn state(&self) -> &State {
+    pub fn state(&self) -> &DurableState {
         &self.shared.state
     }
 
@@ -187,7 +187,7 @@ impl Engine {
         self.shared.identity.epoch()
     }
 
-    /// The epochs of the log, and how its reservations are called.
+    /// The epochs of the log, and the cipher of its reservation ids.
     pub fn identity(&self) -> &Identity {
         &self.shared.identity
     }
@@ -197,47 +197,47 @@ impl Engine {
         self.shared.identity.reservation(id)
     }
 
-    /// Reads back [`Engine::reservation_id`]; `None` for an id that this log has not given out.
+    /// Parses [`Engine::reservation_id`]; `None` for an id that this log has not issued.
     pub fn parse_reservation_id(&self, text: &str) -> Option<ReservationId> {
         self.shared.identity.parse_reservation(text)
     }
 
-    /// What is known of the log from before the checkpoint that this run began with.
+    /// The state of the log before the checkpoint of this run.
     pub fn old_log(&self) -> OldLog {
         self.shared.old_log.view()
     }
 
-    /// How the log's time stands to the clock.
-    pub fn clock(&self) -> clock::Standing {
+    /// The difference between the log's time and the clock.
+    pub fn clock(&self) -> clock::ClockStanding {
         self.shared.clock.standing()
     }
 
-    /// Where the log's time is not the clock's, and what it is there.
+    /// The points where the log's time differs from the clock.
     pub fn anchors(&self) -> &Anchors {
         self.shared.clock.anchors()
     }
 
-    /// What the operator set.
+    /// The settings of the operator.
     pub fn settings(&self) -> &Settings {
         &self.shared.settings
     }
 
-    /// Now, as the log sees it: never before its last record.
+    /// The log's current time: never before its last record.
     pub fn now(&self) -> Timestamp {
         self.shared.clock.now().max(self.shared.state.last_time())
     }
 
-    /// What the journal thread did since the start.
+    /// Counters of the journal thread since the start.
     pub fn counters(&self) -> &Counters {
         &self.shared.counters
     }
 
-    /// Microseconds that each flush of the log to the disk took; none where there is no disk.
+    /// Durations of flushes to disk, in microseconds; `None` without a disk.
     pub fn sync_times(&self) -> Option<&Histogram> {
         self.shared.reader.sync_times()
     }
 
-    /// Commands on their way to the log.
+    /// Commands in flight.
     pub fn in_flight(&self) -> usize {
         self.shared.intake.under_way()
     }
@@ -247,12 +247,12 @@ impl Engine {
         self.shared.intake.queued()
     }
 
-    /// What the journal thread is doing, for whoever looks after it.
+    /// The current step of the journal thread, for a watchdog.
     pub fn watch(&self) -> &Watch {
         &self.shared.watch
     }
 
-    /// Whether the engine takes writes.
+    /// Whether the engine accepts writes.
     pub fn health(&self) -> Health {
         if let Some(reason) = self.shared.failure.get() {
             Health::Failed(reason.clone())
@@ -265,20 +265,20 @@ impl Engine {
         }
     }
 
-    /// Whether holds are kept alive because the clock jumped at start.
+    /// Whether holds do not expire because the clock jumped before the start.
     pub fn expiry_frozen(&self) -> bool {
         self.shared.expiry_frozen.load(Ordering::Relaxed)
     }
 
-    /// The operator says that the clock is right after all: what is due expires now.
+    /// Confirms that the clock is right: everything that is due expires now.
     pub fn trust_clock(&self) {
         self.shared.clock.trust();
         self.shared.expiry_frozen.store(false, Ordering::Relaxed);
         self.wake();
     }
 
-    /// Takes in a request with an idempotency key. After [`Begin::First`] the same key must be submitted, in its cause,
-    /// or abandoned. Reads the log where the key seems to be kept.
+    /// Registers a request with an idempotency key. After [`Begin::First`], the caller must submit or abandon the same
+    /// key in its cause. Reads the log if memory suggests that the key is kept.
     pub fn begin(&self, key: &IdempotencyKey, caller: CallerDigest, wake: impl FnOnce() -> Wake) -> Begin {
         let table = &self.shared.state.idempotency;
         let mut others: Few<Seq> = Few::new();
@@ -296,7 +296,7 @@ impl Engine {
                 Found::Kept(seqs) => match self.find_done(key.scope, &seqs) {
                     Ok(Some(done)) if done.fingerprint != key.fingerprint => return Begin::Mismatch,
                     Ok(Some(done)) => return Begin::Done(done),
-                    // The tag is theirs, too.
+                    // The tag belongs to those, too.
                     Ok(None) => others.extend(seqs),
                     Err((seq, error)) => return Begin::Unreadable(seq, error),
                 },
@@ -304,16 +304,16 @@ impl Engine {
         }
     }
 
-    /// What the key of `scope` did, if it is kept. Reads the log where it seems to be.
+    /// The result of the key of `scope`, if it is kept. Reads the log if memory suggests so.
     ///
     /// # Errors
-    /// The record that says so cannot be read.
+    /// The record of the result is unreadable.
     pub fn kept(&self, scope: u128) -> Result<Option<Done>, ReadError> {
         let seqs = self.shared.state.idempotency.kept(scope);
         self.find_done(scope, &seqs).map_err(|(_, error)| error)
     }
 
-    /// What the key of `scope` did, if one of these records is its.
+    /// The result of the key of `scope`, if one of these records belongs to it.
     fn find_done(&self, scope: u128, seqs: &[Seq]) -> Result<Option<Done>, (Seq, ReadError)> {
         let mut unreadable = None;
         for seq in seqs {
@@ -324,9 +324,9 @@ impl Engine {
                         return Ok(Done::of(&record));
                     }
                 }
-                // What cannot be read may be this key's.
+                // An unreadable record may belong to this key.
                 Ok(None) => {
-                    let what = "the log ends before a record that a key stands for".to_owned();
+                    let what = "the log ends before the record of a key".to_owned();
                     unreadable = Some((*seq, ReadError::Damaged(crate::journal::Damage { seq: *seq, what })));
                 }
                 Err(error) => unreadable = Some((*seq, error)),
@@ -335,10 +335,10 @@ impl Engine {
         unreadable.map_or(Ok(None), Err)
     }
 
-    /// One record of the log; none where it ends before.
+    /// One record of the log; `None` after its end.
     ///
     /// # Errors
-    /// [`ReadError`] where the log no longer has it, or it cannot be read.
+    /// [`ReadError`] if the log no longer has it, or it is unreadable.
     pub fn record(&self, seq: Seq) -> Result<Option<Record>, ReadError> {
         let mut found = Ok(None);
         self.shared.reader.read(seq, &mut |batch| {
@@ -348,18 +348,18 @@ impl Engine {
         found.map_err(|error| ReadError::Damaged(error.into()))
     }
 
-    /// Asks for a promise. `done` hears the outcome; a refusal that the durable view confirms is told at once.
+    /// Requests a promise. `done` receives the outcome; a refusal that the durable view confirms is returned at once.
     pub fn reserve(&self, request: ReserveRequest, cause: Option<Box<Cause>>, done: Completion) {
         self.reserve_within(request, Bounds::new(), cause, done);
     }
 
-    /// The same, for a caller and a channel that may not ask for everything, nor have any number of reservations open. Of an
-    /// [attempt](ReserveRequest::is_attempt), the caller has looked at what is asked for.
+    /// The same for a caller and a channel with limits on requests and open reservations. For an
+    /// [attempt](ReserveRequest::is_attempt), the caller has checked the requested quantities.
     pub fn reserve_within(&self, request: ReserveRequest, bounds: Bounds, cause: Option<Box<Cause>>, done: Completion) {
         self.submit_admitted(cause, done, |state| state.admit_reserve(request, bounds));
     }
 
-    /// Tells a caller no that has not submitted anything: its key, if it has one, is free again.
+    /// Answers a caller that has not submitted anything with a refusal: its key, if it has one, is free again.
     pub fn refuse(&self, cause: Option<Box<Cause>>, done: Completion, failure: Failure) {
         if let Some(key) = cause.as_ref().and_then(|cause| cause.idempotency.as_ref()) {
             self.shared.state.idempotency.abandon(key.scope);
@@ -372,7 +372,7 @@ impl Engine {
         self.submit_admitted(cause, done, |state| Ok(state.admit_movements(movements)));
     }
 
-    /// Queues a command that takes nothing early.
+    /// Queues a command that takes no units early.
     pub fn submit(&self, command: impl Into<Command>, cause: Option<Box<Cause>>, done: Completion) {
         let command = command.into();
         self.submit_admitted(cause, done, |state| match &command {
@@ -383,13 +383,13 @@ impl Engine {
         });
     }
 
-    /// The permit first, then the units: whoever has taken units always finds room in the queue. With no room on the disk
-    /// a write is tried all the same, and told if there still is none.
+    /// The permit first, then the units: a caller that has taken units always finds room in the queue. Without space on
+    /// disk, a write is still tried, and refused if there is none.
     fn submit_admitted(
         &self,
         cause: Option<Box<Cause>>,
         done: Completion,
-        admit: impl FnOnce(&State) -> Result<Command, Failure>,
+        admit: impl FnOnce(&DurableState) -> Result<Command, Failure>,
     ) {
         let shared = &*self.shared;
         let offered = shared.intake.offer(|standing| {
@@ -397,7 +397,7 @@ impl Engine {
                 (Some(reason), _) => Err(Failure::ReadOnly(reason.clone())),
                 (None, Standing::Closed) => Err(Failure::ReadOnly("the server is shutting down".into())),
                 (None, Standing::Open { others }) if others >= shared.settings.in_flight_max => {
-                    Err(Failure::Overloaded(format!("{others} writes are in flight; try again in a moment")))
+                    Err(Failure::Overloaded(format!("{others} writes are in flight; try again later")))
                 }
                 (None, Standing::Open { .. }) => admit(&shared.state),
             };
@@ -411,27 +411,27 @@ impl Engine {
         }
     }
 
-    /// Runs one command and waits for its outcome; for callers with a thread to spare.
+    /// Submits one command and waits for its outcome; blocks the thread.
     ///
     /// # Errors
-    /// Whatever the command came to.
+    /// The refusal or fault of the command.
     pub fn run(&self, submit: impl FnOnce(&Self, Completion)) -> Result<Outcome, Failure> {
         let (tx, rx) = bounded(1);
-        submit(self, Box::new(move |told: Told| drop(tx.send(told))));
-        rx.recv().unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))
+        submit(self, Box::new(move |told: CommandResult| drop(tx.send(told))));
+        rx.recv().unwrap_or_else(|_| Err(Failure::Unknown("the journal thread has ended".into())))
     }
 
-    /// The first answer of a request that was done before, where memory tells it.
+    /// The first answer of a repeated request, if memory has it.
     pub fn replay_from_memory(&self, done: &Done) -> Option<Outcome> {
         let now = self.shared.state.reservations.get(done.reservation?)?;
         let in_memory = !now.is_told_by_record(done.seq);
         in_memory.then(|| Outcome::Reservation(Arc::new(now.as_of(done.seq))))
     }
 
-    /// The first answer of a request that was done before. Reads the log.
+    /// The first answer of a repeated request. Reads the log.
     ///
     /// # Errors
-    /// [`ReadError`] where the log no longer has it.
+    /// [`ReadError`] if the log no longer has it.
     pub fn replay(&self, done: &Done) -> Result<Option<Outcome>, ReadError> {
         if let Some(id) = done.reservation {
             let told = self.as_of(id, done.seq)?;
@@ -440,10 +440,10 @@ impl Engine {
         Ok(self.record(done.seq)?.as_ref().and_then(Outcome::of_record))
     }
 
-    /// Up to `limit` records after `after`, none of them beyond the visible `seq`.
+    /// Up to `limit` records after `after`, up to the visible `seq`.
     ///
     /// # Errors
-    /// [`ReadError::Trimmed`] where the log no longer has them.
+    /// [`ReadError::Trimmed`] if the log no longer has them.
     pub fn events(&self, after: Seq, limit: usize) -> Result<Vec<Record>, ReadError> {
         let mut found: Vec<Record> = Vec::new();
         self.for_each_event(after, limit, &mut |record| {
@@ -453,11 +453,11 @@ impl Engine {
         Ok(found)
     }
 
-    /// Hands up to `limit` records after `after`, none of them beyond the visible `seq`, to `visit`, until that breaks off.
-    /// One batch at a time is in memory.
+    /// Passes up to `limit` records after `after`, up to the visible `seq`, to `visit`, until `visit` breaks. Only one
+    /// batch at a time is in memory.
     ///
     /// # Errors
-    /// [`ReadError::Trimmed`] where the log no longer has them.
+    /// [`ReadError::Trimmed`] if the log no longer has them.
     pub fn for_each_event(
         &self,
         after: Seq,
@@ -494,15 +494,15 @@ impl Engine {
         }
     }
 
-    /// The oldest record that the log still has.
+    /// The oldest record in the log.
     pub fn oldest(&self) -> Seq {
         self.shared.reader.oldest()
     }
 
-    /// Takes a checkpoint now and waits for it. `None` where the engine keeps no checkpoints.
+    /// Takes a checkpoint now and waits for it. `None` if the engine takes no checkpoints.
     ///
     /// # Errors
-    /// What the file system said.
+    /// An error of the file system.
     pub fn take_checkpoint(&self) -> Result<Option<checkpoint::Summary>, String> {
         let ask = self.lock_threads().checkpoints.as_ref().map(|(ask, _)| ask.clone());
         let Some(ask) = ask else { return Ok(None) };
@@ -511,10 +511,10 @@ impl Engine {
         rx.recv().map_err(|error| error.to_string())?.map(Some)
     }
 
-    /// Stops taking writes, finishes those in flight, takes a last checkpoint, and returns when all is on disk.
+    /// Stops accepting writes, finishes those in flight, takes a last checkpoint, and returns when all is on disk.
     ///
     /// # Errors
-    /// Why the last checkpoint could not be taken; the log has everything nevertheless.
+    /// Why the last checkpoint failed; the log is complete nevertheless.
     pub fn close(&self) -> Result<(), String> {
         self.shared.intake.close();
         let journal = self.lock_threads().journal.take();
@@ -541,14 +541,14 @@ impl Engine {
         checkpoint
     }
 
-    /// Lets go of what the last checkpoint made unnecessary, so that a log does not grow from one end to the next; what does
-    /// not go in time goes at the next.
+    /// Trims what the last checkpoint made unnecessary, so that the log does not grow from close to close; the rest is
+    /// trimmed at the next close.
     fn trim_at_end(&self, journal: &mut dyn Journal) {
         let before = self.shared.trim_before().min(self.shared.old_log.whole_up_to());
         if before == 0 || self.shared.failure.get().is_some() {
             return;
         }
-        // Each step is bounded by itself.
+        // Each step is bounded.
         for _ in 0..TRIMS_AT_END_MAX {
             if !matches!(journal.trim(before), Ok(false)) {
                 break;
@@ -556,7 +556,7 @@ impl Engine {
         }
     }
 
-    /// Wakes the journal thread; for tests that move a clock by hand.
+    /// Wakes the journal thread; for tests that set a clock by hand.
     pub fn wake(&self) {
         self.shared.intake.wake();
     }
@@ -567,7 +567,7 @@ impl Engine {
 }
 
 impl Drop for Threads {
-    /// The last handle is gone: end the threads, which hold the data directory. [`Engine::close`] does more.
+    /// The last handle is dropped: ends the threads, which hold the data directory. [`Engine::close`] does more.
     fn drop(&mut self) {
         self.shared.intake.close();
         if let Some(journal) = self.journal.take() {

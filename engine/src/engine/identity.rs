@@ -1,25 +1,25 @@
-//! Whose log this is, and what its reservations are called.
+//! The identity of a log: its epochs, and the public ids of its reservations.
 //!
-//! A log has an *epoch*; a copy of it that goes on by itself has another, from the record on that it was copied at. So a
-//! history is a list of eras, and the `seq` of a record tells which of them it belongs to. A reservation's public id is
-//! made of the epoch of its era and of its `seq` under a cipher, which is keyed by a secret of the directory and by the
-//! epoch: ids tell neither how many there are nor in which order, ids of two histories never meet, and of 2^128 that one
-//! could try, only those that were given out are read back.
+//! A log has an *epoch*; a copy that continues by itself gets another one, after the record at which it was copied. So
+//! a history is a list of eras, and the `seq` of a record tells its era. A reservation's public id is the epoch of its
+//! era and its `seq`, encrypted with a key from the directory's secret and the epoch: ids reveal neither the number of
+//! reservations nor their order, ids of two histories never collide, and of 2^128 possible ids only issued ones are
+//! accepted.
 
 use std::fmt;
 
 use crate::ids::{Epoch, ReservationId, Seq};
 
-/// Crockford's base 32: no I, L, O or U, so that it survives being read out over a telephone.
+/// Crockford's base 32: no I, L, O or U, so that people can read it over a telephone.
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// Digits of 128 bits in base 32.
 const DIGITS: usize = 26;
 
-/// Random bytes that only this directory, and copies of it, know.
+/// Random bytes that only this directory and its copies know.
 pub type Secret = [u8; 32];
 
-/// From which record on which epoch holds.
+/// An epoch, and the record after which it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Era {
     /// The epoch.
@@ -28,7 +28,7 @@ pub struct Era {
     pub after: Seq,
 }
 
-/// The eras of a log, oldest first, and how its reservations are called.
+/// The eras of a log, oldest first, and the ciphers of its reservation ids.
 #[derive(Clone)]
 pub struct Identity {
     eras: Vec<(Era, String, Cipher)>,
@@ -36,17 +36,17 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reservations up to `plain_until` were given ids before there was a secret, and keep them.
+    /// Reservations up to `plain_until` got ids before there was a secret, and keep them.
     ///
     /// # Panics
-    /// Without an era.
+    /// There is no era.
     pub fn new(eras: &[Era], plain_until: Seq, secret: &Secret) -> Self {
         assert!(!eras.is_empty(), "a log has an epoch");
         let eras = eras.iter().map(|era| (*era, era.epoch.tag(), Cipher::new(secret, era.epoch))).collect();
         Self { eras, plain_until }
     }
 
-    /// The epoch in force.
+    /// The current epoch.
     pub fn epoch(&self) -> Epoch {
         self.eras.last().map_or(Epoch(0), |(era, ..)| era.epoch)
     }
@@ -61,13 +61,13 @@ impl Identity {
         self.era(seq).map_or(self.epoch(), |(era, ..)| era.epoch)
     }
 
-    /// The era of a record. A log has as many eras as it was restored, hence few.
+    /// The era of a record. A log has one era per restore, hence few.
     fn era(&self, seq: Seq) -> Option<&(Era, String, Cipher)> {
         self.eras.iter().rev().find(|(era, ..)| era.after < seq)
     }
 
-    /// Appends the public form of a reservation's id, such as `r-7K2M9-4W1Q0GZ6T3V8Y5B2N7C9D0E1F2`. It stays the same as
-    /// long as the reservation is told.
+    /// Appends the public form of a reservation's id, such as `r-7K2M9-4W1Q0GZ6T3V8Y5B2N7C9D0E1F2`. It never changes
+    /// for a reservation.
     pub fn write_reservation(&self, id: ReservationId, out: &mut String) {
         let Some((_, tag, cipher)) = self.era(id.0) else { return };
         out.push_str("r-");
@@ -91,10 +91,10 @@ impl Identity {
         out
     }
 
-    /// Reads back [`Identity::reservation`]; `None` for an id that this log has not given out.
+    /// Parses [`Identity::reservation`]; `None` for an id that this log has not issued.
     pub fn parse_reservation(&self, text: &str) -> Option<ReservationId> {
         let (tag, digits) = text.strip_prefix("r-")?.split_once('-')?;
-        // Two eras may share a tag; each reads only what is its own.
+        // Two eras may share a tag; each accepts only its own ids.
         let mut named = self.eras.iter().filter(|(_, known, _)| known == tag);
         named.find_map(|(era, _, cipher)| {
             let seq = if digits.len() == DIGITS { cipher.read(digits)? } else { plain(digits)? };
@@ -106,27 +106,28 @@ impl Identity {
 }
 
 impl fmt::Debug for Identity {
-    /// Without the keys.
+    /// Hides the keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let eras: Vec<_> = self.eras().collect();
         f.debug_struct("Identity").field("eras", &eras).field("plain_until", &self.plain_until).finish()
     }
 }
 
-/// A number as ids had it before there was a secret.
+/// A number in the form of ids before there was a secret.
 fn plain(digits: &str) -> Option<Seq> {
     let canonical = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
     if canonical { digits.parse().ok() } else { None }
 }
 
-/// Speck 128/128 (Beaulieu and others, 2013): a block cipher of 128 bits in thirty lines, some 100 instructions a block.
+/// Speck 128/128 (Beaulieu and others, 2013): a block cipher of 128 bits in thirty lines, about 100 instructions per
+/// block.
 #[derive(Clone)]
 struct Cipher([u64; ROUNDS]);
 
 const ROUNDS: usize = 32;
 
 impl Cipher {
-    /// The one of an epoch: its key is a keyed digest of the epoch.
+    /// The cipher of an epoch: its key is a keyed digest of the epoch.
     fn new(secret: &Secret, epoch: Epoch) -> Self {
         let digest = blake3::keyed_hash(secret, &epoch.0.to_le_bytes());
         let word = |at: usize| {
@@ -162,8 +163,8 @@ impl Cipher {
         u128::from(high) << 64 | u128::from(low)
     }
 
-    /// The `seq` in the digits of an id, if they are the ones that this cipher would write: all but one in 2^64 of those
-    /// that it would not are no `seq`.
+    /// The `seq` in the digits of an id, if this cipher could have written them: of all other digits, only one in 2^64
+    /// passes as a `seq`.
     fn read(&self, digits: &str) -> Option<Seq> {
         let mut bits: u128 = 0;
         for (at, byte) in digits.bytes().enumerate() {

@@ -1,8 +1,8 @@
-//! The way in: how commands get from any number of callers to the one journal thread.
+//! The intake: how commands get from any number of callers to the single journal thread.
 //!
-//! A caller takes a permit, is let in or not, and leaves its command; the journal thread takes commands, and gives their
-//! permits back once they are answered. It ends only when the intake is closed and no permit is out: whatever was let in
-//! is answered, and whoever comes too late is told so.
+//! A caller takes a permit, is admitted or refused, and queues its command; the journal thread takes commands, and
+//! returns their permits once they are answered. It ends only when the intake is closed and no permit is out: every
+//! admitted command is answered, and a late caller is refused.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,23 +14,23 @@ use crate::sync::{AtomicUsize, Ordering, Parker, Queue, Unparker};
 /// The callers' side, and what the journal thread asks about it.
 pub(super) struct Intake<T> {
     queue: Queue<T>,
-    /// Permits that are out, and whether it is closed. In one word, so that they have one order: a caller either finds it
-    /// closed, or has its permit seen by whoever finds out that nobody else has one.
+    /// Permits that are out, and whether the intake is closed. Both are in one word, so that they have one order: a
+    /// caller either sees that it is closed, or its permit is seen by the thread that checks for permits.
     permits: CachePadded<AtomicUsize>,
     waker: Unparker,
 }
 
 const CLOSED: usize = 1 << (usize::BITS - 1);
 
-/// How things stand for a caller that has its permit.
+/// The situation of a caller with a permit.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Standing {
-    /// It may be let in.
+    /// It may be admitted.
     Open {
         /// Permits that were out before.
         others: usize,
     },
-    /// It came too late.
+    /// The intake is closed.
     Closed,
 }
 
@@ -38,7 +38,7 @@ pub(super) enum Standing {
 pub(super) struct Sleeper(Parker);
 
 impl<T> Intake<T> {
-    /// An open one.
+    /// An open intake.
     pub fn new() -> (Self, Sleeper) {
         let parker = Parker::new();
         let waker = parker.unparker().clone();
@@ -46,56 +46,56 @@ impl<T> Intake<T> {
         (Self { queue: Queue::new(), permits, waker }, Sleeper(parker))
     }
 
-    /// Leaves the command that `admit` makes, which learns how many others are under way.
+    /// Queues the command that `admit` creates; `admit` receives the number of other commands in flight.
     ///
     /// # Errors
-    /// What `admit` says; it must refuse where it is told that the intake is [closed](Standing::Closed).
+    /// An error of `admit`, which must refuse if the intake is [closed](Standing::Closed).
     pub fn offer<E>(&self, admit: impl FnOnce(Standing) -> Result<T, E>) -> Result<(), E> {
         let before = self.permits.fetch_add(1, Ordering::AcqRel);
         let permit = Permit(self);
         let standing = if before & CLOSED == 0 { Standing::Open { others: before } } else { Standing::Closed };
         let command = admit(standing)?;
         self.queue.push(command);
-        // It goes with the command, and is given back once that is answered.
+        // The permit goes with the command, and is returned once that is answered.
         std::mem::forget(permit);
         self.wake();
         Ok(())
     }
 
-    /// A command of the journal thread's own, which is answered like any other.
+    /// Queues a command of the journal thread itself, which is answered like any other.
     pub fn own(&self) {
         self.permits.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Takes up to `limit` commands in the order in which they came.
+    /// Takes up to `limit` commands in the order of their arrival.
     pub fn take(&self, limit: usize, commands: &mut VecDeque<T>) {
         commands.extend(std::iter::from_fn(|| self.queue.pop()).take(limit));
     }
 
-    /// Gives back the permits of commands that were answered.
+    /// Returns the permits of answered commands.
     pub fn answered(&self, commands: usize) {
-        // Release: whoever sees that nothing is under way sees what was done.
+        // Release: a thread that sees no permits sees the answers.
         self.permits.fetch_sub(commands, Ordering::AcqRel);
     }
 
-    /// Lets nobody in any more.
+    /// Closes the intake.
     pub fn close(&self) {
         self.permits.fetch_or(CLOSED, Ordering::AcqRel);
         self.wake();
     }
 
-    /// Whether it was closed.
+    /// Whether it is closed.
     pub fn is_closing(&self) -> bool {
         self.permits.load(Ordering::Acquire) & CLOSED != 0
     }
 
-    /// Whether it was closed, and everything that was let in is answered.
+    /// Whether it is closed, and everything that was admitted is answered.
     pub fn is_over(&self) -> bool {
-        // What lies in the queue has its permit still.
+        // A command in the queue still has its permit.
         self.permits.load(Ordering::Acquire) == CLOSED
     }
 
-    /// Commands that are being let in, or were and are not answered yet.
+    /// Commands that are being admitted, or are not answered yet.
     pub fn under_way(&self) -> usize {
         self.permits.load(Ordering::Acquire) & !CLOSED
     }
@@ -105,13 +105,13 @@ impl<T> Intake<T> {
         self.queue.len()
     }
 
-    /// Wakes the journal thread, or keeps it from falling asleep.
+    /// Wakes the journal thread, or prevents that it falls asleep.
     pub fn wake(&self) {
         self.waker.unpark();
     }
 }
 
-/// A permit whose command was not left, because it was refused, or because `admit` panicked.
+/// A permit whose command was not queued, because it was refused, or because `admit` panicked.
 struct Permit<'a, T>(&'a Intake<T>);
 
 impl<T> Drop for Permit<'_, T> {
@@ -124,7 +124,7 @@ impl<T> Drop for Permit<'_, T> {
 }
 
 impl Sleeper {
-    /// Sleeps until woken, or for so long.
+    /// Sleeps until woken, or for this long.
     pub fn sleep(&self, longest: Duration) {
         self.0.park_timeout(longest);
     }
@@ -141,8 +141,8 @@ mod models {
 
     use super::{Intake, Standing};
 
-    /// Callers come while the intake closes. Each is either let in, and then answered before the journal thread ends, or
-    /// told that it came too late; and nobody sleeps for ever.
+    /// Callers arrive while the intake closes. Each is either admitted, and then answered before the journal thread
+    /// ends, or refused; and no thread sleeps for ever.
     #[test]
     fn whoever_is_let_in_is_answered() {
         loom::model(|| somebody_comes_while_it_closes(true));

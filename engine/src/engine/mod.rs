@@ -1,8 +1,8 @@
-//! The engine as its callers see it: one handle, shared by every thread of every channel.
+//! The engine for its callers: one handle, shared by every thread of every channel.
 //!
-//! Writes are admitted on the caller's thread, queued, and answered by the journal thread through a completion. Reads go
-//! to the durable view and wait for nobody. The engine draws no random numbers but the secret of a new directory, and
-//! reads no clock: both come from outside, as arguments or through [`Clock`](crate::kernel::clock::Clock).
+//! Writes are admitted on the caller's thread, queued, and answered by the journal thread through a completion. Reads
+//! use the durable view and never wait. The engine draws no random numbers except the secret of a new directory, and
+//! reads no clock: both are arguments or come from [`Clock`](crate::kernel::clock::Clock).
 
 pub mod admission;
 pub mod backup;

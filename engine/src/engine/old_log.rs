@@ -1,10 +1,10 @@
-//! The log from before the checkpoint: checked while the engine serves.
+//! The state of the log before the checkpoint, which is checked while the engine serves.
 //!
-//! A start reads the checkpoint and what came after it. What lies before answers repeats, events, late readers and `verify`,
-//! and is worth knowing to be whole, but nothing that is decided from now on rests on it. So a thread of its own reads it
-//! once, part by part, at the lowest priority and at a bounded rate: checksums, the chain from part to part, dense
-//! sequence numbers, and that it joins what was replayed. Damage is kept and told; the engine goes on taking writes. Nothing
-//! is trimmed before the check is over, nor after it found damage.
+//! A start reads the checkpoint and later records. Older records answer repeats, events, late readers and `verify`, so
+//! they should be intact, but no later decision depends on them. So a separate thread reads them once, part by part, at
+//! the lowest priority and at a bounded rate: it checks checksums, the chain from part to part, dense sequence numbers,
+//! and the connection to the replayed records. Damage is stored and reported; the engine continues to accept writes.
+//! Nothing is trimmed before the check is over, nor after it found damage.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,20 +12,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::ids::Seq;
 use crate::journal::Damage;
 
-/// What is known of the log from before the checkpoint.
+/// The result of the check so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OldLog {
-    /// Everything before this record was there at start, and not read then; 0 where all of it was.
+    /// Records before this one existed at the start and were not read then; 0 if all were read.
     pub until: Seq,
-    /// The last record that was found to be whole since.
+    /// The last record that was found intact since.
     pub checked: Seq,
-    /// Whether the check is over: all of it is whole, or damage was found.
+    /// Whether the check is over: all of it is intact, or damage was found.
     pub is_over: bool,
-    /// What is damaged.
+    /// The damage.
     pub damage: Option<Damage>,
 }
 
-/// The same, as it is being found out.
+/// The same, shared with the running check.
 #[derive(Debug, Default)]
 pub(super) struct OldLogCheck {
     pub unchecked: Option<(Seq, Seq)>,
@@ -35,7 +35,7 @@ pub(super) struct OldLogCheck {
 }
 
 impl OldLogCheck {
-    /// From the first of `unchecked` to before the second.
+    /// From the first record of `unchecked` up to, not including, the second.
     pub fn new(unchecked: Option<(Seq, Seq)>) -> Self {
         Self { unchecked, is_over: AtomicBool::new(unchecked.is_none()), ..Self::default() }
     }
@@ -49,13 +49,13 @@ impl OldLogCheck {
         }
     }
 
-    /// Whether the check is over, and whether the log may be trimmed then. The store would have to read what is damaged to
-    /// take it away, so what holds damage stays as it is.
+    /// Whether the check is over, and whether the log may be trimmed then. To trim damaged parts, the store would have
+    /// to read them, so they stay.
     pub fn allows_trim(&self) -> Option<bool> {
         self.is_over.load(Ordering::Acquire).then(|| self.damage.get().is_none())
     }
 
-    /// Everything up to here is known to be whole, and may go at the end; 0 where something is damaged.
+    /// Everything up to here is known to be intact, and may be trimmed; 0 if something is damaged.
     pub fn whole_up_to(&self) -> Seq {
         match self.allows_trim() {
             Some(true) => Seq::MAX,
@@ -66,7 +66,7 @@ impl OldLogCheck {
 }
 
 impl OldLogCheck {
-    /// The check is over.
+    /// Ends the check.
     pub fn end(&self, damage: Option<Damage>) {
         if let Some(damage) = damage {
             let _ = self.damage.set(damage);

@@ -1,4 +1,4 @@
-//! The thread that checks the log from before the checkpoint.
+//! The thread that checks the log before the checkpoint.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
@@ -8,21 +8,21 @@ use super::shared::Shared;
 use crate::ids::Seq;
 use crate::journal::{Damage, ReadError};
 
-/// Bytes read between two rests.
+/// Bytes read between two pauses.
 const STRETCH_BYTES: u64 = 256 << 10;
 
-/// The longest that a rest takes before it looks whether the engine closes.
+/// The longest pause before it checks whether the engine closes.
 const REST_MAX: Duration = Duration::from_millis(20);
 
-/// Checks it, until it is over or the engine closes.
+/// Checks the log until it is over or the engine closes.
 pub(super) fn check(shared: &Shared) {
     let old_log = &shared.old_log;
     let Some((mut from, until)) = old_log.unchecked else { return };
-    // Only a courtesy: where it is refused, the rate bounds it all the same.
+    // Optional: if it is refused, the rate still bounds the load.
     let _ = rustix::process::setpriority_process(None, 19);
     let rest = Duration::from_secs_f64(STRETCH_BYTES as f64 / shared.settings.old_log_bytes_per_second.max(1) as f64);
-    // Each stretch begins with the last batch of the one before, so that the chain has no gap between them, and has one
-    // more at least, so that each goes on.
+    // Each chunk begins with the last batch of the previous one, so that the chain has no gap, and has at least one
+    // more, so that it makes progress.
     while from < until {
         let (mut bytes, mut batches, mut last) = (0, 0, None);
         let read = shared.reader.read(from, &mut |batch| {
@@ -40,7 +40,7 @@ pub(super) fn check(shared: &Shared) {
         }
         let oldest = shared.reader.oldest();
         match (read, last) {
-            // It is trimmed while it is read: what is gone needs no check.
+            // The log may be trimmed meanwhile: trimmed parts need no check.
             (Err(_), _) if oldest > from => from = oldest,
             (Err(ReadError::Damaged(damage)), _) => return old_log.end(Some(damage)),
             (Err(ReadError::Trimmed { oldest }), _) => return old_log.end(Some(missing(oldest))),

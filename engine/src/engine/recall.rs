@@ -1,7 +1,7 @@
-//! Closed reservations that memory no longer has whole, read back from the log.
+//! Reads closed reservations from the log that memory no longer has in full.
 //!
-//! All of it runs on the caller's thread, and never inside a durable read: an entry names the records, the log has them,
-//! and folding them gives the reservation as it is, or as it was at any of its versions.
+//! This runs on the caller's thread, and never inside a durable read: an entry names the records, the log has them, and
+//! folding them yields the reservation as it is, or as it was at any version.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::ids::{ReservationId, Seq, Timestamp};
 use crate::journal::{self, Batch, Damage, JournalReader, ReadError};
 use crate::reservations::{Closed, Filter, Known, Reservation};
 
-/// Records looked through for the changes of a reservation of which memory knows nothing any more.
+/// Records that are searched for the changes of a reservation that memory no longer has.
 const SEARCHED_MAX: u64 = 262_144;
 
 /// Steps over indexes for one page of a list.
@@ -21,32 +21,32 @@ const STEPS_PER_PAGE: usize = 100_000;
 /// Bytes of the log read for one page of a list.
 const BYTES_PER_PAGE: usize = 64 << 20;
 
-/// Candidates taken from the indexes at a time.
+/// Candidates that are taken from the indexes at once.
 const CANDIDATES: usize = 256;
 
-/// What becomes of an id that somebody asks for.
+/// The result of a look-up by id.
 #[derive(Debug, Clone)]
 pub enum Recalled {
     /// The reservation as it is.
     Found(Arc<Reservation>),
-    /// There was such a reservation, and it can be told no more; or the log no longer knows whether there was.
+    /// It existed, and is no longer stored; or the log no longer knows whether it existed.
     Gone,
-    /// There never was one.
+    /// It never existed.
     Never,
 }
 
 /// A page of a list.
 #[derive(Debug, Clone, Default)]
 pub struct Listed {
-    /// What matches, newest first.
+    /// The matches, newest first.
     pub items: Vec<Arc<Reservation>>,
-    /// The last id looked at; none at the end. A page may be short, or empty, and have one: its work is bounded.
+    /// The last examined id; `None` at the end. A page may be short or empty and have one, because its work is bounded.
     pub next: Option<ReservationId>,
     /// Steps taken over indexes.
     pub steps: usize,
 }
 
-/// Records of the log one by one, with the batch of the last one at hand.
+/// Reads records one by one, and caches the batch of the last one.
 struct Records<'a> {
     reader: &'a dyn JournalReader,
     batch: Option<Batch>,
@@ -80,15 +80,15 @@ impl<'a> Records<'a> {
 }
 
 impl Engine {
-    /// The reservation with this id, if memory has it whole.
+    /// The reservation with this id, if memory has it in full.
     pub fn reservation_in_memory(&self, id: ReservationId) -> Option<Arc<Reservation>> {
         self.shared.state.reservations.get(id)
     }
 
-    /// The reservation with this id, read back from the log where memory does not have it whole.
+    /// The reservation with this id, read from the log if memory does not have it in full.
     ///
     /// # Errors
-    /// [`ReadError::Damaged`] where the log cannot be read.
+    /// [`ReadError::Damaged`] if the log is unreadable.
     pub fn recall(&self, id: ReservationId) -> Result<Recalled, ReadError> {
         let mut records = Records::new(&*self.shared.reader);
         match self.shared.state.reservations.known(id) {
@@ -99,7 +99,7 @@ impl Engine {
                 Err(error) => Err(error),
             },
             None if id.0 == 0 || id.0 > self.shared.state.view.seq() => Ok(Recalled::Never),
-            // It left memory, or there is something else at that place of the log.
+            // It left memory, or another record is at this place of the log.
             None => match records.read(id.0) {
                 Ok(Some(record)) if record.event.promise().is_some() => Ok(Recalled::Gone),
                 Ok(_) => Ok(Recalled::Never),
@@ -109,11 +109,11 @@ impl Engine {
         }
     }
 
-    /// The reservation `id` as it was right after the change at `seq`; none where the log holds something else there, or
-    /// where memory knows nothing of it any more and its changes up to `seq` lie too far apart to look for them.
+    /// The reservation `id` right after its change at `seq`; `None` if the log has another record there, or if memory
+    /// no longer has it and its changes up to `seq` are too far apart to search.
     ///
     /// # Errors
-    /// [`ReadError`] where the log no longer has it, or cannot be read.
+    /// [`ReadError`] if the log no longer has it, or is unreadable.
     pub fn as_of(&self, id: ReservationId, seq: Seq) -> Result<Option<Reservation>, ReadError> {
         let mut records = Records::new(&*self.shared.reader);
         match self.shared.state.reservations.known(id) {
@@ -124,7 +124,7 @@ impl Engine {
         }
     }
 
-    /// The same of one of which memory knows nothing: whatever changed it lies between its beginning and `seq`.
+    /// The same for one that memory no longer has: its changes are between its creation and `seq`.
     fn search(&self, records: &mut Records<'_>, id: ReservationId, seq: Seq) -> Result<Option<Reservation>, ReadError> {
         let Some(made) = records.read(id.0)? else { return Ok(None) };
         let Some(mut told) = Reservation::created_by(&made) else { return Ok(None) };
@@ -153,11 +153,11 @@ impl Engine {
         damage.map_or(Ok(Some(told)), |damage| Err(ReadError::Damaged(damage)))
     }
 
-    /// Up to `limit` reservations that match at `now`, newest first, from the one before `before`. What a page costs is
-    /// bounded in steps over the indexes and in bytes of the log; see [`Listed::next`]. Reads the log where closed ones match.
+    /// Up to `limit` reservations that match at `now`, newest first, starting before `before`. The cost of a page is
+    /// bounded in index steps and in bytes of the log; see [`Listed::next`]. Reads the log if closed ones match.
     ///
     /// # Errors
-    /// [`ReadError::Damaged`] where the log cannot be read.
+    /// [`ReadError::Damaged`] if the log is unreadable.
     pub fn list(
         &self,
         filter: &Filter,
@@ -180,7 +180,7 @@ impl Engine {
             for id in &walked.ids {
                 let told = match store.known(*id) {
                     Some(Known::Here(reservation)) => Some(reservation),
-                    // Of what the log has lost the beginning, nothing can be told.
+                    // A reservation whose beginning the log has trimmed cannot be shown.
                     Some(Known::Closed(closed)) if closed.id.0 >= oldest => match records.recall(&closed, Seq::MAX) {
                         Ok(told) => told.map(Arc::new),
                         Err(ReadError::Trimmed { .. }) => None,

@@ -1,7 +1,7 @@
-//! From a data directory to a running engine: the newest checkpoint that is whole, then the log from where it starts.
+//! From a data directory to a running engine: loads the newest complete checkpoint, then replays the log from there.
 //!
-//! A start reads the checkpoint and what came after it, and serves. The older log is checked while it serves, by a thread of
-//! its own ([`OldLog`](crate::engine::OldLog)); `verify` reads all of it.
+//! A start reads the checkpoint and later records, and serves. A separate thread checks the older log while the engine
+//! serves ([`OldLog`](crate::engine::OldLog)); `verify` reads all of it.
 
 use std::fs::File;
 use std::io;
@@ -20,52 +20,52 @@ use crate::journal::{self, Batch, Damage, Journal, LogOptions, Mended, OpenError
 use crate::kernel::clock::Anchors;
 use crate::kernel::clock::Clock;
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::DurableState;
 
-/// How a data directory is opened.
+/// Options of opening a data directory.
 pub struct Options {
-    /// Bounds and retentions.
+    /// Limits and retentions.
     pub settings: Settings,
-    /// How the log is kept.
+    /// The options of the log.
     pub log: LogOptions,
-    /// 64 random bits, of which the epoch of a new or a restored directory is made.
+    /// 64 random bits for the epoch of a new or restored directory.
     pub entropy: u64,
-    /// Whether the clock is right even if it is far ahead of the log.
+    /// Whether to trust the clock even if it is far ahead of the log.
     pub trust_clock: bool,
 }
 
-/// What was found at start.
+/// What the start found.
 #[derive(Debug, Clone, Default)]
-pub struct Report {
+pub struct StartReport {
     /// Whether the directory was new.
     pub created: bool,
     /// The checkpoint that was loaded.
     pub checkpoint: Option<checkpoint::Summary>,
-    /// Checkpoints that could not be used, and why. The log made up for them.
+    /// Unusable checkpoints, and why. The log was replayed instead.
     pub bad_checkpoints: Vec<Arc<checkpoint::CheckpointError>>,
-    /// The epoch of a directory that turned out to be a copy, and what it had in common with the original.
+    /// The former epoch of a copied directory, and the last record that it shares with the original.
     pub new_epoch: Option<NewEpoch>,
-    /// Files and directories that others may read, since they belong to another user.
+    /// Files and directories that others may read, because they belong to another user.
     pub open_to_others: Vec<PathBuf>,
-    /// What was found in a directory whose files were copied while a server had them open.
+    /// The contents of a directory whose files were copied while a server had them open.
     pub copied: Option<Mended>,
-    /// Records replayed after it.
+    /// Records replayed after the checkpoint.
     pub replayed: u64,
-    /// What the log was found to hold, from where it was read.
+    /// The contents of the log, as far as it was read.
     pub log: journal::Recovered,
-    /// Why copies that are taken while this runs may be refused, where that is so.
+    /// Why copies that are taken while this runs may be refused, if so.
     pub copies_refused: Option<String>,
-    /// Seconds by which the clock is ahead of the log, where that froze expiry.
+    /// Seconds by which the clock is ahead of the log, if that froze expiry.
     pub clock_ahead_seconds: Option<u64>,
-    /// Seconds by which the clock is behind the log. Time goes on from the log.
+    /// Seconds by which the clock is behind the log. Time continues from the log.
     pub clock_behind_seconds: Option<u64>,
 }
 
-/// Seconds that a clock may be behind the log before that is worth telling.
+/// Seconds that a clock may be behind the log before it is reported.
 const CLOCK_BEHIND_SECONDS: u64 = 5;
 
 impl Engine {
-    /// Opens `directory`, made if it is not there, recovers what it holds, and starts.
+    /// Opens `directory`, creates it if necessary, recovers its contents, and starts the engine.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -105,20 +105,20 @@ impl Engine {
     /// ```
     ///
     /// # Errors
-    /// [`OpenError::Damaged`] names what is wrong and what to do; nothing was served or changed.
+    /// [`OpenError::Damaged`] names what is wrong and the remedy; nothing was served or changed.
     pub fn open(
         directory: &Path,
         options: Options,
         clock: Arc<dyn Clock>,
         observer: Option<Box<dyn Observer>>,
-    ) -> Result<(Self, Report), OpenError> {
+    ) -> Result<(Self, StartReport), OpenError> {
         let mut directory = DataDirectory::open(directory, options.entropy)?;
         let (state, folder, mut journal, mut report) =
             recover(&directory, &options.settings, options.log, Reading::Tail, &mut |_, _, _| Ok(()))?;
         report.created = directory.created;
         let now = clock.now();
         let mut anchors = directory.anchors().clone();
-        // A clock that is a little behind is not written down: nobody's times change by it.
+        // A small difference of the clock is not recorded: it does not affect times.
         if report.log.last_time.since_ms(now) > CLOCK_BEHIND_SECONDS * 1000 {
             anchors.start(now, report.log.last_time);
         }
@@ -145,10 +145,10 @@ impl Engine {
         Ok((Self::start(recovered, options.settings, clock, observer), report))
     }
 
-    /// Starts on a log in memory, for tests: recovers what `disk` holds.
+    /// Starts on a log in memory, for tests: recovers the contents of `disk`.
     ///
     /// # Errors
-    /// [`Damage`] that was put on it.
+    /// [`Damage`] of the disk.
     pub fn in_memory(
         disk: MemoryDisk,
         settings: Settings,
@@ -218,39 +218,39 @@ impl Journal for Locked {
     }
 }
 
-/// Sees every batch of the log before it is replayed, with the state so far and where the checkpoint ends.
-pub(crate) type Check<'a> = dyn FnMut(&State, Option<Seq>, &Batch) -> Result<(), Damage> + 'a;
+/// Receives every batch of the log before it is replayed, with the state so far and the end of the checkpoint.
+pub(crate) type Check<'a> = dyn FnMut(&DurableState, Option<Seq>, &Batch) -> Result<(), Damage> + 'a;
 
 /// How much of a log is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// What the checkpoint lacks.
+    /// Only records after the checkpoint.
     Tail,
     /// All of it.
     Whole,
 }
 
-/// Loads the newest checkpoint that is whole and replays the log from there. `check` sees every batch that is read before it
-/// is replayed, with the state so far and where the checkpoint ends.
+/// Loads the newest complete checkpoint and replays the log from there. `check` receives every batch before it is
+/// replayed, with the state so far and the end of the checkpoint.
 pub(crate) fn recover(
     directory: &DataDirectory,
     settings: &Settings,
     options: LogOptions,
     reading: Reading,
     check: &mut Check<'_>,
-) -> Result<(State, Folder, Box<dyn Journal>, Report), OpenError> {
+) -> Result<(DurableState, Folder, Box<dyn Journal>, StartReport), OpenError> {
     let copied = if directory.is_copied_by_files { journal::mend(&directory.journal())? } else { None };
-    // Whether mended now or by a start that was cut off.
+    // Whether it was repaired now or by an interrupted start.
     let copied_up_to = if directory.is_copied_by_files {
         Some(journal::open(&directory.journal(), options, Seq::MAX, &mut |_| Ok(()))?.1.last_seq)
     } else {
         None
     };
-    let mut report = Report { copied, ..Report::default() };
+    let mut report = StartReport { copied, ..StartReport::default() };
     let (mut state, mut folder) = Folder::of_new_state(settings);
     let checkpoints = directory.checkpoints();
     for (_, path) in checkpoint::list(&checkpoints).map_err(OpenError::io(&checkpoints))? {
-        // A checkpoint that was copied after the log may know more than the copy of the log.
+        // A checkpoint that was copied after the log may be ahead of the copied log.
         let fits = |summary: checkpoint::Summary| match copied_up_to {
             Some(last_seq) if summary.end_seq > last_seq => {
                 let what = format!("it reaches {}, and the copied log {last_seq}", summary.end_seq);
@@ -294,7 +294,12 @@ pub(crate) fn recover(
     Ok((state, folder, journal, report))
 }
 
-pub(crate) fn replay(state: &State, folder: &mut Folder, batch: &Batch, checkpointed: Seq) -> Result<u64, Damage> {
+pub(crate) fn replay(
+    state: &DurableState,
+    folder: &mut Folder,
+    batch: &Batch,
+    checkpointed: Seq,
+) -> Result<u64, Damage> {
     if batch.last_seq() <= checkpointed {
         return Ok(0);
     }
@@ -304,13 +309,14 @@ pub(crate) fn replay(state: &State, folder: &mut Folder, batch: &Batch, checkpoi
         folder.fold(state, record);
         replayed += 1;
     }
-    // What is over stays within its bound while the log is read, so that a start takes no more memory than a run.
+    // Closed reservations stay within their limit while the log is read, so that a start needs no more memory than a
+    // run.
     let none = Timestamp(0);
     folder.forget(state, records.last().map_or(none, |record| record.time), none, none);
     Ok(replayed)
 }
 
-pub(crate) fn finish(state: &State, folder: &mut Folder, last_seq: Seq) {
+pub(crate) fn finish(state: &DurableState, folder: &mut Folder, last_seq: Seq) {
     state.places.fold();
     state.places.refresh(&state.catalogue);
     state.rules.refresh(last_seq, &state.catalogue);
@@ -320,8 +326,8 @@ pub(crate) fn finish(state: &State, folder: &mut Folder, last_seq: Seq) {
     state.view.fold(folder, last_seq, |_| ());
 }
 
-/// Whether the clock is so far ahead of the log that believing it would kill every hold.
-fn judge_clock(report: &mut Report, options: &Options, anchors: &Anchors, clock: Timestamp) -> bool {
+/// Whether the clock is so far ahead of the log that trusting it would expire every hold.
+fn judge_clock(report: &mut StartReport, options: &Options, anchors: &Anchors, clock: Timestamp) -> bool {
     let last = report.log.last_time;
     if report.log.last_seq == 0 {
         return false;

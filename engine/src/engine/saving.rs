@@ -1,4 +1,4 @@
-//! Backups of a running engine: another reader of the durable view and of the log.
+//! Backups of a running engine: one more reader of the durable view and of the log.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -14,12 +14,12 @@ use crate::engine::directory::Extra;
 use crate::ids::Seq;
 
 impl Engine {
-    /// Writes a backup of what is durable now, exact at one `seq`: everything, or what came since an earlier one. Reads
-    /// the newest checkpoint and the log, piece by piece, and keeps no writer waiting; what it has yet to read of the log is not
-    /// trimmed meanwhile. `begun` hears what it will be before its first byte is written.
+    /// Writes a backup of the durable data, exact at one `seq`: everything, or the records since an earlier one. Reads
+    /// the newest checkpoint and the log, piece by piece, and blocks no writer; records that it still has to read are
+    /// not trimmed meanwhile. Calls `begun` with the head before the first byte.
     ///
     /// # Errors
-    /// [`BackupError::Gone`] where the log no longer has what came since; whatever `out` says; damage.
+    /// [`BackupError::Gone`] if the log no longer has the records; an error of `out`; damage.
     pub fn back_up(
         &self,
         start: Start,
@@ -30,7 +30,7 @@ impl Engine {
         let shared = &*self.shared;
         let Some(directory) = &shared.directory else { return Err(BackupError::InMemory) };
         let wanted = Wanted::from(shared, 0);
-        // Before the `seq` is taken: what is in a checkpoint is in the log by then.
+        // Before the `seq` is taken: records in a checkpoint are in the log by then.
         let checkpoint = if start == Start::Whole { backup::newest_checkpoint(directory)? } else { None };
         let (seq, (hash, time)) = shared.state.view.read(|| (shared.state.hash.show(), shared.state.last_time()));
         if !shared.sync_up_to(seq) {
@@ -50,7 +50,7 @@ impl Engine {
     }
 }
 
-/// Records that somebody has yet to read stay in the log.
+/// Records that a backup still has to read stay in the log.
 struct Wanted<'a> {
     shared: &'a Shared,
     id: u64,
@@ -81,7 +81,7 @@ impl Shared {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What comes before may leave the log; 0 where nothing may.
+    /// Records before this one may be trimmed; 0 for none.
     pub(super) fn trim_before(&self) -> Seq {
         let before = self.trim_before.load(Ordering::Relaxed);
         if before == 0 {

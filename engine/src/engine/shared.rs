@@ -1,4 +1,4 @@
-//! What the handle and the threads of one engine share.
+//! The state that the handle and the threads of one engine share.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,17 +19,17 @@ use crate::ids::{ChannelId, Seq};
 use crate::journal::JournalReader;
 use crate::kernel::clock::PacedClock;
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::DurableState;
 
-/// The longest that the journal thread sleeps when nothing is due: how late it may notice what nobody woke it for.
+/// The longest sleep of the journal thread when nothing is due: the maximum delay if it is not woken.
 pub(super) const IDLE_MS: u64 = 50;
 
-/// Whether the engine takes writes, and if not, why.
+/// Whether the engine accepts writes, and if not, why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
-    /// It does.
+    /// It accepts writes.
     Ready,
-    /// There is no room to write; it passes when there is some again.
+    /// No space to write; writes continue when there is some again.
     Full(String),
     /// The journal failed; a restart recovers.
     Failed(String),
@@ -38,7 +38,7 @@ pub enum Health {
 }
 
 pub(super) struct Shared {
-    pub(super) state: Arc<State>,
+    pub(super) state: Arc<DurableState>,
     pub(super) identity: Identity,
     pub(super) settings: Settings,
     pub(super) reader: Arc<dyn JournalReader>,
@@ -48,26 +48,26 @@ pub(super) struct Shared {
     pub(super) full: Mutex<Option<String>>,
     pub(super) expiry_frozen: AtomicBool,
     pub(super) trim_before: AtomicU64,
-    /// From which record on copies need the log; 0 where that was told.
+    /// The first record that files for copies need; 0 if it was reported already.
     pub(super) recent_from: AtomicU64,
-    /// Where the data directory is; none in memory.
+    /// The data directory; `None` in memory.
     pub(super) directory: Option<PathBuf>,
-    /// Records that backups under way have yet to read.
+    /// Records that running backups still have to read.
     pub(super) wanted: Mutex<BTreeMap<u64, Seq>>,
-    /// Channels that nothing uses, as the checkpoint thread found them, and the `seq` at which it did.
+    /// Channels that the checkpoint thread found unused, and at which `seq`.
     pub(super) unused: Mutex<Option<(Seq, Vec<ChannelId>)>>,
     pub(super) has_unused: AtomicBool,
     pub(super) old_log: OldLogCheck,
     /// Bytes of the file system that checkpoints leave free.
     pub(super) reserve_bytes: u64,
-    /// With an interval policy: up to where the log is durable, and whether somebody waits for it to be.
+    /// With an interval policy: the durable end of the log, and whether a thread waits for a sync.
     pub(super) synced: AtomicU64,
     pub(super) sync_wanted: AtomicBool,
     pub(super) counters: Arc<Counters>,
     pub(super) watch: Arc<Watch>,
 }
 
-/// Somebody wants a checkpoint, and may want to know when it is there.
+/// A request for a checkpoint, with an optional completion.
 pub(super) struct CheckpointRequest(pub(super) Option<Sender<Result<checkpoint::Summary, String>>>);
 
 impl Shared {
@@ -75,7 +75,7 @@ impl Shared {
         self.full.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the log is durable up to `seq`; where an interval policy left something behind, waits for the sync.
+    /// Whether the log is durable up to `seq`; with an interval policy, waits for a sync if necessary.
     pub(super) fn sync_up_to(&self, seq: Seq) -> bool {
         if self.settings.sync_interval_ms.is_none() {
             return true;

@@ -1,4 +1,4 @@
-//! The threads behind the handle: the one that decides and writes, and the one that takes checkpoints.
+//! The threads behind the handle: the journal thread, which decides and writes, and the checkpoint thread.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -16,10 +16,10 @@ use crate::engine::checkpoint;
 use crate::engine::sequencer::{Cycle, Sequencer};
 use crate::ids::{Seq, Timestamp};
 use crate::journal::Journal;
-use crate::outcome::Told;
+use crate::outcome::CommandResult;
 use crate::{catalogue, demand};
 
-/// Channels whose ids may go back after one checkpoint: what one record names.
+/// Channels whose ids may be released after one checkpoint: the maximum of one record.
 const RELEASED_PER_IMAGE: usize = 4096;
 
 pub(super) struct JournalThread {
@@ -28,12 +28,12 @@ pub(super) struct JournalThread {
     pub(super) sleeper: Sleeper,
     pub(super) ask_checkpoint: Sender<CheckpointRequest>,
     pub(super) bytes_since_checkpoint: u64,
-    /// When lost demand was noted last.
+    /// When lost demand was last logged.
     pub(super) noted_at: Timestamp,
 }
 
-/// Ends the process should the journal or the feed thread panic: memory may be half folded, or a change told to some
-/// only, and neither must go on.
+/// Ends the process if the journal or the feed thread panics: memory may be half folded, or a change sent to only some
+/// subscribers.
 pub(super) struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
@@ -45,7 +45,7 @@ impl Drop for AbortOnPanic {
 }
 
 impl JournalThread {
-    /// Returns the journal: it has the lock on its directory.
+    /// Returns the journal, which holds the lock on its directory.
     pub(super) fn run(mut self) -> Box<dyn Journal> {
         let _abort = AbortOnPanic;
         let mut commands = VecDeque::new();
@@ -98,7 +98,7 @@ impl JournalThread {
             }
             self.shared.watch.rests();
             if waiting == 0 {
-                // `closing` as it was above, too: at the end, lost demand is noted before.
+                // `closing` as read above: at the end, lost demand is logged first.
                 if closing && self.shared.intake.is_over() {
                     break;
                 }
@@ -111,7 +111,7 @@ impl JournalThread {
         self.sequencer.into_journal()
     }
 
-    /// Once in a while, and at the end, what was asked for and refused becomes part of the log.
+    /// Periodically, and at the end, refused demand is logged.
     fn note_lost(&mut self, now: Timestamp, closing: bool, commands: &mut VecDeque<Queued>) {
         let (lost, every) = (&self.shared.state.lost, self.shared.settings.lost_demand_seconds);
         let wait_ms = if lost.is_many() { 1000 } else { every.saturating_mul(1000) };
@@ -125,12 +125,12 @@ impl JournalThread {
             commands.push_back(Queued {
                 command: Command::Demand(demand::command::Command::Note(rows)),
                 cause: None,
-                done: Box::new(|_: Told| ()),
+                done: Box::new(|_: CommandResult| ()),
             });
         }
     }
 
-    /// Channels that the checkpoint thread found unused are looked at once more, in log order.
+    /// Channels that the checkpoint thread found unused are checked again, in log order.
     fn release_names(&self, closing: bool, commands: &mut VecDeque<Queued>) {
         if closing || !self.shared.has_unused.load(Ordering::Acquire) || self.sequencer.failure().is_some() {
             return;
@@ -161,7 +161,7 @@ impl JournalThread {
     }
 }
 
-/// Takes a checkpoint whenever one is asked for, and says how much of the log is no longer needed.
+/// Takes a checkpoint on request, and reports how much of the log is no longer needed.
 pub(super) fn take_checkpoints(shared: &Shared, directory: &Path, asked: &Receiver<CheckpointRequest>) {
     for CheckpointRequest(tell) in asked {
         let now = shared.clock.now();

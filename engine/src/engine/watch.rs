@@ -1,7 +1,7 @@
-//! What the journal thread is doing, so that somebody else sees when it does not come round.
+//! The current step of the journal thread, for a watchdog that detects when it hangs.
 //!
-//! The journal thread stores a word for each step of its work and reads no clock for it; whoever looks after it looks now
-//! and then, and knows how long a step has lasted at least from when the word was seen first.
+//! The journal thread stores a word for each step and reads no clock for it; the watchdog polls the word, and knows how
+//! long a step has lasted at least since the word was first seen.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -10,45 +10,45 @@ use crate::command::Queued;
 use crate::kernel::asked::Asked;
 use crate::kernel::plain::Plain;
 
-/// Steps in one word: how many there were, and whether one is under way.
+/// Steps in one word: their number, and whether one is in progress.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// Twice the number of steps, plus one while one is under way.
+    /// Twice the number of steps, plus one while a step is in progress.
     word: AtomicU64,
-    /// Which [`Plain`] command it is; 0 where it is none.
+    /// The [`Plain`] command; 0 for another kind of step.
     plain: AtomicU64,
-    /// What the last other command or step is.
+    /// The last other command or step.
     what: Mutex<Doing>,
 }
 
-/// What a step does.
+/// The content of a step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Doing {
-    /// A command's kind, or what the thread does by itself.
+    /// The kind of the command, or of the thread's own work.
     pub kind: &'static str,
-    /// Lines or rows that the command names.
+    /// Lines or rows of the command.
     pub lines: usize,
-    /// The caller's request, where it is known.
+    /// The caller's request, if known.
     pub request: Option<String>,
 }
 
-/// A step that is under way.
+/// A step in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// Its number.
     pub number: u64,
-    /// What it does.
+    /// Its content.
     pub doing: Doing,
 }
 
 impl Watch {
-    /// Journal thread only: a step of its own begins.
+    /// Journal thread only: begins a step of its own.
     pub(crate) fn begins(&self, kind: &'static str) {
         self.describe(|doing| *doing = Doing { kind, lines: 0, request: None });
         self.next();
     }
 
-    /// Journal thread only: a command is being decided.
+    /// Journal thread only: begins the decision of a command.
     #[inline]
     pub(crate) fn decides(&self, queued: &Queued) {
         let plain = queued.command.plain().map_or(0, |plain| plain as u64);
@@ -62,15 +62,15 @@ impl Watch {
         self.next();
     }
 
-    /// Journal thread only: nothing is under way.
+    /// Journal thread only: ends a step.
     pub(crate) fn rests(&self) {
-        // Nobody else writes it.
+        // Only this thread writes it.
         let word = self.word.load(Relaxed);
         self.word.store((word | 1) + 1, Relaxed);
     }
 
     fn next(&self) {
-        // Nobody else writes it.
+        // Only this thread writes it.
         let word = self.word.load(Relaxed);
         self.word.store(((word | 1) + 1) | 1, Relaxed);
     }
@@ -80,7 +80,7 @@ impl Watch {
         self.plain.store(0, Relaxed);
     }
 
-    /// The step that is under way, if one is.
+    /// The step in progress, if there is one.
     pub fn step(&self) -> Option<Step> {
         let word = self.word.load(Relaxed);
         if word & 1 == 0 {

@@ -1,4 +1,4 @@
-//! One cell after one record, shared by every subscription that hears of it.
+//! One cell after one record, shared by all subscriptions that match it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use crate::ids::Seq;
 use crate::kernel::cell_after::CellAfter;
 use crate::stock::lens::{CellView, Lens};
 
-/// What became of a cell, and how that reads on the wire: written once for each form, whoever is the first to need it.
+/// A changed cell, and its JSON: serialised once for each form, by the first subscription that needs it.
 #[derive(Debug)]
 pub struct Change {
     /// The record that changed it.
@@ -19,7 +19,7 @@ pub struct Change {
     forms: Mutex<Forms>,
 }
 
-/// By what channels see differently.
+/// Differences between channels.
 type Forms = SmallVec<[(CellView, Arc<str>); 1]>;
 
 impl Change {
@@ -27,7 +27,7 @@ impl Change {
         Self { seq, cell, forms: Mutex::default() }
     }
 
-    /// The cell as `write` tells it to those who see it through `lens`: the form that was written before, if one was.
+    /// The cell as `write` serialises it for the given `lens`; reuses an earlier result.
     pub fn form(&self, lens: &Lens, catalogue: &Catalogue, write: impl FnOnce(&CellView) -> Arc<str>) -> Arc<str> {
         let seen = lens.see(catalogue, &self.cell);
         let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);

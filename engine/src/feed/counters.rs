@@ -1,16 +1,16 @@
-//! What the feed did, counted.
+//! Counters of the feed.
 
 use std::sync::atomic::AtomicU64;
 
-/// What the feed did, counted since the start; for metrics.
+/// Counters of the feed since the start, for metrics.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Changes that somebody had to hear of.
+    /// Changes that matched at least one subscription.
     pub matched: AtomicU64,
-    /// Values that were replaced by a later one before they were told.
+    /// Values that a later value replaced before they were sent.
     pub conflated: AtomicU64,
-    /// Times that a reader fell behind by more than is kept for one.
+    /// Subscriptions that fell too far behind.
     pub overruns: AtomicU64,
-    /// Times that a subscriber was told to start over.
+    /// Subscriptions that had to start over.
     pub resets: AtomicU64,
 }

@@ -1,22 +1,22 @@
-//! A position in a stream that survives everything but a new log: opaque to clients, and one value, so that no part of
-//! it can be kept apart from the others.
+//! A position in a stream that survives everything except a new log: opaque to clients, and a single value, so that its
+//! parts cannot be separated.
 
 use std::fmt;
 
 use crate::ids::{Epoch, Name, Seq};
 
-/// Where a subscription stands: in which log, after which record, and what it selects.
+/// The position of a subscription: the log, the record, and the selection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     /// The log.
     pub epoch: Epoch,
-    /// Everything up to this record is known to whoever holds the cursor.
+    /// The holder of the cursor knows everything up to this record.
     pub seq: Seq,
     /// The digest of the selection; see [`Digest`].
     pub selection: u64,
 }
 
-/// The longest text that can be a cursor.
+/// The longest text of a cursor.
 pub const CURSOR_BYTES_MAX: usize = 64;
 
 impl fmt::Display for Cursor {
@@ -26,7 +26,7 @@ impl fmt::Display for Cursor {
 }
 
 impl Cursor {
-    /// Reads back what [`Display`](fmt::Display) wrote; `None` for anything else.
+    /// Parses the output of [`Display`](fmt::Display); `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.strip_prefix("1-")?.split('-');
         let (epoch, seq, selection) = (parts.next()?, parts.next()?, parts.next()?);
@@ -37,23 +37,23 @@ impl Cursor {
     }
 }
 
-/// What a selection comes to in one number: a sum over its names, so that names can come and go in any order. It is part
-/// of cursors that clients keep, hence of no algorithm that another release might change.
+/// A selection as one number: a sum over its names, so that names can be added and removed in any order. Clients keep
+/// it in cursors, so the algorithm must never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Digest(pub u64);
 
 impl Digest {
-    /// With `name` as one of `kind`.
+    /// Adds `name` as one of `kind`.
     pub fn add(&mut self, kind: u8, name: &Name) {
         self.0 = self.0.wrapping_add(digest(kind, name.as_str()));
     }
 
-    /// As one that selects all of a kind: not the same as one from which every name was taken.
+    /// Marks that all of a kind are selected; different from an empty selection.
     pub fn add_all(&mut self, kind: u8) {
         self.0 = self.0.wrapping_add(digest(kind, ""));
     }
 
-    /// Without it.
+    /// Removes `name`.
     pub fn remove(&mut self, kind: u8, name: &Name) {
         self.0 = self.0.wrapping_sub(digest(kind, name.as_str()));
     }

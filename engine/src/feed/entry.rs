@@ -1,4 +1,4 @@
-//! What the feed needs to know of a record: small, in log order, the same whether it was handed over or read back.
+//! The feed's view of a record: small, in log order, the same whether it was passed on or read from the log.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::kernel::cell_after::CellAfter;
 use crate::level::IN_QUARANTINE;
 use crate::rules::Book;
 
-/// Something that subscriptions may have to hear of.
+/// Something that may concern subscriptions.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub seq: Seq,
@@ -21,34 +21,34 @@ pub(super) struct Entry {
 pub(super) enum What {
     /// A cell changed.
     Cell(CellAfter),
-    /// Names became known.
+    /// Names were defined.
     Names,
-    /// A group has these members now, ascending.
+    /// The new members of a group, ascending.
     Group(GroupId, Arc<[LocationId]>),
-    /// A channel leaves so many units to others now.
+    /// The new buffer of a channel.
     Channel(ChannelId, u32),
-    /// Rules changed, or something that rules may rest on.
+    /// Rules changed, or something that rules may depend on.
     Rules(Rests),
-    /// The names of these came back (true), or were retired (false): their cells are told, or no more.
+    /// Names came back (true) or were retired (false): their cells are sent, or removed.
     Stands(Arc<[Moving]>, bool),
-    /// Somebody declared these: what nobody counts may be had there from here on.
+    /// Names were declared: untracked SKUs are available there from now on.
     Declared(Arc<[LocationId]>),
 }
 
-/// What comes into a selection, or leaves it, with all of its cells.
+/// Names that enter or leave a selection, with all of their cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Moving {
     /// A location, with its group or by itself.
     Location(LocationId),
     /// A SKU.
     Sku(SkuId),
-    /// A SKU of which it changed whether it is counted: true where nobody counts it any more, so that it is told of places
-    /// where it has no cell, and false where it is counted again, and is not.
+    /// A SKU whose `tracked` changed: true if it became untracked, so that it is also sent for locations where it has
+    /// no cell; false if it became tracked.
     Counting(SkuId),
 }
 
 impl Moving {
-    /// The locations among those that came (true), or left (false).
+    /// The locations among those that entered (true) or left (false).
     pub fn locations(moved: &[(Self, bool)], joins: bool) -> Vec<LocationId> {
         let of = |(moving, joined): &(Self, bool)| match moving {
             Self::Location(location) if *joined == joins => Some(*location),
@@ -57,7 +57,7 @@ impl Moving {
         moved.iter().filter_map(of).collect()
     }
 
-    /// The SKUs among them. All that there is of those of which it changed whether they are counted is told anew.
+    /// The SKUs among them. All cells of SKUs whose `tracked` changed are sent again.
     pub fn skus(moved: &[(Self, bool)], joins: bool) -> Vec<SkuId> {
         let of = |(moving, joined): &(Self, bool)| match moving {
             Self::Sku(sku) if *joined == joins => Some(*sku),
@@ -67,7 +67,7 @@ impl Moving {
         moved.iter().filter_map(of).collect()
     }
 
-    /// The SKUs among them that are counted again.
+    /// The SKUs among them that became tracked.
     pub fn counted(moved: &[(Self, bool)]) -> Vec<SkuId> {
         let of = |(moving, joined): &(Self, bool)| match moving {
             Self::Counting(sku) if !*joined => Some(*sku),
@@ -80,16 +80,16 @@ impl Moving {
 /// What made rules count differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rests {
-    /// They changed themselves.
+    /// Rules changed.
     Rules,
-    /// Locations or groups did.
+    /// Locations or groups changed.
     Places,
-    /// SKUs were described anew.
+    /// Details of SKUs changed.
     Skus,
 }
 
 impl Rests {
-    /// Whether cells may count differently for it under the rules of `book`.
+    /// Whether cells may have other results for it under the rules of `book`.
     pub fn matters(self, book: &Book) -> bool {
         match self {
             Self::Rules => true,
@@ -104,11 +104,11 @@ fn moving(names: &Definitions) -> Arc<[Moving]> {
     locations.chain(names.skus.iter().map(|(sku, _)| Moving::Sku(*sku))).collect()
 }
 
-/// Appends what `record` says to `entries`.
+/// Appends the entries of `record` to `entries`.
 pub(super) fn entries_of(record: &Record, entries: &mut Vec<Entry>) {
     let mut push = |what| entries.push(Entry { seq: record.seq, what });
     record.event.effects(|effect| match effect {
-        // What is in quarantine is nobody's stock.
+        // Cells of quarantines are not part of the feed.
         Effect::Cell(cell, _) if cell.safety_stock != IN_QUARANTINE => push(What::Cell(*cell)),
         Effect::Rules(RuleChange::Set(_) | RuleChange::Activated(_)) => push(What::Rules(Rests::Rules)),
         Effect::Names(naming) => names_entries(naming, &mut push),

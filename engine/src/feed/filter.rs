@@ -1,21 +1,21 @@
-//! What a subscription selects, and the keys under which a change finds it.
+//! The selection of a subscription, and the keys under which a change finds it.
 //!
-//! A cell is selected by its SKU, or by all SKUs being selected, and by its place: anywhere, its location, or a group that
-//! its location is in. So a change at one cell looks under `2 × (1 + groups of the location) + 1` keys, whatever the
-//! number of subscriptions, and a location that joins or leaves a group moves no key.
+//! A cell is selected by its SKU, or by all SKUs, and by its place: anywhere, its location, or a group that contains
+//! the location. So a change of one cell looks up `2 × (1 + groups of the location) + 1` keys, whatever the number of
+//! subscriptions, and a location that joins or leaves a group changes no key.
 
 use std::collections::BTreeSet;
 
 use crate::catalogue::{Catalogue, Registry};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 use crate::level::IN_QUARANTINE;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::lens::{CellView, Lens};
 
 use super::cursor::Digest;
 
-/// What a subscriber asks for, by name. Cells of the SKUs, at the locations and in the groups; no SKU means all of the
-/// places, no place means anywhere. One of both must be named.
+/// A requested selection, by name: cells of the SKUs, at the locations and in the groups. No SKU means all SKUs of the
+/// places; no place means anywhere. One of both must be given.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// SKUs.
@@ -24,37 +24,37 @@ pub struct Selection {
     pub locations: Vec<Name>,
     /// Groups, whose members count as locations.
     pub groups: Vec<Name>,
-    /// For whom: its buffer counts.
+    /// The channel that sells; its buffer is subtracted.
     pub channel: Option<Name>,
 }
 
 impl Selection {
-    /// How many keys it comes to at the most.
+    /// The maximum number of its keys.
     pub(super) fn size(&self) -> usize {
         self.skus.len().max(1).saturating_mul((self.locations.len() + self.groups.len()).max(1))
     }
 }
 
-/// Names that have ids, and names that have none yet.
+/// Names with ids, and names without.
 #[derive(Debug)]
 pub(super) struct Named<I> {
     pub ids: BTreeSet<I>,
     unknown: BTreeSet<Name>,
-    /// What the unknown cost.
+    /// The cost of the unknown names.
     unknown_bytes: usize,
 }
 
-/// What a name that nobody declared costs beside its text: it stands in a tree, and its text on the heap.
+/// The cost of an unknown name beside its text: a tree node, and a heap allocation.
 const UNKNOWN_BYTES: usize = 96;
 
 fn bytes_of(name: &Name) -> usize {
     UNKNOWN_BYTES + name.as_str().len()
 }
 
-/// What a subscription takes of what all share.
+/// The use of shared resources by a subscription.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Cost {
-    /// Keys, those of unknown names included.
+    /// Keys, including those of unknown names.
     pub keys: usize,
     pub unknown_bytes: usize,
 }
@@ -66,9 +66,9 @@ impl<I> Default for Named<I> {
 }
 
 impl<I: Copy + Ord + From<u32> + Into<u32> + std::hash::Hash> Named<I> {
-    /// Takes in `name`; its id if it has one and is new here.
+    /// Adds `name`; returns its id if it has one and is new here.
     fn insert<D: Default + Clone>(&mut self, registry: &Registry<I, D>, name: &Name) -> Inserted<I> {
-        // One that was unknown is resolved when the feed comes to its definition, and only then.
+        // An unknown name is resolved when the feed reaches its definition, and only then.
         if self.unknown.contains(name) {
             return Inserted::Known;
         }
@@ -80,7 +80,7 @@ impl<I: Copy + Ord + From<u32> + Into<u32> + std::hash::Hash> Named<I> {
         if self.ids.insert(id) { Inserted::New(id) } else { Inserted::Known }
     }
 
-    /// Names among the unknown that have ids by now.
+    /// Unknown names that have ids by now.
     fn resolve<D: Default + Clone>(&mut self, registry: &Registry<I, D>) -> Vec<I> {
         let mut found = Vec::new();
         let unknown_bytes = &mut self.unknown_bytes;
@@ -101,7 +101,7 @@ impl<I: Copy + Ord + From<u32> + Into<u32> + std::hash::Hash> Named<I> {
         self.unknown.iter()
     }
 
-    /// Whether an unknown name was there, and is not any more.
+    /// Whether an unknown name was present and is removed now.
     fn forget(&mut self, name: &Name) -> bool {
         let was_there = self.unknown.remove(name);
         if was_there {
@@ -121,10 +121,10 @@ enum Inserted<I> {
     Known,
 }
 
-/// Under what a change finds its subscriptions.
+/// The keys under which a change finds its subscriptions.
 pub(super) type Key = u64;
 
-/// A cell in one word.
+/// A cell as one word.
 pub(super) type CellKey = u64;
 
 const ANY_SKU: u32 = u32::MAX;
@@ -141,7 +141,7 @@ pub(super) fn cell_key(sku: SkuId, location: LocationId) -> CellKey {
     (u64::from(sku.0) << 32) | u64::from(location.0)
 }
 
-/// The keys under which a change of `sku` at `location`, which is in `groups`, finds its subscriptions.
+/// The keys of a change of `sku` at `location`, which is in `groups`.
 pub(super) fn keys_of_cell(sku: SkuId, location: LocationId, groups: &[GroupId]) -> impl Iterator<Item = Key> {
     let places = std::iter::once(LOCATION | location.0).chain(groups.iter().map(|group| GROUP | group.0));
     let anywhere = std::iter::once(key(Some(sku), ANYWHERE));
@@ -159,7 +159,7 @@ pub(super) struct Filter {
     pub digest: Digest,
 }
 
-/// SKUs that were not selected before, or are not any more.
+/// SKUs that were added to or removed from a selection.
 #[derive(Debug, Default)]
 pub(super) struct Tracked {
     pub names: Vec<Name>,
@@ -168,7 +168,7 @@ pub(super) struct Tracked {
 }
 
 impl Tracked {
-    /// By how much these change the digest of a selection.
+    /// The change of a selection's digest.
     pub fn digest(&self) -> u64 {
         let mut digest = Digest::default();
         self.names.iter().for_each(|name| digest.add(kind::SKU, name));
@@ -176,7 +176,7 @@ impl Tracked {
     }
 }
 
-/// What the digest tells apart.
+/// The kinds in a digest.
 mod kind {
     pub const SKU: u8 = 0;
     pub const LOCATION: u8 = 1;
@@ -208,7 +208,7 @@ impl Filter {
         filter
     }
 
-    /// Selects `skus` as well.
+    /// Adds `skus`.
     pub fn track(&mut self, catalogue: &Catalogue, skus: &[Name]) -> Tracked {
         let mut tracked = Tracked::default();
         for name in skus {
@@ -223,7 +223,7 @@ impl Filter {
         tracked
     }
 
-    /// Selects `skus` no longer; those of them that were selected.
+    /// Removes `skus`; returns those that were selected.
     pub fn untrack(&mut self, catalogue: &Catalogue, skus: &[Name]) -> Tracked {
         let mut gone = Tracked::default();
         for name in skus {
@@ -239,7 +239,7 @@ impl Filter {
         gone
     }
 
-    /// Looks up again what was unknown. The SKUs and places that are known now, in the form of keys to add.
+    /// Resolves unknown names again. Returns the SKUs and places that are known now, as keys to add.
     pub fn resolve(&mut self, catalogue: &Catalogue) -> Vec<Key> {
         if !self.is_outdated(catalogue) {
             return Vec::new();
@@ -297,19 +297,19 @@ impl Filter {
         self.skus.ids.iter().flat_map(|sku| places.iter().map(|place| key(Some(*sku), *place))).collect()
     }
 
-    /// How many keys it has, counting names that are not known yet.
+    /// The number of its keys, counting names that are not known yet.
     pub fn size(&self) -> usize {
         let places = if self.anywhere() { 1 } else { self.locations.len() + self.groups.len() };
         if self.all_skus { places } else { self.skus.len() * places }
     }
 
-    /// What it takes of what all share.
+    /// Its use of shared resources.
     pub fn cost(&self) -> Cost {
         let unknown_bytes = self.skus.unknown_bytes + self.locations.unknown_bytes + self.groups.unknown_bytes;
         Cost { keys: self.size(), unknown_bytes }
     }
 
-    /// The SKUs that it names and that nobody counts.
+    /// The untracked SKUs that it names.
     pub fn uncounted<'a>(&'a self, catalogue: &'a Catalogue) -> impl Iterator<Item = SkuId> + 'a {
         let all = if catalogue.has_uncounted() { Some(&self.skus.ids) } else { None };
         all.into_iter().flatten().copied().filter(|sku| !catalogue.is_tracked(*sku))
@@ -326,10 +326,10 @@ impl Filter {
             || groups.iter().any(|group| self.groups.ids.contains(group))
     }
 
-    /// The channel for which it is, if that is known.
+    /// Its channel, if known.
     pub fn channel(&self, catalogue: &Catalogue) -> Option<ChannelId> {
         let channels = &catalogue.channels;
-        // One that is retired stays as it was for whoever listens.
+        // A retired channel stays as it was for its subscribers.
         self.channel.as_ref().and_then(|name| {
             let name = name.as_str();
             channels.id(name).or_else(|| channels.retired_id(name))
@@ -342,27 +342,27 @@ impl Filter {
 pub(super) struct Cells {
     /// The `seq` at which they are exact.
     pub seq: u64,
-    /// How they were seen.
+    /// The lens.
     pub lens: Lens,
     pub cells: Vec<CellView>,
 }
 
-/// Which of a filter's cells.
+/// A part of a filter's cells.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Part<'a> {
     Whole,
     Skus(&'a [SkuId]),
     Locations(&'a [LocationId]),
-    /// What leaves with these, retired or not.
+    /// Everything that leaves with these, retired or not.
     LeavingSkus(&'a [SkuId]),
     LeavingLocations(&'a [LocationId]),
 }
 
-/// Reads the cells of `filter`, or a part of them, exact at one `seq`; `Err` with their number where there are more than
+/// Reads the cells of `filter`, or a part of them, exact at one `seq`; `Err` with their number if there are more than
 /// `limit`.
-pub(super) fn read(state: &State, filter: &Filter, part: Part<'_>, limit: usize) -> Result<Cells, usize> {
-    // Finding cells takes longer than reading them and needs no quiet, since cells never move. Should one be made or a
-    // group change in between, it is found again, at last inside the read.
+pub(super) fn read(state: &DurableState, filter: &Filter, part: Part<'_>, limit: usize) -> Result<Cells, usize> {
+    // Finding cells takes longer than reading them and needs no quiet, because cells never move. If a cell is created
+    // or a group changes meanwhile, cells are searched again, finally inside the read.
     for _ in 0..3 {
         let (made, members) = (state.cells(), Members::of(state, filter, part));
         let found: Vec<_> = members.cells(state, filter, part).take(limit.saturating_add(1)).collect();
@@ -395,7 +395,7 @@ pub(super) fn read(state: &State, filter: &Filter, part: Part<'_>, limit: usize)
     if cells.len() > limit { Err(cells.len()) } else { Ok(Cells { seq, lens, cells }) }
 }
 
-/// The locations that a filter selects, as the catalogue has them now.
+/// The locations that a filter selects, in the current catalogue.
 struct Members {
     /// `None`: anywhere.
     locations: Option<Vec<LocationId>>,
@@ -403,7 +403,7 @@ struct Members {
 }
 
 impl Members {
-    fn of(state: &State, filter: &Filter, part: Part<'_>) -> Self {
+    fn of(state: &DurableState, filter: &Filter, part: Part<'_>) -> Self {
         let groups = &state.catalogue.groups;
         let versions = group_versions(state, filter);
         if let Part::Locations(locations) | Part::LeavingLocations(locations) = part {
@@ -423,8 +423,8 @@ impl Members {
         Self { locations: Some(locations), versions }
     }
 
-    /// Where SKUs that are named, and that nobody counts, may be had without a cell: at the places that are named.
-    fn without_cell(&self, state: &State, filter: &Filter, part: Part<'_>) -> Vec<(SkuId, LocationId)> {
+    /// Places where untracked SKUs are available without a cell: the places that are named.
+    fn without_cell(&self, state: &DurableState, filter: &Filter, part: Part<'_>) -> Vec<(SkuId, LocationId)> {
         let catalogue = &state.catalogue;
         if !catalogue.has_uncounted() {
             return Vec::new();
@@ -439,25 +439,25 @@ impl Members {
         self.free_places(state, &skus)
     }
 
-    /// Where some SKUs have no cell.
-    fn free_places(&self, state: &State, skus: &[SkuId]) -> Vec<(SkuId, LocationId)> {
+    /// Places where some SKUs have no cell.
+    fn free_places(&self, state: &DurableState, skus: &[SkuId]) -> Vec<(SkuId, LocationId)> {
         let places = self.locations.as_deref().unwrap_or_default();
         let free = |sku: SkuId| places.iter().filter(move |at| state.matrix.get(sku, **at).is_none());
         skus.iter().flat_map(|sku| free(*sku).map(move |at| (*sku, *at))).collect()
     }
 
-    fn are_current(&self, state: &State, filter: &Filter) -> bool {
+    fn are_current(&self, state: &DurableState, filter: &Filter) -> bool {
         self.versions == group_versions(state, filter)
     }
 
     fn cells<'a>(
         &'a self,
-        state: &'a State,
+        state: &'a DurableState,
         filter: &'a Filter,
         part: Part<'a>,
     ) -> impl Iterator<Item = &'a crate::matrix::StockCell> {
         let catalogue = &state.catalogue;
-        // Only what leaves is read after its names were retired.
+        // Only cells that leave are read after their names were retired.
         let hides = !matches!(part, Part::LeavingLocations(_) | Part::LeavingSkus(_));
         let hides_skus = hides && !catalogue.skus.all_live();
         let hides_places = hides && !catalogue.locations.all_live();
@@ -471,7 +471,7 @@ impl Members {
         let skus = skus.filter(move |sku| !hides_skus || catalogue.skus.is_live(*sku));
         skus.flat_map(move |sku| {
             let row = self.locations.is_none().then(|| state.matrix.row(sku).iter().map(|(_, cell)| cell));
-            // What is in quarantine is in no list.
+            // Cells of quarantines are in no list.
             let row = row.map(|row| row.filter(|cell| cell.safety_stock() != IN_QUARANTINE));
             let places = self.locations.as_deref().unwrap_or_default();
             row.into_iter().flatten().chain(places.iter().filter_map(move |place| state.matrix.get(sku, *place)))
@@ -480,17 +480,17 @@ impl Members {
     }
 }
 
-/// The named places where some SKUs that are named have no cell.
-pub(super) fn without_cell(state: &State, filter: &Filter, skus: &[SkuId]) -> Vec<(SkuId, LocationId)> {
+/// The named places where some named SKUs have no cell.
+pub(super) fn without_cell(state: &DurableState, filter: &Filter, skus: &[SkuId]) -> Vec<(SkuId, LocationId)> {
     let named: Vec<SkuId> = skus.iter().copied().filter(|sku| filter.skus.ids.contains(sku)).collect();
     let mut places = Members::of(state, filter, Part::Whole).free_places(state, &named);
     places.retain(|(_, at)| state.catalogue.has_uncounted_at(*at));
     places
 }
 
-/// Where SKUs that are named, and that nobody counts or counted, leave with locations and SKUs that had no cell there.
+/// Places where untracked or formerly untracked SKUs leave, with locations and SKUs that had no cell there.
 pub(super) fn left_without_cell(
-    state: &State,
+    state: &DurableState,
     filter: &Filter,
     locations: &[LocationId],
     skus: &[SkuId],
@@ -506,7 +506,7 @@ pub(super) fn left_without_cell(
     gone
 }
 
-fn group_versions(state: &State, filter: &Filter) -> Vec<u64> {
+fn group_versions(state: &DurableState, filter: &Filter) -> Vec<u64> {
     let version = |group: &GroupId| state.catalogue.groups.details(*group).map_or(0, |details| details.version);
     filter.groups.ids.iter().map(version).collect()
 }

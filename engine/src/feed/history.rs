@@ -1,7 +1,7 @@
-//! What was: the entries after a given record, from memory while they are fresh, from the log otherwise.
+//! The past of the feed: the entries after a given record, from memory while they are fresh, from the log otherwise.
 //!
-//! A restart makes every subscriber resume from the same stretch of log, so a stretch that was read back is kept for the
-//! next who asks. Both parts are bounded: [`FRESH_MAX`] entries of 40 bytes, and [`CHUNKS_MAX`] stretches of some
+//! After a restart, many subscribers resume from the same part of the log, so a chunk that was read is cached for the
+//! others. Both parts are bounded: [`FRESH_MAX`] entries of 40 bytes, and [`CHUNKS_MAX`] chunks of about
 //! [`CHUNK_ENTRIES`].
 
 use std::collections::VecDeque;
@@ -11,18 +11,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::entry::{Entry, entries_of};
 use crate::ids::Seq;
 use crate::journal::{self, Damage, JournalReader, ReadError};
-use crate::state::State;
+use crate::state::DurableState;
 
 /// Entries kept in memory.
 const FRESH_MAX: usize = 1 << 18;
 
-/// Records in one stretch of the log that is read back, at the most.
+/// The maximum number of records in one chunk of the log.
 const CHUNK_RECORDS: Seq = 4096;
 
-/// Entries after which a stretch ends with the batch that it is in: one record may have a thousand.
+/// Entries after which a chunk ends with its current batch: one record may have a thousand.
 const CHUNK_ENTRIES: usize = 8192;
 
-/// Stretches kept.
+/// Cached chunks.
 const CHUNKS_MAX: usize = 32;
 
 /// The past of the feed.
@@ -33,14 +33,14 @@ pub(super) struct History {
 }
 
 struct Fresh {
-    /// Every entry after this record is here.
+    /// All entries after this record are here.
     after: Seq,
     entries: VecDeque<Entry>,
 }
 
 struct Chunk {
     first: Seq,
-    /// The last record that it holds.
+    /// The last record of the chunk.
     last: Seq,
     entries: Vec<Entry>,
 }
@@ -54,12 +54,12 @@ impl History {
         }
     }
 
-    /// Adds what the feed just took in.
+    /// Adds entries that the feed just received.
     pub fn extend(&self, entries: &[Entry]) {
         let mut fresh = self.lock_fresh();
         fresh.entries.extend(entries.iter().cloned());
         while fresh.entries.len() > FRESH_MAX {
-            // A record's entries go together: the rest of one would look like all of it.
+            // The entries of a record are dropped together: a part of them would look complete.
             let Some(oldest) = fresh.entries.pop_front() else { break };
             fresh.after = oldest.seq;
             while fresh.entries.front().is_some_and(|next| next.seq == oldest.seq) {
@@ -68,16 +68,16 @@ impl History {
         }
     }
 
-    /// Whether the entries after `after` must be read back from the log.
+    /// Whether the entries after `after` must be read from the log.
     pub fn is_old(&self, after: Seq) -> bool {
         after < self.lock_fresh().after
     }
 
-    /// Visits entries after `after` up to `until`, at most some thousands at a time, and tells up to which record all
-    /// were visited.
+    /// Visits entries after `after` up to `until`, at most some thousands at a time, and returns the last record whose
+    /// entries were all visited.
     pub fn visit(
         &self,
-        state: &State,
+        state: &DurableState,
         after: Seq,
         until: Seq,
         mut visit: impl FnMut(&Entry),
@@ -105,15 +105,15 @@ impl History {
         Ok(chunk.last.min(until))
     }
 
-    /// A stretch that holds `seq`.
-    fn chunk(&self, state: &State, seq: Seq) -> Result<Arc<Chunk>, ReadError> {
+    /// A chunk that contains `seq`.
+    fn chunk(&self, state: &DurableState, seq: Seq) -> Result<Arc<Chunk>, ReadError> {
         let oldest = self.reader.oldest().max(1);
         if seq < oldest {
             return Err(ReadError::Trimmed { oldest });
         }
-        // Whoever comes while the log is read waits, and shares what was read.
+        // A reader that comes while the log is read waits, and shares the result.
         let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
-        // All begin at the same places, whatever they are asked for; one that ended early is gone on from.
+        // All chunks begin at fixed records, whatever is requested; a chunk that ended early is continued.
         let mut first = (seq - seq % CHUNK_RECORDS).max(oldest);
         let last = (seq - seq % CHUNK_RECORDS + CHUNK_RECORDS - 1).min(state.view.seq());
         loop {
@@ -139,8 +139,8 @@ impl History {
     }
 }
 
-/// The entries of the records `first..=last`, from the log, or of the first of them where there are many; and up to which
-/// record they are.
+/// The entries of the records `first..=last`, from the log, or of the first of them if there are many; and their last
+/// record.
 pub(super) fn read_back(reader: &dyn JournalReader, first: Seq, last: Seq) -> Result<(Vec<Entry>, Seq), ReadError> {
     let (mut entries, mut upto) = (Vec::new(), last);
     let mut damage = None;

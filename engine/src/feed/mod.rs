@@ -1,4 +1,4 @@
-//! The feed: every durable change of stock, to everyone who asked for it, in log order.
+//! The feed: every durable change of stock, to every subscription that selects it, in log order.
 //!
 //! ```text
 //!  journal thread ── hand over ──► feed thread ── match by key ──► what each subscription ── wake ──► its task
@@ -7,12 +7,12 @@
 //!       log ───────────────────────►   history  ──────── resume from a cursor ─────────────────────►
 //! ```
 //!
-//! What is told comes from the log alone, and after it is durable. A subscription knows cells at a `seq`, and each message
-//! takes it to a later one; what it knows is then exactly what the log grants at that `seq`.
+//! All messages come from the log alone, after it is durable. A subscription knows cells at a `seq`, and each message
+//! takes it to a later one; it then knows exactly what the log grants at that `seq`.
 //!
-//! Nothing here grows with a slow reader: it has a set of changed cells or a queue of events, each with a limit, and when
-//! that is reached it starts over ([`Reset::TooFarBehind`]) or ends ([`Message::TooFarBehind`]). Nothing here waits for a
-//! reader, and the journal waits for nothing here.
+//! A slow reader uses bounded memory: a set of changed cells or a queue of events, each with a limit. At the limit, it
+//! starts over ([`Reset::TooFarBehind`]) or ends ([`Message::TooFarBehind`]). The feed waits for no reader, and the
+//! journal does not wait for the feed.
 
 mod change;
 mod counters;

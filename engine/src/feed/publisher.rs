@@ -1,4 +1,4 @@
-//! The handle of the feed, its thread, and the end that the journal thread holds.
+//! The handle of the feed, its thread, and the end that the journal thread uses.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -20,22 +20,27 @@ use crate::event::Record;
 use crate::ids::{Epoch, Seq};
 use crate::journal::JournalReader;
 use crate::settings::FeedSettings;
-use crate::state::State;
+use crate::state::DurableState;
 
-/// Entries that may wait for the feed's thread. What comes beyond is read back from the log.
+/// Entries that may wait for the feed's thread. Further ones are read from the log.
 const BACKLOG_MAX: usize = 1 << 18;
 
-/// How late the feed's thread may notice what nobody woke it for.
+/// The maximum delay of the feed's thread if it is not woken.
 const IDLE: Duration = Duration::from_millis(50);
 
-/// The feed. Clones share it.
+/// The handle of the feed. Clones share it.
 #[derive(Clone)]
 pub struct Feed {
     shared: Arc<Shared>,
 }
 
 impl Feed {
-    pub(crate) fn new(state: Arc<State>, epoch: Epoch, settings: FeedSettings, reader: Arc<dyn JournalReader>) -> Self {
+    pub(crate) fn new(
+        state: Arc<DurableState>,
+        epoch: Epoch,
+        settings: FeedSettings,
+        reader: Arc<dyn JournalReader>,
+    ) -> Self {
         let index = Index::new(&state);
         let position = index.position();
         let shared = Shared {
@@ -59,11 +64,11 @@ impl Feed {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Subscribes to `selection`. The first [`Subscription::poll`] is due at once; later ones when `wake` was called,
-    /// until they come to nothing.
+    /// Subscribes to `selection`. Call [`Subscription::poll`] at once, and later whenever `wake` was called, until it
+    /// returns nothing.
     ///
     /// # Errors
-    /// [`Exceeded`] names the limit that is in the way.
+    /// [`Exceeded`] names the limit.
     pub fn subscribe(
         &self,
         selection: Selection,
@@ -74,10 +79,10 @@ impl Feed {
         self.subscribe_in(None, selection, mode, start, wake)
     }
 
-    /// The same for a caller who may have a share of everything, and not all of it.
+    /// The same for a caller with a share of the resources.
     ///
     /// # Errors
-    /// [`Exceeded`] names the limit that is in the way.
+    /// [`Exceeded`] names the limit.
     pub fn subscribe_for(
         &self,
         share: &Arc<Share>,
@@ -110,7 +115,7 @@ impl Feed {
         Ok(Subscription::new(Arc::clone(&self.shared), sub, slot, start))
     }
 
-    /// Up to which record everybody was woken who must hear of it.
+    /// The record up to which all matching subscriptions were woken.
     pub fn position(&self) -> Seq {
         self.shared.position.load(Ordering::Acquire)
     }
@@ -121,7 +126,7 @@ impl Feed {
         (index.count(), index.keys())
     }
 
-    /// What the feed did since the start.
+    /// Counters of the feed since the start.
     pub fn counters(&self) -> &Counters {
         &self.shared.counters
     }
@@ -131,12 +136,12 @@ impl Feed {
         &self.shared.settings
     }
 
-    /// The end of the feed that the journal thread holds.
+    /// The end that the journal thread uses.
     pub(crate) fn observer(&self, next: Option<Box<dyn Observer>>) -> Box<dyn Observer> {
         Box::new(Hand { shared: Arc::clone(&self.shared), next })
     }
 
-    /// Takes in what is handed over, until the feed is closed and all of it was.
+    /// Processes entries until the feed is closed and all of them are processed.
     pub(crate) fn run(&self) {
         let shared = &*self.shared;
         let _ = shared.thread.set(std::thread::current());
@@ -151,7 +156,7 @@ impl Feed {
         }
     }
 
-    /// Ends [`run`](Self::run), once nothing is published any more.
+    /// Ends [`run`](Self::run), after the last record was published.
     pub(crate) fn close(&self) {
         self.shared.closing.store(true, Ordering::SeqCst);
         self.shared.wake();

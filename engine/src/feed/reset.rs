@@ -1,27 +1,27 @@
-//! Why a subscriber starts over.
+//! Why a subscription starts over.
 
-/// Why a subscriber must start over.
+/// Why a subscription must start over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reset {
-    /// The cursor is none that this server gave.
+    /// The cursor is not from this server.
     CursorUnknown,
-    /// It is of another log.
+    /// It belongs to another log.
     EpochChanged,
-    /// The log no longer has what came after it.
+    /// The log no longer has the records after it.
     CursorTooOld,
-    /// The log does not reach so far.
+    /// The log ends before it.
     CursorAhead,
-    /// It was given for another selection.
+    /// It belongs to another selection.
     SelectionChanged,
     /// A selected group had other members then.
     GroupChanged,
-    /// The channel's buffer was another then.
+    /// The channel had another buffer then.
     BufferChanged,
     /// Other rules were in force then.
     RulesChanged,
-    /// More cells changed than are kept for one reader.
+    /// More cells changed than are stored for one reader.
     TooFarBehind,
-    /// The log cannot be read.
+    /// The log is unreadable.
     LogUnreadable,
 }
 

@@ -1,4 +1,4 @@
-//! What the feed, its thread and its subscriptions share.
+//! The state that the feed, its thread and its subscriptions share.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,38 +13,38 @@ use super::index::{self, Index};
 use crate::ids::{Epoch, Seq};
 use crate::journal::JournalReader;
 use crate::settings::FeedSettings;
-use crate::state::State;
+use crate::state::DurableState;
 
-/// Entries that may wait while nobody is subscribed, before the feed's thread is woken to take them in.
+/// Entries that may wait without any subscription before the feed's thread is woken.
 pub(super) const IDLE_BACKLOG: usize = 4096;
 
-/// Records that are read back from the log at a time.
+/// Records that are read from the log at once.
 pub(super) const READ_BACK: Seq = 4096;
 
 pub(super) struct Shared {
-    pub(super) state: Arc<State>,
+    pub(super) state: Arc<DurableState>,
     pub(super) epoch: Epoch,
     pub(super) settings: FeedSettings,
     pub(super) reader: Arc<dyn JournalReader>,
-    /// Everything up to this record was put in for those who must hear of it.
+    /// Everything up to this record was passed to the matching subscriptions.
     pub(super) position: AtomicU64,
     pub(super) index: Mutex<Index>,
     pub(super) history: History,
     pub(super) counters: Counters,
     pub(super) handed: SegQueue<Handed>,
     pub(super) backlog: AtomicUsize,
-    /// The last record that was published, whether handed over or not.
+    /// The last published record, whether it was passed on or not.
     pub(super) published: AtomicU64,
-    /// Something was published and not handed over.
+    /// A record was published and not passed on.
     pub(super) skipped: AtomicBool,
     pub(super) subscribed: AtomicBool,
-    /// Cells of snapshots that are on their way out.
+    /// Cells of snapshots that are being sent.
     pub(super) snapshot_cells: AtomicUsize,
     pub(super) closing: AtomicBool,
     pub(super) thread: OnceLock<Thread>,
 }
 
-/// A batch's entries on their way from the journal thread.
+/// The entries of a batch on their way from the journal thread.
 pub(super) struct Handed {
     pub(super) first: Seq,
     pub(super) last: Seq,
@@ -66,7 +66,7 @@ impl Shared {
         self.reader.oldest()
     }
 
-    /// One round with everything that was handed over; false if that was nothing.
+    /// One round with all passed entries; false if there were none.
     pub(super) fn take_in(&self) -> bool {
         let position = self.position.load(Ordering::Relaxed);
         let mut entries = Vec::new();
@@ -77,7 +77,7 @@ impl Shared {
                 continue;
             }
             if batch.first > last + 1 {
-                // What lies between did not fit. Reading on to the end of this batch makes up for all of it.
+                // Earlier entries did not fit. Reading to the end of this batch covers all of them.
                 self.round(&entries, last);
                 self.read_back_to(batch.last);
                 return true;
@@ -104,7 +104,7 @@ impl Shared {
     }
 
     pub(super) fn round(&self, entries: &[Entry], last: Seq) {
-        // First: whoever sees the new position finds what led there.
+        // First: a reader of the new position finds the entries before it.
         self.history.extend(entries);
         let mut index = self.lock_index();
         let shared = index::Shared { position: &self.position, settings: &self.settings, counters: &self.counters };
@@ -119,8 +119,7 @@ impl Shared {
                 break;
             }
             let until = last.min(position + READ_BACK);
-            // The log was written by this process a moment ago. Should it be unreadable now, nothing that could be told
-            // would be true.
+            // This process wrote the log a moment ago. If it is unreadable now, no message would be true.
             let read = read_back(&*self.reader, position + 1, until);
             let (entries, upto) = read.expect("what was just published can be read back");
             self.round(&entries, upto);

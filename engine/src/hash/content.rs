@@ -1,8 +1,8 @@
-//! The digest of a thing by its content, whatever its fields are.
+//! The digest of an item by its content, whatever its fields are.
 //!
-//! The thing is serialised as the log would have it, into bytes that mean the same in every directory: an id becomes the
-//! digest of the name that it stands for, and a list of ids their sum, since its order is that of the ids. A field that
-//! is added to a thing is in its digest by itself.
+//! The item is serialised like in the log, into bytes that mean the same in every directory: an id becomes the digest
+//! of its name, and a list of ids their sum, because its order depends on the ids. A new field of an item is part of
+//! its digest automatically.
 
 use serde::Serialize;
 use serde::ser::{
@@ -12,14 +12,14 @@ use serde::ser::{
 
 use super::{Digest, Part, fold_multiply};
 
-/// Knows the digests of the names that ids stand for.
+/// Looks up the digests of names by id.
 pub trait Names {
-    /// The digest of the name behind an id of this type, if it is the type of an id.
+    /// The digest of the name of an id, if the type is one of ids.
     fn digest_of(&self, kind: &str, id: u32) -> Option<u64>;
 }
 
-/// The digest of a thing of `part` that is called `key`, by its content: every field of it, ids by the names that they
-/// stand for, and lists of ids in no order.
+/// The digest of an item of `part` with the name `key`, by its content: every field, ids by their names, and lists of
+/// ids without order.
 pub fn digest<T: Serialize>(names: &dyn Names, part: Part, key: u64, thing: &T) -> Digest {
     let mut writer = Writer { names, bytes: Vec::with_capacity(128), ids: 0 };
     writer.bytes.push(part as u8);
@@ -30,7 +30,7 @@ pub fn digest<T: Serialize>(names: &dyn Names, part: Part, key: u64, thing: &T) 
     u128::from_le_bytes(*head)
 }
 
-/// Appends what is serialised.
+/// Collects the serialised bytes.
 struct Writer<'a> {
     names: &'a dyn Names,
     bytes: Vec<u8>,
@@ -195,7 +195,7 @@ impl<'w, 'a> Serializer for &'w mut Writer<'a> {
     }
 }
 
-/// A list, which is a set where its elements are ids.
+/// A list, which is a set if its elements are ids.
 struct List<'w, 'a> {
     writer: &'w mut Writer<'a>,
     from: usize,
@@ -230,7 +230,7 @@ impl SerializeSeq for List<'_, '_> {
     }
 }
 
-/// Fields one after the other.
+/// Fields in order.
 struct Fields<'w, 'a>(&'w mut Writer<'a>);
 
 macro_rules! fields {

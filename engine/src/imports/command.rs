@@ -7,25 +7,25 @@ use crate::kernel::asked::Asked;
 use crate::kernel::name_ref::NameRef;
 use crate::prices::command::RowFields;
 use crate::rules::command::RuleFields;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::command::Count;
 use crate::supply::command::SupplyFields;
 
-/// What can be asked of imports.
+/// A command of imports.
 #[derive(Debug)]
 pub enum Command {
     /// Load rows of an import. Each chunk is one command; an atomic import is one chunk.
     Load {
         /// The rows.
         rows: Rows,
-        /// Whether one bad row refuses all.
+        /// Whether one wrong row rejects all.
         atomic: bool,
-        /// The end of the import, where this is its last chunk.
+        /// The end of the import, if this is its last chunk.
         finish: Option<Box<Imported>>,
     },
 }
 
-impl Asked<State> for Command {
+impl Asked<DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::Load { .. } => "import",
@@ -38,13 +38,13 @@ impl Asked<State> for Command {
         }
     }
 
-    fn begins_batch(&self, state: &State) -> bool {
+    fn begins_batch(&self, state: &DurableState) -> bool {
         match self {
             Self::Load { rows, .. } => rows.set_tracking(state),
         }
     }
 
-    fn ends_batch(&self, state: &State) -> bool {
+    fn ends_batch(&self, state: &DurableState) -> bool {
         match self {
             Self::Load { rows: Rows::Skus(_), .. } if state.rules.book().looks_at_traits() => true,
             Self::Load { rows: Rows::Skus(rows), .. } if rows.iter().any(|row| !row.fields.tax_class.is_keep()) => true,
@@ -78,16 +78,16 @@ pub enum Rows {
     Prices(Vec<RowFields>),
     /// Rules.
     Rules(Vec<(u64, Name, RuleFields)>),
-    /// What is to come.
+    /// Inbound supply.
     Supply(Vec<SupplyFields>),
-    /// Channels with their buffers; `None` keeps what is there.
+    /// Channels with their buffers; `None` keeps the current value.
     Channels(Vec<(u64, Name, Option<u32>)>),
-    /// None: the file ended.
+    /// No rows: the file ended.
     None(ImportKind),
 }
 
 impl Rows {
-    /// How many.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         match self {
             Self::Locations(rows) => rows.len(),
@@ -102,26 +102,26 @@ impl Rows {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// One row: its line, what it names, and what it says of it.
+/// One row: its line, the name, and its content.
 #[derive(Debug, Clone)]
 pub struct Row<I, F> {
     /// Line of the file, from 1.
     pub line: u64,
-    /// What it names.
+    /// The name.
     pub id: NameRef<I>,
-    /// What it says.
+    /// The content.
     pub fields: F,
 }
 
 impl Rows {
-    /// Whether SKUs come to be counted by them, or no longer are.
-    fn set_tracking(&self, state: &State) -> bool {
+    /// Whether the rows change `tracked` of a SKU.
+    fn set_tracking(&self, state: &DurableState) -> bool {
         let Self::Skus(rows) = self else { return false };
         rows.iter().any(|row| {
             let sku = || match &row.id {

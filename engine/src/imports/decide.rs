@@ -1,4 +1,4 @@
-//! Deciding what is loaded: the rows of an import, each kind by its subject.
+//! Decides imports: the rows of each kind are decided by their subject.
 
 use super::command::{Command, Rows};
 use super::imported::Imported;
@@ -10,7 +10,7 @@ use crate::outcome::Loaded;
 use crate::refusal::Refusal;
 use crate::{catalogue, prices, rules, stock, supply};
 
-/// Row errors kept with the record of an import; its answer carries no more either.
+/// Row errors that the record of an import stores; its answer contains no more.
 pub const IMPORT_ERRORS_MAX: usize = 1000;
 
 /// Decides a command of imports.
@@ -30,7 +30,7 @@ fn load_rows(
     let mut loaded = Loaded { seq: cx.state.view.seq(), ..Loaded::default() };
     // Events are collected first: an atomic import with a wrong row must log none of them.
     let mut events: Vec<Event> = Vec::new();
-    // Bounded by the rows of one command: 4,000, or `limits.import_atomic_rows` where one bad row refuses all.
+    // Bounded by the rows of one command: 4,000, or `limits.import_atomic_rows` for an atomic import.
     match rows {
         Rows::Locations(rows) => catalogue::load::locations(cx, rows, &mut loaded, &mut events),
         Rows::Groups(rows) => catalogue::load::groups(cx, rows, &mut loaded, &mut events),

@@ -8,23 +8,23 @@ use crate::kernel::tagged::tagged;
 use crate::outcome::Outcome;
 
 tagged! {
-    /// What can happen to an import.
+    /// An event of imports.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
-        /// It came to its end.
+        /// An import ended.
         17 => Imported(Box<Imported>),
     }
 }
 
 impl Event {
-    /// Tells what it does: its rows did what they do in records of their own.
+    /// Lists its effects: none, because its rows have records of their own.
     pub fn effects<'a>(&'a self, _: &mut impl Tell<'a>) {
         match self {
             Self::Imported(_) => {}
         }
     }
 
-    /// How a repeat of the request behind it is answered.
+    /// How a repeat of the request is answered.
     pub fn repeat(&self) -> Repeat {
         match self {
             Self::Imported(_) => Repeat::Record,
@@ -33,10 +33,10 @@ impl Event {
 }
 
 impl Event {
-    /// The outcome that the record at `seq` tells by itself.
-    pub fn outcome(&self, seq: Seq) -> Outcome {
+    /// The outcome that the record at `seq` contains.
+    pub fn outcome(&self, seq: Seq) -> Option<Outcome> {
         match self {
-            Self::Imported(imported) => Outcome::Imported { seq, imported: imported.clone() },
+            Self::Imported(imported) => Some(Outcome::Imported { seq, imported: imported.clone() }),
         }
     }
 }

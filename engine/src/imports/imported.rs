@@ -1,11 +1,11 @@
-//! The end of an import, as an event tells it.
+//! The end of an import in an event.
 
 use serde::{Deserialize, Serialize};
 
-/// What an import loads.
+/// The kind of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ImportKind {
-    /// Locations and the groups they are in.
+    /// Locations and their groups.
     Locations,
     /// Groups and their members.
     Groups,
@@ -17,7 +17,7 @@ pub enum ImportKind {
     Prices,
     /// Rules.
     Rules,
-    /// What is to come.
+    /// Inbound supply.
     Supply,
     /// Channels and their buffers; since format 6.
     Channels,
@@ -39,28 +39,28 @@ impl ImportKind {
     }
 }
 
-/// An import came to its end.
+/// An import ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Imported {
-    /// What was loaded.
+    /// The kind of the rows.
     pub kind: ImportKind,
     /// Rows that changed something.
     pub accepted: u64,
-    /// Rows that said what was known.
+    /// Rows without a change.
     pub unchanged: u64,
-    /// Rows that were refused.
+    /// Rejected rows.
     pub rejected: u64,
-    /// Why, for the first of them.
+    /// The first errors.
     pub errors: Vec<RowError>,
 }
 
-/// Why a row of an import was refused.
+/// Why a row of an import was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowError {
     /// Line of the file, from 1.
     pub line: u64,
-    /// The column, where one is to blame.
+    /// The column, if the error concerns one.
     pub field: Option<String>,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and the remedy.
     pub reason: String,
 }

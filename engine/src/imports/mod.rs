@@ -1,4 +1,4 @@
-//! Imports: files of rows, and what became of them.
+//! Imports: files of rows, and their results.
 
 pub mod command;
 pub(crate) mod decide;

@@ -1,7 +1,7 @@
-//! Records to bytes and back: a record is its cause and its event, in the encoding of the log.
+//! Encodes records as bytes: a record is its cause and its event, in the encoding of the log.
 //!
-//! The encoding has no schema evolution, so the version stands outside of it, in the envelope of each part of the log;
-//! inside a version the types of [`event`](crate::event) are frozen.
+//! The encoding has no schema evolution, so the version is outside, in the envelope of each part of the log; within a
+//! version, the types of [`event`](crate::event) are frozen.
 
 use std::fmt;
 
@@ -25,9 +25,9 @@ struct Stored {
     event: Event,
 }
 
-/// A cause as it stands in the log: one byte for its kind, then its fields. Kinds 0 and 1 are the bytes of the optional
-/// cause of formats 1 to 3; kind 2, which says where it came from, too, is format 4's; kind 3, which may say that, and says
-/// whose share it counts against, is format 5's.
+/// A cause in the log: one byte for its kind, then its fields. Kinds 0 and 1 are the bytes of the optional cause of
+/// formats 1 to 3; kind 2, of format 4, adds the origin of the request; kind 3, of format 5, makes the origin optional
+/// and adds the caller whose share the request counts against.
 struct CauseRef<'a>(&'a Option<Box<Cause>>);
 
 impl Serialize for CauseRef<'_> {
@@ -40,7 +40,7 @@ impl Serialize for CauseRef<'_> {
 }
 
 impl CauseRef<'_> {
-    // Apart, so that records without a cause do not pay for it.
+    // A separate function, so that records without a cause do not pay for it.
     #[inline(never)]
     fn serialize_known<S: Serializer>(cause: &Cause, serializer: S) -> Result<S::Ok, S::Error> {
         let Cause { channel, actor, reference, trace, idempotency, origin, caller } = cause;
@@ -53,7 +53,7 @@ impl CauseRef<'_> {
     }
 }
 
-/// The same, read.
+/// The counterpart for reading.
 struct StoredCause(Option<Box<Cause>>);
 
 type CauseFields = (Option<Name>, Option<String>, Option<String>, Option<String>, Option<IdempotencyKey>);
@@ -62,7 +62,7 @@ impl<'de> Deserialize<'de> for StoredCause {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Parts;
 
-        // Apart, so that records without a cause do not pay for it.
+        // A separate function, so that records without a cause do not pay for it.
         #[inline(never)]
         fn known<'de, A: SeqAccess<'de>>(kind: u8, mut parts: A) -> Result<StoredCause, A::Error> {
             let missing = || A::Error::custom("a cause is cut off");
@@ -95,12 +95,12 @@ impl<'de> Deserialize<'de> for StoredCause {
             }
         }
 
-        // At most its kind, its fields, and where it came from.
+        // At most its kind, its fields, and its origin.
         deserializer.deserialize_tuple(3, Parts)
     }
 }
 
-/// Adds a record to a batch and tells its `seq`.
+/// Adds a record to a batch and returns its `seq`.
 #[inline]
 pub fn push_record(builder: &mut BatchBuilder, cause: &Option<Box<Cause>>, event: &Event) -> Seq {
     let begins = builder.batch().body.len() + LENGTH_BYTES;
@@ -122,7 +122,7 @@ fn read(batch: &Batch, seq: Seq, bytes: &[u8]) -> Result<Record, CodecError> {
 /// The records of a batch.
 ///
 /// # Errors
-/// [`CodecError`] names the record that cannot be read.
+/// [`CodecError`] names the unreadable record.
 pub fn records(batch: &Batch) -> Result<Vec<Record>, CodecError> {
     let mut records = Vec::with_capacity(batch.count as usize);
     batch.each(|seq, bytes| {
@@ -132,10 +132,10 @@ pub fn records(batch: &Batch) -> Result<Vec<Record>, CodecError> {
     Ok(records)
 }
 
-/// One record of a batch; none where the batch does not hold it.
+/// One record of a batch; `None` if it is not in the batch.
 ///
 /// # Errors
-/// [`CodecError`] names the record that cannot be read.
+/// [`CodecError`] names the unreadable record.
 pub fn record(batch: &Batch, seq: Seq) -> Result<Option<Record>, CodecError> {
     batch.bytes_of(seq)?.map(|bytes| read(batch, seq, bytes)).transpose()
 }

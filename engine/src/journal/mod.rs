@@ -1,6 +1,6 @@
-//! The log as the engine sees it: what `anaquel-log` keeps as bytes, and the records that the bytes are ([`codec`]).
+//! The log for the engine: `anaquel-log` stores bytes, and [`codec`] turns them into records.
 //!
-//! The log does not know what a record says, nor the matrix; it carries records and does not read them.
+//! The log knows neither the meaning of records nor the matrix.
 
 mod codec;
 

@@ -1,47 +1,46 @@
-//! Who asked for a record, from where, and under which idempotency key.
+//! The cause of a record: the caller, the origin, and the idempotency key.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Name;
 
-/// Who asked, from where, and for which request. How it is stored is told by the [journal](crate::journal).
+/// The caller, the origin, and the request. The [journal](crate::journal) defines how it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cause {
-    /// The channel that asked.
+    /// The channel.
     pub channel: Option<Name>,
-    /// Who asked: the name of a key, or of a part of the engine.
+    /// The actor: the name of a key, or of a part of the engine.
     pub actor: Option<String>,
     /// The caller's own document, such as an order or a till receipt.
     pub reference: Option<String>,
     /// `traceparent` of the request.
     pub trace: Option<String>,
-    /// The key under which a repeat gets the same answer.
+    /// The idempotency key.
     pub idempotency: Option<IdempotencyKey>,
-    /// Where it came from, where callers must say who they are.
+    /// The origin, if callers must authenticate.
     pub origin: Option<Origin>,
-    /// A digest of the caller, the same for all its requests: whose share of keys and of open holds this counts
-    /// against; 0 where nobody said.
+    /// A digest of the caller, the same for all its requests: idempotency keys and open holds count against it; 0 if
+    /// unknown.
     pub caller: u64,
 }
 
 impl Cause {
-    /// Whose share a request counts against; 0 where nobody said.
+    /// The digest of the caller; 0 if unknown.
     pub fn caller(cause: Option<&Self>) -> u64 {
         cause.map_or(0, |cause| cause.caller)
     }
 
-    /// What the other records of a request have, beside the one that is its effect: who asked, and from where, if that is
-    /// known.
+    /// The cause of the other records of a request, beside its effect: caller and origin, if known.
     pub fn of_part(&self) -> Option<Box<Self>> {
         self.origin.as_ref()?;
         Some(Box::new(Self { idempotency: None, caller: 0, ..self.clone() }))
     }
 }
 
-/// Where a request came from.
+/// The origin of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// What let it in: the id of an API key, or of the key that signed a token.
+    /// The credential: the id of an API key, or of the key that signed a token.
     pub key: String,
     /// The caller's address.
     pub address: String,
@@ -49,13 +48,13 @@ pub struct Origin {
     pub request: String,
 }
 
-/// An idempotency key with what it is bound to.
+/// An idempotency key with its scope and body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyKey {
     /// The key as the caller sent it.
     pub key: String,
-    /// A digest of caller, method, path and key: what a repeat must agree on to be one.
+    /// A digest of caller, method, path and key, which a repeat must match.
     pub scope: u128,
-    /// A digest of the body: what a repeat must send again.
+    /// A digest of the body, which a repeat must match.
     pub fingerprint: u128,
 }

@@ -1,4 +1,4 @@
-//! A cell as an event leaves it.
+//! A cell after an event.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,16 +10,16 @@ use crate::level::StockLevel;
 pub struct CellAfter {
     /// The SKU.
     pub sku: SkuId,
-    /// Where.
+    /// The location.
     pub location: LocationId,
     /// Its level.
     pub level: StockLevel,
-    /// Units held back from every channel.
+    /// The safety stock.
     pub safety_stock: u32,
 }
 
 impl CellAfter {
-    /// Whether it is the cell of a SKU at a location.
+    /// Whether it is the cell of this SKU and location.
     #[inline]
     pub fn is_of(&self, sku: SkuId, location: LocationId) -> bool {
         (self.sku, self.location) == (sku, location)

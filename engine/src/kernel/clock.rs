@@ -1,40 +1,40 @@
-//! From the clock to the time of the log, and back.
+//! Converts between the clock and the log's time.
 //!
-//! Within a run time follows the monotonic clock. What the clock says at a start is believed up to an hour
-//! (`clock.jump_seconds_max`) ahead of the log; beyond that the log is *held back*: time goes on from its last record at
-//! the clock's pace, holds from before the start are kept alive, and an operator says which of the two is right. A clock
-//! that is behind the log cannot turn it back. Then the log goes at half the clock's pace until the clock has caught up,
-//! so it neither stands still nor stays ahead; where it met which time is known exactly ([`Anchor`]), so what callers say
-//! and are told in that stretch is real time, to two milliseconds: a hold of fifteen minutes lasts fifteen minutes, and a
-//! deadline is the one that was asked for.
+//! While the engine runs, time follows the monotonic clock. At a start, the clock is trusted up to an hour
+//! (`clock.jump_seconds_max`) ahead of the log; beyond that, the log is *held back*: time continues from its last
+//! record at the clock's pace, earlier holds do not expire, and an operator decides which of the two is right. A clock
+//! that is behind the log cannot turn it back. Then the log's time runs at half the clock's pace until the clock has
+//! caught up, so it neither stops nor stays ahead. The relation of both times is recorded exactly ([`Anchor`]), so
+//! times in requests and answers are real time, to two milliseconds: a hold of fifteen minutes lasts fifteen minutes,
+//! and a deadline is exactly the requested one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::ids::Timestamp;
 
-/// Where time comes from. It must not go back, and should not jump; the log takes care of its own order in any case.
+/// A source of time. It must not go back, and should not jump; the log keeps its own order in any case.
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// The current time.
     fn now(&self) -> Timestamp;
 }
 
-/// A moment at which the log was ahead of the clock.
+/// A point at which the log was ahead of the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Anchor {
-    /// What the clock said.
+    /// The clock's time.
     pub clock: Timestamp,
-    /// What the log had reached.
+    /// The log's time.
     pub log: Timestamp,
 }
 
 impl Anchor {
-    /// When both are the same again.
+    /// When both are equal again.
     pub fn meets(self) -> Timestamp {
         Timestamp(self.log.0.saturating_mul(2).saturating_sub(self.clock.0)).min(Timestamp::MAX)
     }
 
-    /// The time of the log at `clock`.
+    /// The log's time at `clock`.
     pub fn log_at(self, clock: Timestamp) -> Timestamp {
         if clock < self.clock {
             return clock;
@@ -49,20 +49,20 @@ impl Anchor {
     }
 }
 
-/// Where the log caught up with its clock, now and before, oldest first.
+/// The points at which the log was ahead of its clock, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Anchors(pub Vec<Anchor>);
 
-/// The most that are kept; of older ones, times are told as the log has them.
+/// The maximum number that is stored; older times are reported in the log's time.
 const ANCHORS_MAX: usize = 64;
 
 impl Anchors {
-    /// The one in force at `clock`, if the log still catches up.
+    /// The anchor in force at `clock`, if the log is still catching up.
     fn in_force(&self, clock: Timestamp) -> Option<Anchor> {
         self.0.last().copied().filter(|anchor| clock >= anchor.clock && clock < anchor.meets())
     }
 
-    /// What a start finds: the log ended at `log`, and the clock says `clock`. True where it is more than before.
+    /// Adds the state at a start: the log ended at `log`, and the clock shows `clock`. True if that adds an anchor.
     pub fn start(&mut self, clock: Timestamp, log: Timestamp) -> bool {
         let goes_on = self.in_force(clock).is_some_and(|anchor| anchor.log_at(clock) >= log);
         if goes_on || clock >= log {
@@ -74,27 +74,27 @@ impl Anchors {
         true
     }
 
-    /// A time of the log, as it is told.
+    /// Converts the log's time for an answer.
     pub fn told(&self, log: Timestamp) -> Timestamp {
         self.0.iter().rev().find_map(|anchor| anchor.clock_at(log)).unwrap_or(log)
     }
 
-    /// A time that a caller says, as the log has it.
+    /// Converts a caller's time to the log's time.
     pub fn meant(&self, clock: Timestamp) -> Timestamp {
         self.in_force(clock).map_or(clock, |anchor| anchor.log_at(clock))
     }
 }
 
-/// How the log's time stands to the clock.
+/// The difference between the log's time and the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    /// The log's time less the clock's, in milliseconds.
+pub struct ClockStanding {
+    /// The log's time minus the clock's, in milliseconds.
     pub offset_ms: i64,
-    /// Whether the clock is not believed, being too far ahead of the log.
+    /// Whether the clock is not trusted, because it is too far ahead of the log.
     pub held_back: bool,
 }
 
-/// Time as the log sees it.
+/// The log's time.
 pub(crate) struct PacedClock {
     clock: Arc<dyn Clock>,
     started_at: Timestamp,
@@ -124,7 +124,7 @@ impl PacedClock {
         if self.held_back.load(Ordering::Relaxed) { self.started_at.since_ms(self.last_logged) } else { 0 }
     }
 
-    /// The operator says that the clock is right. One that is behind the log still cannot turn it back.
+    /// Trusts the clock. A clock that is behind the log still cannot turn it back.
     pub fn trust(&self) {
         self.held_back.store(false, Ordering::Relaxed);
     }
@@ -133,9 +133,9 @@ impl PacedClock {
         &self.anchors
     }
 
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> ClockStanding {
         let offset_ms = self.now().0 as i64 - self.clock.now().0 as i64;
-        Standing { offset_ms, held_back: self.held_back.load(Ordering::Relaxed) }
+        ClockStanding { offset_ms, held_back: self.held_back.load(Ordering::Relaxed) }
     }
 }
 

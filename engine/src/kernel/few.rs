@@ -1,11 +1,11 @@
-//! Short sequences: nearly all have one element.
+//! Short sequences, most with one element.
 
 use smallvec::SmallVec;
 
-/// Lines of a reservation; nearly all have one.
+/// Lines of a reservation; most have one.
 pub type Few<T> = SmallVec<[T; 1]>;
 
-/// Sequences with a length of two bytes instead of eight: most have one element, and the log is made of them.
+/// Sequences with a length of two bytes instead of eight: most have one element, and the log consists of them.
 pub mod short {
     use std::fmt;
     use std::marker::PhantomData;
@@ -16,8 +16,7 @@ pub mod short {
 
     use super::Few;
 
-    /// In place: left to itself, the compiler now and then makes calls of it, which cost a reservation a tenth of its
-    /// encoding.
+    /// Inlined: otherwise the compiler sometimes emits calls, which cost a tenth of a reservation's encoding.
     #[inline(always)]
     pub fn serialize<T: Serialize, S: Serializer>(items: &Few<T>, serializer: S) -> Result<S::Ok, S::Error> {
         let length = u16::try_from(items.len()).map_err(|_| S::Error::custom("more than 65,535 lines"))?;
@@ -29,10 +28,10 @@ pub mod short {
         tuple.end()
     }
 
-    /// Reads what [`serialize`] wrote.
+    /// Reads the output of [`serialize`].
     ///
     /// # Errors
-    /// Fewer items come than the length says.
+    /// There are fewer items than the length says.
     pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Few<T>, D::Error> {
         struct Items<T>(PhantomData<T>);
 

@@ -2,13 +2,13 @@
 
 use std::io;
 
-/// Items in one frame, and cells copied in one durable read: some tens of microseconds.
+/// Items per frame, and cells copied in one durable read: some tens of microseconds.
 pub const ITEMS_PER_FRAME: usize = 1024;
 
-/// Puts `items` into frames, as many as go into each.
+/// Writes `items` as frames, as many per frame as fit.
 ///
 /// # Errors
-/// What `put` said.
+/// An error of `put`.
 pub fn in_frames<T>(
     items: impl IntoIterator<Item = T>,
     mut put: impl FnMut(Vec<T>) -> io::Result<()>,

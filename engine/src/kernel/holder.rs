@@ -1,21 +1,21 @@
-//! What holds a thing, so that it cannot be retired, or be counted otherwise.
+//! What holds an item, so that it cannot be retired, or its `tracked` cannot change.
 
 use std::fmt;
 
 use crate::ids::ReservationId;
 
-/// Things that are told by name.
+/// The maximum number of names in a list.
 pub(crate) const TOLD_MAX: usize = 20;
 
-/// What holds something: how many of a kind, and some of them by name.
+/// The holders of one kind: their number, and some names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// What they are: `stock`, `quarantine`, `reservations`, `supplies`, `rules`, `groups`, `locations`,
-    /// `prices`, `price_lists`, `tax_classes` or `skus`.
+    /// Their kind: `stock`, `quarantine`, `reservations`, `supplies`, `rules`, `groups`, `locations`, `prices`,
+    /// `price_lists`, `tax_classes` or `skus`.
     pub what: &'static str,
-    /// How many: cells with stock, reservations that are open, supplies that are to come, and so on.
+    /// Their number: cells with stock, open reservations, inbound supplies, and so on.
     pub count: u64,
-    /// Some of them, by name; of cells with stock and supplies, where they are.
+    /// Some names; for cells with stock and supplies, their locations.
     pub some: Vec<String>,
     /// Some of the reservations.
     pub reservations: Vec<ReservationId>,
@@ -23,17 +23,17 @@ pub struct Holder {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.what {
-            "stock" => "cells with stock",
-            "quarantine" => "cells with stock in its quarantine",
-            "reservations" => "open reservations",
-            "supplies" => "cells to which something is to come",
-            "price_lists" => "price lists",
-            "tax_classes" => "tax classes",
-            "skus" => "SKUs",
-            other => other,
+        let (one, many) = match self.what {
+            "stock" => ("cell with stock", "cells with stock"),
+            "quarantine" => ("cell with stock in its quarantine", "cells with stock in its quarantine"),
+            "reservations" => ("open reservation", "open reservations"),
+            "supplies" => ("cell with inbound supply", "cells with inbound supply"),
+            "price_lists" => ("price list", "price lists"),
+            "tax_classes" => ("tax class", "tax classes"),
+            "skus" => ("SKU", "SKUs"),
+            other => (other.trim_end_matches('s'), other),
         };
-        write!(f, "{} {what}", self.count)?;
+        write!(f, "{} {}", self.count, if self.count == 1 { one } else { many })?;
         match self.some.as_slice() {
             [] => Ok(()),
             some if self.count > some.len() as u64 => write!(f, " ({}, …)", some.join(", ")),
@@ -43,7 +43,7 @@ impl fmt::Display for Holder {
 }
 
 impl Holder {
-    /// All of them in a sentence.
+    /// All holders in one sentence.
     pub fn all(holders: &[Self]) -> String {
         holders.iter().map(Self::to_string).collect::<Vec<_>>().join(" and ")
     }

@@ -1,4 +1,4 @@
-//! A set of ids that readers look at without a lock.
+//! A set of ids that readers use without a lock.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -6,7 +6,7 @@ use crate::matrix::Arena;
 
 const BITS: u32 = u32::BITS;
 
-/// Ids below 2^27, a bit each. One thread writes.
+/// Ids below 2^27, one bit each. One thread writes.
 #[derive(Debug)]
 pub(crate) struct IdSet {
     words: Arena<AtomicU32, 10, 12>,
@@ -20,20 +20,20 @@ impl Default for IdSet {
 }
 
 impl IdSet {
-    /// How many there are.
+    /// The number of ids.
     #[inline]
     pub fn len(&self) -> u32 {
         self.count.load(Relaxed)
     }
 
-    /// Whether `id` is one of them.
+    /// Whether `id` is in the set.
     #[inline]
     pub fn contains(&self, id: u32) -> bool {
         self.len() > 0
             && self.words.get((id / BITS) as usize).is_some_and(|word| word.load(Relaxed) & (1 << (id % BITS)) != 0)
     }
 
-    /// Puts `id` in.
+    /// Adds `id`.
     pub fn insert(&self, id: u32) {
         let bit = 1 << (id % BITS);
         if self.words.reach((id / BITS) as usize).fetch_or(bit, Relaxed) & bit == 0 {
@@ -41,7 +41,7 @@ impl IdSet {
         }
     }
 
-    /// Takes `id` out.
+    /// Removes `id`.
     pub fn remove(&self, id: u32) {
         let bit = 1 << (id % BITS);
         let word = self.words.get((id / BITS) as usize);
@@ -50,7 +50,7 @@ impl IdSet {
         }
     }
 
-    /// All of them below `end`, ascending.
+    /// All ids below `end`, ascending.
     pub fn below(&self, end: u32) -> impl Iterator<Item = u32> + '_ {
         (0..end).filter(|id| self.contains(*id))
     }

@@ -1,14 +1,14 @@
-//! Maps that are used again and again.
+//! Maps that are reused.
 
 use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
 
-/// Room that is kept whatever was in a map: that of 128 buckets.
+/// The capacity that is always kept: 128 buckets.
 const KEPT: usize = 112;
 
-/// Empties a map. What that costs goes by the room that it has, so one that was large once, and held little since, is made
-/// small again: a batch costs nothing for what another batch was.
+/// Empties a map. The cost depends on the capacity, so a map that was large once, and was nearly empty since, is
+/// shrunk: a small batch does not pay for an earlier large one.
 pub fn empty<K: Eq + Hash, V>(map: &mut FxHashMap<K, V>) {
     let (held, room) = (map.len(), map.capacity());
     map.clear();

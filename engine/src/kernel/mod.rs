@@ -1,6 +1,6 @@
-//! What every subject is built from: causes, short lists, cells as events leave them, and events with given tags.
+//! Parts that every subject uses: causes, short lists, cells after events, and events with fixed tags.
 //!
-//! Nothing here knows a subject.
+//! The kernel knows no subject.
 
 pub(crate) mod asked;
 pub mod cause;

@@ -1,12 +1,12 @@
-//! Names on their way in.
+//! Names in commands.
 
 use crate::ids::Name;
 
-/// A name on its way in: interned, or not known yet.
+/// A name in a command: interned, or not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NameRef<I> {
     /// Interned and durable.
     Known(I),
-    /// Never seen before when the command was made.
+    /// Unknown when the command was created.
     New(Name),
 }

@@ -1,27 +1,27 @@
-//! What a change says of one field: nothing, that it is taken out, or what it is from here on.
+//! The change of one field: unchanged, removed, or a new value.
 
-/// What is said of a field.
+/// The change of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Patch<T> {
-    /// Nothing: it stays as it is.
+    /// The field stays unchanged.
     #[default]
     Keep,
-    /// It is taken out: what holds then is what holds where nobody ever said anything.
+    /// The value is removed: the default applies.
     Clear,
-    /// It is this.
+    /// The new value.
     Set(T),
 }
 
 impl<T> From<Option<T>> for Patch<T> {
-    /// A field that may be left out, and that cannot be taken out, such as a cell of a file.
+    /// A field that may be left out but not removed, such as a cell of a file.
     fn from(said: Option<T>) -> Self {
         said.map_or(Self::Keep, Self::Set)
     }
 }
 
 impl<T> Patch<T> {
-    /// A field that may be left out (`None`), or be null (`Some(None)`).
-    #[allow(clippy::option_option, reason = "that is how JSON tells the three apart")]
+    /// A field that may be left out (`None`), or null (`Some(None)`).
+    #[allow(clippy::option_option, reason = "JSON distinguishes the three cases in this way")]
     pub fn said(said: Option<Option<T>>) -> Self {
         match said {
             None => Self::Keep,
@@ -30,7 +30,7 @@ impl<T> Patch<T> {
         }
     }
 
-    /// What is said, where that is a value.
+    /// The new value, if there is one.
     pub fn value(&self) -> Option<&T> {
         match self {
             Self::Set(value) => Some(value),
@@ -38,15 +38,15 @@ impl<T> Patch<T> {
         }
     }
 
-    /// Whether nothing is said.
+    /// Whether the field is unchanged.
     pub fn is_keep(&self) -> bool {
         matches!(self, Self::Keep)
     }
 
-    /// The value translated, if there is one.
+    /// Converts the new value, if there is one.
     ///
     /// # Errors
-    /// What the translation says.
+    /// An error of the conversion.
     pub fn try_map<U, E>(self, translate: impl FnOnce(T) -> Result<U, E>) -> Result<Patch<U>, E> {
         Ok(match self {
             Self::Keep => Patch::Keep,
@@ -57,7 +57,7 @@ impl<T> Patch<T> {
 }
 
 impl<T: Clone> Patch<T> {
-    /// Applies it to a field that may be empty.
+    /// Applies the change to an optional field.
     pub fn apply(&self, field: &mut Option<T>) {
         match self {
             Self::Keep => {}
@@ -66,7 +66,7 @@ impl<T: Clone> Patch<T> {
         }
     }
 
-    /// Applies it to a field that has a value in any case: `empty` where it is taken out.
+    /// Applies the change to a field that always has a value: `empty` replaces a removed one.
     pub fn apply_or(&self, field: &mut T, empty: T) {
         match self {
             Self::Keep => {}

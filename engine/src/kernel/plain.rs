@@ -1,6 +1,6 @@
-//! Commands of one line, row or step, told to whoever watches by their kind alone: they cost a word.
+//! Commands with one line, row or step, which the watchdog identifies by their kind alone, in one word.
 
-/// A kind of them.
+/// The kind of such a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Plain {
     Reserve = 1,
@@ -13,7 +13,7 @@ pub(crate) enum Plain {
 }
 
 impl Plain {
-    /// The kind of a number; none of 0.
+    /// The kind with this number; `None` for 0.
     pub fn of(number: u64) -> Option<Self> {
         let all =
             [Self::Reserve, Self::Confirm, Self::Ready, Self::Collect, Self::Cancel, Self::Extend, Self::Movements];

@@ -1,18 +1,17 @@
-//! How the repeat of a request is answered: what its idempotency key points at.
+//! How the repeat of a request is answered: what its idempotency key refers to.
 
 use crate::ids::Seq;
 
 /// What answers a repeat of the request that logged an event under an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
-    /// An entity as the record left it.
+    /// An entity as it was after the record.
     Entity(EntityKind, Seq),
     /// The entity that the record made: its id is the record's `seq`.
     Made(EntityKind),
-    /// The record itself tells the outcome.
+    /// The record itself contains the outcome.
     Record,
-    /// No key ever stands on such an event: it is a part of a request whose effect stands in another record, or nobody
-    /// asked for it.
+    /// Such an event never has a key: it is a part of a request whose effect is another record, or has no request.
     Never,
 }
 

@@ -1,9 +1,9 @@
-//! Events and frames with given tags: what is stored is the tag, little endian in four bytes, and then the body.
+//! Events and frames with fixed tags: the tag, little endian in four bytes, and then the body.
 //!
-//! The tags of all subjects together are what one flat enum once derived: frozen, dense from 0, each given once. A new one
-//! takes the next free number, in the file of its subject; a test finds tags that are given twice.
+//! The tags of all subjects together form one enumeration: frozen, dense from 0, each used once. A new event takes the
+//! next free number, in the file of its subject; a test finds duplicate tags.
 
-/// Declares the events, or the frames, of a subject: for each its tag, its name and its body.
+/// Declares the events or the frames of a subject: the tag, the name and the body of each.
 macro_rules! tagged {
     ($(#[$about:meta])* pub enum $name:ident { $($(#[$doc:meta])* $tag:literal => $variant:ident($body:ty),)+ }) => {
         $(#[$about])*
@@ -23,7 +23,7 @@ macro_rules! tagged {
                 }
             }
 
-            /// Reads the body of the one with this `tag`; gives `body` back where the tag is another subject's.
+            /// Reads the body with this `tag`; returns `body` if the tag belongs to another subject.
             #[inline]
             pub(crate) fn read<'de, A: serde::de::VariantAccess<'de>>(
                 tag: u32,

@@ -1,40 +1,40 @@
-//! Versions of things, and what must hold of them before they are set.
+//! Versions of items, and preconditions of changes.
 
 use crate::ids::{GroupId, Seq};
 
-/// What must hold of a thing before it is set, as `If-Match` and `If-None-Match` of RFC 9110 say it.
+/// A precondition of a change, as `If-Match` and `If-None-Match` of RFC 9110 define it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Precondition {
-    /// It has one of these versions.
+    /// The item has one of these versions.
     pub if_match: Option<Versions>,
-    /// It has none of these.
+    /// The item has none of these versions.
     pub if_none_match: Option<Versions>,
 }
 
-/// Versions of one thing.
+/// Versions of one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Versions {
-    /// Any: the thing exists.
+    /// Any version: the item exists.
     Any,
-    /// One of these. Versions that were never given out are left out.
+    /// One of these. Versions that were never issued are left out.
     OneOf(Vec<Seen>),
 }
 
-/// A version of a thing: two of one thing are the same only if all that is told of it is the same.
+/// A version of an item: equal versions of one item mean equal content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version {
-    /// The `seq` of its last change; 0 where nobody declared it.
+    /// The `seq` of its last change; 0 if it is not declared.
     pub seq: Seq,
-    /// Of a location: a digest of the groups that it is in, which may change without it.
+    /// For a location: a digest of its groups, which may change without it.
     pub groups: Option<u32>,
 }
 
-/// A version as a caller names it.
+/// A version in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
     /// The `seq` of the change.
     pub seq: Seq,
-    /// The digest of the groups, where it was told.
+    /// The digest of the groups, if it is given.
     pub groups: Option<u32>,
 }
 
@@ -44,9 +44,9 @@ impl Version {
         Self { seq, groups: None }
     }
 
-    /// That of a location whose last change was at `seq`, and which is in `groups`.
+    /// The version of a location whose last change was at `seq`, and which is in `groups`.
     pub fn of_location(seq: Seq, groups: &[GroupId]) -> Self {
-        // The same in whatever order they stand: a sum of each one, mixed (the finaliser of SplitMix64).
+        // Independent of their order: a sum of the mixed ids (the finaliser of SplitMix64).
         let mixed = |group: &GroupId| {
             let mut word = (u64::from(group.0) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -59,7 +59,7 @@ impl Version {
 }
 
 impl Versions {
-    /// Whether `current` is among them; nothing is `None`.
+    /// Whether `current` is among them; `None` means that the item does not exist.
     pub fn have(&self, current: Option<Version>) -> bool {
         let Some(current) = current else { return false };
         let is_it = |seen: &Seen| seen.seq == current.seq && (seen.groups.is_none() || seen.groups == current.groups);
@@ -71,7 +71,7 @@ impl Versions {
 }
 
 impl Precondition {
-    /// Whether it holds of a thing that has the version `current`, or does not exist.
+    /// Whether the precondition holds for an item with the version `current`, or for none.
     pub fn holds(&self, current: Option<Version>) -> bool {
         self.if_match.as_ref().is_none_or(|versions| versions.have(current))
             && !self.if_none_match.as_ref().is_some_and(|versions| versions.have(current))

@@ -1,14 +1,13 @@
-//! Advice that stays true: what a promise would come to, tried before anybody is told so.
+//! Advice that stays true for a while: each alternative is tried before a refusal or an answer names it.
 //!
-//! A refusal says what would succeed instead, and whoever follows it does so a moment later. So each piece of advice is
-//! tried first, by the planner of the journal thread on a copy of the durable view, and for a moment that is
-//! [`ADVICE_SECONDS`] ahead: dates that move with the clock (those of backorders) have room for it, supply that is overdue
-//! by then is not counted on, and a day that has no room for another order, today or then, has none. What is tried is what
-//! would be asked for: the line with what is advised, beside all other lines of its SKU. Unless something else changes
-//! meanwhile, it is granted.
+//! A refusal says what would succeed instead, and the caller follows it a moment later. So each piece of advice is
+//! tried first, by the planner of the journal thread on a copy of the durable view, for a moment [`ADVICE_SECONDS`]
+//! ahead: dates that move with the clock (those of backorders) get this margin, supply that is overdue by then is not
+//! used, and a day without capacity for another order, today or then, is not used. The trial uses the exact request:
+//! the line with the advised values, together with all other lines of its SKU. Unless something else changes meanwhile,
+//! it is granted.
 //!
-//! A trial takes nothing and holds up nobody but for the copy of the SKUs of which promises may move; what it may look at
-//! is a plan's budget.
+//! A trial takes nothing, and only copies the SKUs whose promises may move; a plan's budget bounds its reads.
 
 use smallvec::SmallVec;
 
@@ -16,33 +15,33 @@ use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId, Timestamp
 use crate::planning::pickup::{PickupPlace, PickupQuestion, Stock};
 use crate::reservations::ReservationState;
 use crate::reservations::ledger::Counted;
-use crate::reservations::plan::{self, Plan, World};
+use crate::reservations::plan::{self, AllocationPlan, World};
 use crate::reservations::promise::{OrderDay, Purpose};
 use crate::reservations::shelves::Shelves;
 use crate::rules::{Effect, Kind};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::supply::SupplyOutlook;
 
-/// How long advice is true, in seconds: time to show it to somebody, and to follow it.
+/// How long advice stays true, in seconds: time to show it to a customer, and to follow it.
 pub const ADVICE_SECONDS: u64 = 120;
 
-/// Dates that move with the clock are rounded up to so many milliseconds.
+/// Dates that move with the clock are rounded up to a multiple of this number of milliseconds.
 const ROUND_MS: u64 = 60_000;
 
-/// A line that is tried.
+/// A line to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrialLine {
     /// The SKU.
     pub sku: SkuId,
-    /// Where.
+    /// The location or group.
     pub at: TrialPlace,
     /// Units.
     pub quantity: u32,
-    /// Units that are to come by then will do.
+    /// Inbound units that arrive by then are accepted.
     pub latest: Option<Timestamp>,
 }
 
-/// Where a line is tried.
+/// The place of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrialPlace {
     /// At this location.
@@ -51,37 +50,37 @@ pub enum TrialPlace {
     Group(GroupId),
 }
 
-/// Promises of one channel for one purpose, to be tried.
+/// Trials of promises through one channel for one purpose.
 pub struct Trials<'a> {
-    state: &'a State,
+    state: &'a DurableState,
     shelves: Shelves<'a>,
     channel: Option<ChannelId>,
     purpose: Purpose,
-    /// Whether places must hand out for the purpose by themselves, and nothing is brought from them.
+    /// Whether locations must themselves accept the purpose, because nothing is sent to another location.
     checks_places: bool,
     now: Timestamp,
-    /// For so many seconds what is found is true.
+    /// Seconds for which a result must stay true.
     seconds: u64,
-    /// What the holds that are replaced give back.
+    /// The units that the replaced holds release.
     released: Released,
-    /// What may still be looked at.
+    /// The remaining budget.
     looks: usize,
 }
 
-/// What holds that are replaced give back.
+/// The units that replaced holds release.
 #[derive(Default)]
 struct Released {
-    /// Units that are there.
+    /// Units on hand.
     present: Vec<(SkuId, LocationId, u32)>,
-    /// Units that were to come.
+    /// Inbound units.
     to_come: Vec<(SkuId, LocationId, u32)>,
-    /// What counted against quotas.
+    /// Units that counted against quotas.
     charges: Vec<(Counted, u32)>,
     /// Days that they counted against.
     orders: Vec<OrderDay>,
 }
 
-/// A cell that several lines ask for.
+/// A cell that several lines request.
 struct Asked {
     sku: SkuId,
     location: LocationId,
@@ -89,8 +88,8 @@ struct Asked {
     to_come: u32,
 }
 
-impl State {
-    /// What it takes to try promises of `skus` through a channel, that replace holds; `now` is when they are asked for.
+impl DurableState {
+    /// Creates trials of `skus` through a channel that replace holds; `now` is the time of the request.
     pub fn trials(
         &self,
         skus: &[SkuId],
@@ -137,9 +136,9 @@ impl State {
     }
 }
 
-impl State {
-    /// What is found to be complete at places, and cannot be had there by then, is not: quotas keep it, or the day is full.
-    /// What plans may look at bounds how many places are tried; those behind stay as they are.
+impl DurableState {
+    /// Corrects the completeness of locations: a location counts as incomplete if, by then, quotas keep its units or
+    /// its day is full. The budget bounds the number of tried locations; later ones stay as they are.
     pub(crate) fn try_places(&self, question: &PickupQuestion, stock: &Stock, found: &mut [PickupPlace]) {
         let book = self.rules.share_book();
         if !book.has_quotas() && !book.has(Kind::Capacity) {
@@ -169,24 +168,24 @@ impl State {
 }
 
 impl Trials<'_> {
-    /// The same of what is brought together from elsewhere.
+    /// The same for baskets that other locations complete.
     #[must_use]
     pub fn brought(self) -> Self {
         Self { checks_places: false, ..self }
     }
 
-    /// The same of what is to be true for so many seconds.
+    /// The same for a result that must stay true for this many seconds.
     #[must_use]
     pub fn for_seconds(self, seconds: u64) -> Self {
         Self { seconds, ..self }
     }
 
-    /// When advice that is given now is followed at the latest.
+    /// The latest time at which advice that is given now is followed.
     fn ahead(&self) -> Timestamp {
         self.now.plus_seconds(self.seconds)
     }
 
-    /// Whether everything was looked at that may be: what is told from then on is nothing.
+    /// Whether the budget is used up: later results are empty.
     pub fn are_over(&self) -> bool {
         self.looks == 0
     }
@@ -197,9 +196,9 @@ impl Trials<'_> {
         lines.iter().zip(got).all(|(line, got)| got == line.quantity)
     }
 
-    /// Units that each line would get at least, from now on until [`ADVICE_SECONDS`] from now.
+    /// The minimum of units that each line would get, from now until [`ADVICE_SECONDS`] from now.
     ///
-    /// Bounded by the lines, the members of their groups, and what plans may look at; beyond, nothing is promised.
+    /// Bounded by the lines, the members of their groups, and the budget; beyond it, the result is 0.
     pub fn units(&mut self, lines: &[TrialLine]) -> Vec<u32> {
         let mut got = vec![0; lines.len()];
         if self.looks == 0 {
@@ -226,7 +225,7 @@ impl Trials<'_> {
             }
         }
         self.looks = self.looks.saturating_sub(plan.spent() + lines.len());
-        // What moved may have left less to quotas.
+        // Moved promises may leave less for quotas.
         if let Err((nth, allowed, _)) = plan::quotas_hold(&self.shelves, &mut plan)
             && let Some(got) = got.get_mut(nth)
         {
@@ -238,10 +237,10 @@ impl Trials<'_> {
         got
     }
 
-    /// Supply that is overdue by then lets those down who wait for it, and what is free goes to them.
+    /// Supply that is overdue by then fails its backorders, which take available units.
     ///
     /// Bounded by the lines, and the members of their groups.
-    fn leave_to_those_who_wait(&mut self, plan: &mut Plan, lines: &[TrialLine]) {
+    fn leave_to_those_who_wait(&mut self, plan: &mut AllocationPlan, lines: &[TrialLine]) {
         if !self.state.ledger().has_outlooks() {
             return;
         }
@@ -271,8 +270,8 @@ impl Trials<'_> {
         }
     }
 
-    /// Lines that name locations, added up cell by cell.
-    fn in_locations(&mut self, plan: &mut Plan, lines: &[TrialLine], got: &mut [u32]) {
+    /// Lines that name locations, added up by cell.
+    fn in_locations(&mut self, plan: &mut AllocationPlan, lines: &[TrialLine], got: &mut [u32]) {
         let mut demands: Vec<(Asked, u32, u32, Option<Timestamp>, usize)> = Vec::new();
         for (nth, line) in lines.iter().enumerate() {
             let TrialPlace::Location(location) = line.at else { continue };
@@ -305,7 +304,7 @@ impl Trials<'_> {
             plan::charge(&self.shelves, plan, sku, location, charged);
             plan.note_line(*nth, sku, location, asked.present, asked.to_come);
         }
-        // Who does not wait has what is there first.
+        // Lines that do not accept inbound units get units on hand first.
         for waits in [false, true] {
             for (line, got) in lines.iter().zip(got.iter_mut()).filter(|(line, _)| line.latest.is_some() == waits) {
                 let TrialPlace::Location(location) = line.at else { continue };
@@ -322,7 +321,7 @@ impl Trials<'_> {
     }
 
     /// A line that names a group.
-    fn in_group(&mut self, plan: &mut Plan, nth: usize, line: &TrialLine, group: GroupId) -> u32 {
+    fn in_group(&mut self, plan: &mut AllocationPlan, nth: usize, line: &TrialLine, group: GroupId) -> u32 {
         self.shelves.note_group(group);
         let members: Vec<LocationId> =
             self.shelves.members(group).iter().copied().filter(|at| self.is_open(plan, *at)).collect();
@@ -344,8 +343,8 @@ impl Trials<'_> {
         line.quantity - missing
     }
 
-    /// Whether a location takes on one more order, today and when the advice is followed.
-    fn is_open(&self, plan: &Plan, location: LocationId) -> bool {
+    /// Whether a location accepts one more order, today and when the advice is followed.
+    fn is_open(&self, plan: &AllocationPlan, location: LocationId) -> bool {
         if self.checks_places && !self.state.catalogue.takes(location, self.purpose) {
             return false;
         }
@@ -365,8 +364,8 @@ impl Trials<'_> {
         has_room(self.now) && has_room(self.ahead())
     }
 
-    /// Units of up to `wanted` that are there for the channel.
-    fn present(&mut self, plan: &mut Plan, sku: SkuId, location: LocationId, wanted: u32) -> u32 {
+    /// Up to `wanted` units on hand for the channel.
+    fn present(&mut self, plan: &mut AllocationPlan, sku: SkuId, location: LocationId, wanted: u32) -> u32 {
         let Some(mut room) = plan::own_room(&self.shelves, plan, sku, location) else { return 0 };
         if room < i64::from(wanted) && self.shelves.has_open(sku, location) {
             plan::make_room(&mut self.shelves, plan, sku, location, i64::from(wanted) - room);
@@ -376,10 +375,10 @@ impl Trials<'_> {
         room.clamp(0, wanted.into()).min(allowed.into()) as u32
     }
 
-    /// Units that may be promised of what is to come, beside those that are there.
+    /// Inbound units that may be promised, beside those on hand.
     fn units_to_come(
         &mut self,
-        plan: &mut Plan,
+        plan: &mut AllocationPlan,
         sku: SkuId,
         location: LocationId,
         (units, present): (u32, u32),
@@ -401,9 +400,11 @@ impl Trials<'_> {
         outlook.promise(units, latest, ahead, &allowances, waiting).map_or(0, |grant| grant.units)
     }
 
-    /// The earliest date that would do for one line which names its location, beside `others`; none where no date does.
+    /// The earliest sufficient date for one line that names its location, beside `others`; `None` if no date is
+    /// sufficient.
     ///
-    /// A date that rests on supply is that of the supply; one that moves with the clock is good for [`ADVICE_SECONDS`].
+    /// A date that depends on supply is that of the supply; one that moves with the clock stays true for
+    /// [`ADVICE_SECONDS`].
     pub fn earliest(&mut self, line: TrialLine, others: &[TrialLine]) -> Option<Timestamp> {
         let TrialPlace::Location(location) = line.at else { return None };
         let (sku, ahead) = (line.sku, self.ahead());
@@ -423,7 +424,7 @@ impl Trials<'_> {
         }
         dates.sort_unstable();
         dates.dedup();
-        // More comes by a later date: the first that does is found by halves.
+        // A later date yields more units: a binary search finds the first sufficient one.
         let mut tried = others.to_vec();
         tried.push(line);
         let mut would = |trials: &mut Self, latest: Timestamp| {

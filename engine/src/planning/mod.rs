@@ -1,4 +1,4 @@
-//! Planning: readers that answer what would be, and write nothing.
+//! Planning: readers that compute alternatives, and write nothing.
 
 pub mod advice;
 pub mod pickup;

@@ -1,8 +1,7 @@
-//! Where a whole basket can be fetched, and when it would be ready.
+//! Pickup: where a customer can pick up a whole basket, and when it would be ready.
 //!
-//! One read, exact at one `seq`: the places within the radius, the units of each line there, sorted by distance. The stock
-//! asked is the store's own, as the asking channel may promise it; a place whose customers may not fetch orders there is
-//! never named.
+//! One read, exact at one `seq`: the locations within the radius with the units of each line, sorted by distance. Units
+//! are the store's own, as available to the channel; a location without pickups is never listed.
 
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -10,56 +9,56 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::catalogue::geo::Point;
-use crate::catalogue::places::{Place, Places};
+use crate::catalogue::location_facts::{Place, Places};
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::lens::Lens;
 
-/// What is to be fetched, and around where.
+/// A basket, and the position to search around.
 #[derive(Debug, Clone)]
 pub struct PickupQuestion {
     /// SKUs and units.
     pub basket: Vec<(SkuId, u32)>,
     /// Degrees north and east.
     pub near: Option<(f64, f64)>,
-    /// Not farther than this.
+    /// The maximum distance.
     pub radius_km: Option<f64>,
-    /// For whom.
+    /// The channel.
     pub channel: Option<ChannelId>,
-    /// When the order comes.
+    /// The time of the order.
     pub now: Timestamp,
-    /// From when on it may come: what is found holds from then on.
+    /// The earliest time of the order: the result is true from then on.
     pub since: Timestamp,
-    /// Places at most.
+    /// The maximum number of locations.
     pub limit: usize,
 }
 
-/// A place where the basket, or some of it, can be fetched.
+/// A location that can hand over the basket, or a part of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PickupPlace {
-    /// Where.
+    /// The location.
     pub location: LocationId,
-    /// From where the question was asked.
+    /// The distance from the given position.
     pub distance_km: Option<f64>,
-    /// Units that may be promised there, line by line.
+    /// Available units of each line.
     pub available: Vec<u32>,
-    /// Whether the whole basket can be fetched, what is brought from elsewhere included.
+    /// Whether the whole basket is possible, units from other locations included.
     pub complete: bool,
-    /// Where what the place lacks would come from, line by line; empty where nothing needs to.
+    /// The source of missing units, by line; empty if nothing is missing.
     pub from: Vec<Option<LocationId>>,
-    /// When it would be ready; none where it is not complete, or not within a month.
+    /// When it would be ready; `None` if it is incomplete, or not ready within a month.
     pub ready_at: Option<Timestamp>,
 }
 
-/// Finding one cell is worth going through so many that lie side by side.
+/// Finding one cell costs as much as reading this many adjacent ones.
 const ROW_WORTH: usize = 4;
 
-impl State {
-    /// Places that can hand over the basket, by distance; then those that can hand over only some of it.
+impl DurableState {
+    /// Locations that can hand over the whole basket, by distance; then those that can hand over a part.
     pub fn pickup(&self, question: &PickupQuestion) -> (Seq, Vec<PickupPlace>) {
         let places = self.places.load();
         let mut near = (nearby(question, &places), places);
-        // Only the copy of the stock, and of who gives to whom, is of one `seq`; what is made of it is made afterwards.
+        // Only the copy of the stock, and of the sources, is of one `seq`; the rest is computed afterwards.
         let (seq, (mut groups, stock)) = self.view.read(|| {
             let places = self.places.load();
             if !Arc::ptr_eq(&places, &near.1) {
@@ -72,7 +71,7 @@ impl State {
             let units = stock.of_place(place.location);
             place.complete = question.basket.iter().zip(units).all(|((_, want), have)| have >= want);
         }
-        // Those that have nothing of it at all are of no use. What nobody counts is everywhere.
+        // Locations without any unit of it are dropped. Untracked SKUs are everywhere.
         let is_counted: Vec<bool> = question.basket.iter().map(|(sku, _)| self.catalogue.is_tracked(*sku)).collect();
         let has_some = |place: &PickupPlace| {
             stock.of_place(place.location).iter().zip(&is_counted).any(|(units, counted)| *counted && *units > 0)
@@ -85,7 +84,7 @@ impl State {
         }
         let nearer =
             |a: &PickupPlace, b: &PickupPlace| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal);
-        // Those that are not told need no order among themselves.
+        // Locations that are not returned need no order.
         if found.len() > question.limit {
             found.select_nth_unstable_by(question.limit, nearer);
             found.truncate(question.limit);
@@ -93,7 +92,7 @@ impl State {
         found.sort_by(nearer);
         self.try_places(question, &stock, &mut found);
         found.sort_by(nearer);
-        // Only what is told is written down.
+        // Details are computed only for returned locations.
         for place in &mut found {
             place.available = stock.of_place(place.location).to_vec();
             place.ready_at = if place.complete { ready_at(question, &places, place) } else { None };
@@ -101,8 +100,8 @@ impl State {
         (seq, found)
     }
 
-    /// Places that a question's answer may look at to have what others lack brought from them: for each place within the
-    /// radius, the members of the group that gives to it.
+    /// Locations that a question may read to complete baskets: for each location within the radius, the members of its
+    /// source group.
     pub fn pickup_transfers(&self, question: &PickupQuestion) -> usize {
         let places = self.places.load();
         let mut members: FxHashMap<GroupId, usize> = FxHashMap::default();
@@ -114,8 +113,8 @@ impl State {
         nearby(question, &places).iter().filter_map(from).map(count).sum()
     }
 
-    /// What may be promised of each line where it may be fetched, or brought from, and the groups that it may be brought
-    /// from. For few places each is asked; for many, each SKU's cells are gone through as they lie.
+    /// The available units of each line at the locations and their sources, and the source groups. For few locations,
+    /// each cell is looked up; for many, all cells of each SKU are read in memory order.
     fn basket_at(
         &self,
         question: &PickupQuestion,
@@ -136,7 +135,7 @@ impl State {
                 && let Entry::Vacant(vacant) = groups.entry(group)
             {
                 let members = self.catalogue.groups.details_or_default(group).locations;
-                // What nobody declared hands nothing out.
+                // An undeclared location hands nothing out.
                 let members = members.into_iter().filter(|location| !self.catalogue.is_made_up(*location));
                 let donors = vacant.insert(Donors { members: members.collect(), most: Vec::new() });
                 donors.members.iter().copied().for_each(&mut ask);
@@ -147,7 +146,7 @@ impl State {
         (groups, self.stock_at(&skus, &some, places.count(), lens))
     }
 
-    /// What may be promised of each SKU in some of `places` locations.
+    /// The available units of each SKU in up to `places` locations.
     pub(crate) fn stock_at(&self, skus: &[SkuId], some: &[LocationId], places: usize, lens: &Lens) -> Stock {
         let lines = skus.len();
         let mut stock = Stock { lines, units: vec![0; lines * places] };
@@ -159,7 +158,7 @@ impl State {
                 }
             };
             if lens.is_uncounted() {
-                // Wherever it may be promised, whether there is a cell or not.
+                // Wherever it is available, with or without a cell.
                 let seen = some.iter().filter_map(|at| lens.view_at(*sku, *at, self.matrix.get(*sku, *at)));
                 seen.for_each(|cell| put(cell.location, cell.available));
             } else if some.len() * ROW_WORTH < places {
@@ -176,7 +175,7 @@ impl State {
     }
 }
 
-/// The members of a group, for all places that it gives to.
+/// The members of a group, for all locations that it supplies.
 struct Donors {
     members: Vec<LocationId>,
     /// For each line, the two members that have most of it.
@@ -198,26 +197,26 @@ impl Donors {
         self.most = most;
     }
 
-    /// Whether any member but `to` has so many units of a line.
+    /// Whether any member except `to` has this many units of a line.
     fn has(&self, line: usize, units: u32, to: LocationId) -> bool {
         self.most.get(line).is_some_and(|most| most.iter().any(|(most, at)| *at != to && *most >= units))
     }
 
-    /// The members but one, the nearest to that one first.
+    /// The members except one, by distance from that one.
     fn by_distance(&self, places: &Places, to: LocationId) -> Vec<LocationId> {
         let mut donors: Vec<_> = self.members.iter().copied().filter(|location| *location != to).collect();
         let at = places.get(to).and_then(|place| place.point);
         donors.sort_by_cached_key(|location| {
             let other = places.get(*location).and_then(|place| place.point);
             let far = at.zip(other).map_or(f64::INFINITY, |(at, other)| at.km_to(&other));
-            // Distances are not negative, so they are in the order of their bits.
+            // Distances are not negative, so their order is that of their bits.
             (far.abs().to_bits(), *location)
         });
         donors
     }
 }
 
-/// Has what a place lacks brought from where it may be brought from.
+/// Completes a location's basket from its source group.
 fn bring(
     question: &PickupQuestion,
     places: &Places,
@@ -264,7 +263,7 @@ impl Stock {
     }
 }
 
-/// Places within the radius where customers may fetch orders.
+/// Locations with pickups within the radius.
 fn nearby(question: &PickupQuestion, places: &Places) -> Vec<PickupPlace> {
     let near = question.near.map(Point::new);
     let mut found = Vec::new();
@@ -288,7 +287,7 @@ fn nearby(question: &PickupQuestion, places: &Places) -> Vec<PickupPlace> {
     found
 }
 
-/// Complete from its own stock, then with what is brought, then not at all; by distance, then by declaration.
+/// First complete from its own stock, then with units from others, then incomplete; by distance, then by declaration.
 fn order(place: &PickupPlace) -> (bool, bool, f64, u32) {
     let brought = place.from.iter().any(Option::is_some);
     (!place.complete, brought, place.distance_km.unwrap_or(f64::INFINITY), place.location.0)

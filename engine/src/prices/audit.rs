@@ -29,7 +29,9 @@ pub(crate) fn check(books: &mut Books, at: At<'_>, event: &Event) -> Result<(), 
         }
         Event::RowsSet(rows) => rows.iter().try_for_each(|rows| check_rows(audit, at.time, rows)),
         Event::ListSet(set) => check_list(audit, at.time, set),
-        Event::ListsTurned(rows) => rows.iter().try_for_each(|(id, in_force)| check_turn(audit, at.time, *id, *in_force)),
+        Event::ListsTurned(rows) => {
+            rows.iter().try_for_each(|(id, in_force)| check_turn(audit, at.time, *id, *in_force))
+        }
         Event::TaxClassSet(_) | Event::SkusTaxed(_) => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::list::{BASE, Currency, ListId};
 use super::row::{RowKey, SkuPrices};
 use crate::ids::{Name, SkuId, Timestamp};
-use crate::state::State;
+use crate::state::DurableState;
 
 /// The rows of a SKU that were set and not taken out: amount and end.
 pub(super) type Rows = BTreeMap<RowKey, (u64, Option<Timestamp>)>;
@@ -29,7 +29,7 @@ pub(crate) struct Audit {
 
 impl Audit {
     /// Starts from what a checkpoint says.
-    pub fn start_from(&mut self, state: &State) {
+    pub fn start_from(&mut self, state: &DurableState) {
         let store = &state.own.prices;
         self.lists = lists_now(state);
         for sku in (0..store.skus()).map(SkuId) {
@@ -55,7 +55,7 @@ impl Audit {
     ///
     /// # Errors
     /// The list or the SKU that differs.
-    pub fn compare(&self, state: &State) -> Result<(), String> {
+    pub fn compare(&self, state: &DurableState) -> Result<(), String> {
         if lists_now(state) != self.lists {
             return Err("memory and log disagree on price lists".into());
         }
@@ -70,9 +70,9 @@ impl Audit {
     }
 }
 
-fn lists_now(state: &State) -> BTreeMap<ListId, AuditedList> {
+fn lists_now(state: &DurableState) -> BTreeMap<ListId, AuditedList> {
     let all = state.own.prices.lists(None, usize::MAX);
-    let list = |standing: &super::list::Standing| {
+    let list = |standing: &super::list::ListStanding| {
         let list = standing.list.as_ref()?;
         let (currency, starts_at, ends_at) = (list.currency, list.starts_at, list.ends_at);
         let name = standing.name.clone();

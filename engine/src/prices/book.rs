@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::list::{BASE, BASE_PRIORITY, Currency, ListId, ListKind, PriceList, Standing};
+use super::list::{BASE, BASE_PRIORITY, Currency, ListId, ListKind, ListStanding, PriceList};
 use super::row::{Row, RowKey, SkuPrices};
 use super::tax::TaxClass;
 use crate::ids::{GroupId, LocationId, Name, Seq, Timestamp};
@@ -70,7 +70,7 @@ pub(super) struct Holding {
 
 #[derive(Debug)]
 pub(super) struct Listed {
-    pub standing: Arc<Standing>,
+    pub standing: Arc<ListStanding>,
     /// Where it stands among all, by id.
     pub rank: u32,
 }
@@ -98,7 +98,7 @@ impl Book {
     pub(super) fn compile(
         seq: Seq,
         taxes: Seq,
-        standing: &[Arc<Standing>],
+        standing: &[Arc<ListStanding>],
         classes: impl Iterator<Item = (Name, Arc<TaxClass>)>,
         members_of: impl Fn(GroupId) -> Vec<LocationId>,
     ) -> Self {
@@ -127,7 +127,8 @@ impl Book {
                 *place = Some(Listed { standing: Arc::clone(standing), rank: rank(standing.id) });
             }
         }
-        groups.extend(book.classes.values().flat_map(|class| &class.rates).flat_map(|rate| rate.groups.iter().copied()));
+        groups
+            .extend(book.classes.values().flat_map(|class| &class.rates).flat_map(|rate| rate.groups.iter().copied()));
         groups.sort_unstable();
         groups.dedup();
         book.members = groups.into_iter().map(|group| (group, members_of(group).into())).collect();
@@ -150,7 +151,7 @@ impl Book {
     }
 
     /// A list as it stands, or as it was when it was removed; none for `base`.
-    pub fn list(&self, id: ListId) -> Option<&Arc<Standing>> {
+    pub fn list(&self, id: ListId) -> Option<&Arc<ListStanding>> {
         self.lists.get(id.0 as usize)?.as_ref().map(|listed| &listed.standing)
     }
 
@@ -162,9 +163,8 @@ impl Book {
     /// Whether a list is a sale, or was one when it was removed.
     pub(super) fn is_sale(&self, id: ListId) -> bool {
         let standing = self.list(id);
-        let said = standing.and_then(|standing| {
-            standing.list.as_ref().or_else(|| standing.former.last().map(|former| &former.list))
-        });
+        let said = standing
+            .and_then(|standing| standing.list.as_ref().or_else(|| standing.former.last().map(|former| &former.list)));
         said.is_some_and(|list| list.kind == ListKind::Sale)
     }
 

@@ -6,7 +6,7 @@ use crate::ids::{Name, Timestamp};
 use crate::kernel::asked::Asked;
 use crate::kernel::patch::Patch;
 use crate::kernel::version::Precondition;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// What can be asked of prices.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl RowFields {
     }
 }
 
-impl Asked<State> for Command {
+impl Asked<DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::SetList(..) => "price list",
@@ -83,7 +83,7 @@ impl Asked<State> for Command {
     }
 
     /// What is decided next looks at prices as they are durable: so whatever follows is decided under one book.
-    fn ends_batch(&self, _: &State) -> bool {
+    fn ends_batch(&self, _: &DurableState) -> bool {
         true
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::answer::PriceAnswer;
 use super::command::{Command, RowFields};
 use super::event::{Event, ListSet, SkuRows, TaxClassSet};
 use super::list::{BASE, BASE_NAME, LISTS_MAX, ListId, PriceList};
 use super::row::{ROWS_MAX, RowKey, RowSet, SkuPrices};
 use super::tax::{STANDARD, TaxClass};
-use super::told::Told;
+use crate::answers::Thing;
 use crate::decide::{Decide, Decision, effect_of, unknown};
 use crate::ids::{Name, SkuId};
 use crate::kernel::cause::Cause;
@@ -16,14 +17,11 @@ use crate::kernel::holder::Holder;
 use crate::kernel::patch::Patch;
 use crate::kernel::version::{Precondition, Version};
 use crate::refusal::{Failure, Refusal};
-use crate::told::Thing;
 
 /// Decides a command of prices.
 pub(crate) fn decide(cx: &mut Decide<'_>, command: Command, cause: &mut Option<Box<Cause>>) -> Decision {
     match command {
-        Command::SetList(name, list, precondition) => {
-            set_list(cx, name, list.map(|list| *list), &precondition, cause)
-        }
+        Command::SetList(name, list, precondition) => set_list(cx, name, list.map(|list| *list), &precondition, cause),
         Command::SetTaxClass(name, class, precondition) => {
             set_tax_class(cx, name, class.map(|class| *class), &precondition, cause)
         }
@@ -40,7 +38,7 @@ pub(crate) fn turn(cx: &mut Decide<'_>, settle: impl Fn(&mut Decide<'_>)) {
     }
 }
 
-fn thing(told: Told) -> Thing {
+fn thing(told: PriceAnswer) -> Thing {
     Thing::Prices(Box::new(told))
 }
 
@@ -84,7 +82,7 @@ fn set_list(
         }
     }
     let in_force = list.as_ref().is_some_and(|list| list.runs_at(now));
-    let told = |in_force| thing(Told::List(name.clone(), list.clone(), in_force));
+    let told = |in_force| thing(PriceAnswer::List(name.clone(), list.clone(), in_force));
     if let Some(known) = known.as_ref().filter(|known| known.list == list && known.in_force == in_force) {
         return Ok(cx.tell_thing(cause, version, told(known.in_force)));
     }
@@ -142,7 +140,7 @@ fn set_tax_class(
             return Err(in_use("tax_class", &name, Holder::counted("skus", taxed.into())));
         }
     }
-    let told = thing(Told::TaxClass(name.clone(), class.clone()));
+    let told = thing(PriceAnswer::TaxClass(name.clone(), class.clone()));
     if known.is_some_and(|(_, known)| class.as_ref() == Some(&*known)) {
         return Ok(cx.tell_thing(cause, version, told));
     }
@@ -161,7 +159,7 @@ fn set_rows(cx: &mut Decide<'_>, rows: Vec<RowFields>, cause: &mut Option<Box<Ca
             false => unchanged += 1,
         }
     }
-    let told = thing(Told::Rows { changed, unchanged });
+    let told = thing(PriceAnswer::Rows { changed, unchanged });
     let rows = changes.into_rows(cx);
     if rows.is_empty() {
         let seq = cx.state.view.seq();
@@ -192,9 +190,10 @@ impl Changes {
         let (now, store) = (cx.draft.now, &cx.state.own.prices);
         let sku = cx.draft.known_sku(&fields.sku).ok_or_else(|| unknown(&field("sku"), &fields.sku))?;
         let (key, known_channel) = (self.key(cx, &fields, field)?, fields.channel.as_ref());
-        let (prices, sets) = self.skus.entry(sku).or_insert_with(|| {
-            (store.get(sku).map(Arc::unwrap_or_clone).unwrap_or_default(), Vec::new())
-        });
+        let (prices, sets) = self
+            .skus
+            .entry(sku)
+            .or_insert_with(|| (store.get(sku).map(Arc::unwrap_or_clone).unwrap_or_default(), Vec::new()));
         let known = prices.get(&key);
         let live = known.filter(|row| row.is_live(now));
         let value = match fields.amount {
@@ -239,7 +238,9 @@ impl Changes {
         if count > ROWS_MAX && count > before {
             let (most, limit) = (ROWS_MAX as u64, "price_rows_max".to_owned());
             let field = field("sku");
-            return Err(Refusal::Limited { field, limit, asked: count as u64, most, passes: false, seconds: None }.into());
+            return Err(
+                Refusal::Limited { field, limit, asked: count as u64, most, passes: false, seconds: None }.into()
+            );
         }
         *prices = after;
         sets.push(set);
@@ -254,7 +255,13 @@ impl Changes {
             let missing = || invalid("currency", "is required for a price of base".into());
             let currency = currency.ok_or_else(missing)?;
             let (channel, location) = (channel.clone(), location.clone());
-            return Ok(RowKey { channel, location, min_quantity: *min_quantity, starts_at: *starts_at, ..RowKey::base(currency) });
+            return Ok(RowKey {
+                channel,
+                location,
+                min_quantity: *min_quantity,
+                starts_at: *starts_at,
+                ..RowKey::base(currency)
+            });
         };
         let found = self.lists.entry(name.clone()).or_insert_with(|| {
             let standing = cx.state.own.prices.list(name.as_str())?;

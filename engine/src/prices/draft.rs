@@ -3,7 +3,7 @@
 
 use super::event::Event;
 use crate::effect::At;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// Nothing.
 #[derive(Debug, Default)]
@@ -14,5 +14,5 @@ impl Draft {
     pub fn restart(&mut self) {}
 
     /// An event is logged.
-    pub fn stage(&mut self, _: &State, _: At<'_>, _: &Event) {}
+    pub fn stage(&mut self, _: &DurableState, _: At<'_>, _: &Event) {}
 }

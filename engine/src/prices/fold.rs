@@ -2,10 +2,10 @@
 
 use super::event::Event;
 use crate::effect::At;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// Stores what an event says of prices, price lists and tax classes.
-pub(crate) fn fold(state: &State, at: At<'_>, event: &Event) {
+pub(crate) fn fold(state: &DurableState, at: At<'_>, event: &Event) {
     let (store, catalogue) = (&state.own.prices, &state.catalogue);
     match event {
         Event::BaseSet(rows) => rows.iter().for_each(|(sku, all)| store.fold_base(catalogue, at, *sku, all)),

@@ -4,14 +4,14 @@ use std::io;
 use std::sync::Arc;
 
 use super::event::{Price, TaxClassSet};
-use super::list::Standing;
+use super::list::ListStanding;
 use super::row::SkuPrices;
 use crate::catalogue::Versioned;
 use crate::effect::At;
 use crate::ids::{Name, Seq, SkuId, Timestamp};
 use crate::kernel::frames::in_frames;
 use crate::kernel::tagged::tagged;
-use crate::state::State;
+use crate::state::DurableState;
 
 tagged! {
     /// A piece of it.
@@ -21,7 +21,7 @@ tagged! {
         /// Rows of SKUs.
         32 => Rows(Vec<(SkuId, SkuPrices)>),
         /// Price lists, and the number that the next one gets. Behind the rows, which are counted by them.
-        33 => Lists(Box<(u32, Vec<Standing>)>),
+        33 => Lists(Box<(u32, Vec<ListStanding>)>),
         /// Tax classes, with the `seq` of the last change of each.
         34 => TaxClasses(Vec<(Name, Seq, super::tax::TaxClass)>),
         /// Tax classes of SKUs, with the `seq` of the last change of each.
@@ -33,7 +33,7 @@ tagged! {
 ///
 /// # Errors
 /// What `put` said.
-pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
     let store = &state.own.prices;
     let skus = || (0..store.skus()).map(SkuId);
     let rows = skus().filter_map(|sku| Some((sku, Arc::unwrap_or_clone(store.get(sku)?))));
@@ -51,7 +51,7 @@ pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) 
 }
 
 /// Puts a piece back.
-pub(crate) fn restore(state: &State, frame: Frame) {
+pub(crate) fn restore(state: &DurableState, frame: Frame) {
     let (store, catalogue) = (&state.own.prices, &state.catalogue);
     match frame {
         Frame::Base(rows) => {

@@ -54,7 +54,8 @@ impl Reader<'_> {
         let (mut began, mut amount) = (before.next()?, winner.row.amount);
         // Back to where the reduction began: a sale that was not lower then is an earlier step of it.
         while let Some(turn) = before.peek().copied()
-            && let Some(earlier) = past.winner_at(turn).filter(|earlier| earlier.is_sale && earlier.row.amount >= amount)
+            && let Some(earlier) =
+                past.winner_at(turn).filter(|earlier| earlier.is_sale && earlier.row.amount >= amount)
         {
             (began, amount) = (turn, earlier.row.amount);
             before.next();

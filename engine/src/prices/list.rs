@@ -146,7 +146,7 @@ pub struct Former {
 
 /// A list as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct ListStanding {
     /// Its number.
     pub id: ListId,
     /// Its id.
@@ -163,7 +163,7 @@ pub struct Standing {
     pub former: Vec<Former>,
 }
 
-impl Standing {
+impl ListStanding {
     /// One that is new.
     pub(super) fn new(id: ListId, name: Name) -> Self {
         let (since, former) = (Timestamp(0), Vec::new());
@@ -243,8 +243,9 @@ mod tests {
     #[test]
     fn what_a_list_said_is_known_of_each_moment() {
         let list = |priority| PriceList { priority, ..PriceList::of(Currency(*b"EUR"), ListKind::Regular) };
-        let mut standing = Standing::new(ListId(1), Name::parse("a").expect("a name"));
-        let said = |standing: &Standing, at: u64| standing.at(Timestamp(at), Timestamp(60)).map(|list| list.priority);
+        let mut standing = ListStanding::new(ListId(1), Name::parse("a").expect("a name"));
+        let said =
+            |standing: &ListStanding, at: u64| standing.at(Timestamp(at), Timestamp(60)).map(|list| list.priority);
         standing.set(1, Timestamp(10), Some(list(1)), true);
         assert_eq!((said(&standing, 0), said(&standing, 60)), (Some(1), Some(1)), "told of a time before it was made");
         standing.set(2, Timestamp(20), Some(list(2)), true);

@@ -5,6 +5,7 @@
 //! the lists in force and the rows of the SKUs, exact at one `seq`; what was worked out at a `seq` still stands while
 //! [`Store::stand`] says so.
 
+mod answer;
 pub(crate) mod audit;
 pub(crate) mod audited;
 pub mod book;
@@ -22,8 +23,7 @@ pub mod query;
 pub mod row;
 mod store;
 pub mod tax;
-mod told;
 
+pub use answer::PriceAnswer;
 pub use event::Price;
 pub use store::Store;
-pub use told::Told;

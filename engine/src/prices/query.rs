@@ -4,7 +4,7 @@ use super::book::{Asked, Reader};
 use super::history::Reduction;
 use super::row::SkuPrices;
 use crate::ids::{Name, Seq, SkuId, Timestamp};
-use crate::state::State;
+use crate::state::DurableState;
 
 /// What a line costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ fn base_name() -> Name {
     BASE.get_or_init(|| Name::from(super::list::BASE_NAME.to_owned())).clone()
 }
 
-impl State {
+impl DurableState {
     /// What lines cost for who asks, all at one `seq`; a line of a SKU that nobody knows costs nothing that is known. Takes no
     /// lock.
     pub fn quote(&self, asked: &Asked, lines: &[(Option<SkuId>, u32)]) -> Quote {

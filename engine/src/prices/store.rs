@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::book::Book;
 use super::event::{ListSet, Price, SkuRows, TaxClassSet};
-use super::list::{BASE, BASE_NAME, KEPT_MS, LISTS_MAX, ListId, PriceList, Standing};
+use super::list::{BASE, BASE_NAME, KEPT_MS, LISTS_MAX, ListId, ListStanding, PriceList};
 use super::row::{Row, RowKey, RowSet, SkuPrices};
 use super::tax::{STANDARD, TaxClass};
 use crate::catalogue::Catalogue;
@@ -53,7 +53,7 @@ type Versioned<T> = (Seq, Arc<T>);
 #[derive(Debug, Default)]
 struct Inner {
     /// Those that were removed not long ago, too.
-    lists: BTreeMap<ListId, Arc<Standing>>,
+    lists: BTreeMap<ListId, Arc<ListStanding>>,
     by_name: BTreeMap<Name, ListId>,
     /// The number that the next new list gets.
     next_id: u32,
@@ -139,13 +139,13 @@ impl Store {
     }
 
     /// A list by its id, as it stands; none for `base`.
-    pub fn list(&self, name: &str) -> Option<Arc<Standing>> {
+    pub fn list(&self, name: &str) -> Option<Arc<ListStanding>> {
         let inner = self.read();
         inner.lists.get(inner.by_name.get(name)?).cloned()
     }
 
     /// Up to `limit` lists, by id, from the one after `after`.
-    pub fn lists(&self, after: Option<&str>, limit: usize) -> Vec<Arc<Standing>> {
+    pub fn lists(&self, after: Option<&str>, limit: usize) -> Vec<Arc<ListStanding>> {
         use std::ops::Bound::{Excluded, Unbounded};
         let inner = self.read();
         let range = inner.by_name.range::<str, _>((after.map_or(Unbounded, Excluded), Unbounded));
@@ -227,7 +227,7 @@ impl Store {
     pub(super) fn forgettable_lists(&self, now: Timestamp) -> Vec<ListId> {
         let inner = self.read();
         let removed = inner.lists.values().filter(|standing| standing.list.is_none());
-        let is_old = |standing: &&Arc<Standing>| now.since_ms(standing.since) > 2 * KEPT_MS;
+        let is_old = |standing: &&Arc<ListStanding>| now.since_ms(standing.since) > 2 * KEPT_MS;
         removed.filter(is_old).map(|standing| standing.id).take(FORGOTTEN_MAX).collect()
     }
 
@@ -337,7 +337,7 @@ fn plain_digest(catalogue: &Catalogue, sku: SkuId, plain: &Vec<Price>) -> Digest
     }
 }
 
-fn list_digest(catalogue: &Catalogue, standing: &Standing) -> Digest {
+fn list_digest(catalogue: &Catalogue, standing: &ListStanding) -> Digest {
     match &standing.list {
         Some(list) => {
             let name = hash::name(standing.name.as_str());
@@ -442,7 +442,7 @@ impl Store {
         }
     }
 
-    fn put_list(&self, catalogue: &Catalogue, standing: Standing) {
+    fn put_list(&self, catalogue: &Catalogue, standing: ListStanding) {
         let mut inner = self.write();
         let (id, name) = (standing.id, standing.name.clone());
         let before = inner.lists.get(&id).map_or(0, |before| list_digest(catalogue, before));
@@ -467,7 +467,7 @@ impl Store {
         let known = self.read().lists.get(&set.id).cloned();
         if known.as_ref().is_none_or(|known| known.version < at.seq) {
             let known = known.map(Arc::unwrap_or_clone);
-            let mut standing = known.unwrap_or_else(|| Standing::new(set.id, set.name.clone()));
+            let mut standing = known.unwrap_or_else(|| ListStanding::new(set.id, set.name.clone()));
             standing.set(at.seq, at.time, set.list.clone(), set.in_force);
             self.put_list(catalogue, standing);
         }
@@ -576,9 +576,9 @@ impl Store {
     }
 
     /// Every list, those that were removed not long ago included, and the number that the next one gets.
-    pub(super) fn all_lists(&self) -> (u32, Vec<Standing>) {
+    pub(super) fn all_lists(&self) -> (u32, Vec<ListStanding>) {
         let inner = self.read();
-        (inner.next_id, inner.lists.values().map(|standing| Standing::clone(standing)).collect())
+        (inner.next_id, inner.lists.values().map(|standing| ListStanding::clone(standing)).collect())
     }
 
     /// Puts back the rows of a SKU, which [`Store::restore_lists`] counts.
@@ -588,7 +588,7 @@ impl Store {
     }
 
     /// Puts back the lists, which are newer than the rows in front of them, and counts those.
-    pub(super) fn restore_lists(&self, catalogue: &Catalogue, next_id: u32, all: Vec<Standing>) {
+    pub(super) fn restore_lists(&self, catalogue: &Catalogue, next_id: u32, all: Vec<ListStanding>) {
         self.write().next_id = next_id;
         all.into_iter().for_each(|standing| self.put_list(catalogue, standing));
         for sku in (0..self.skus()).map(SkuId) {

@@ -1,4 +1,4 @@
-//! Checking promises and the steps of their life, from the events alone.
+//! Audits promises and the steps of their life, from the events alone.
 
 use std::collections::BTreeMap;
 
@@ -93,7 +93,7 @@ fn check_made(books: &mut Books, at: At<'_>, made: Made<'_>, stated: &Stated) ->
     for (number, line) in (0..).zip(&reserved.lines) {
         let key = (line.cell.sku, line.cell.location);
         if line.quantity > line.requested {
-            return Err(format!("{} units were promised where {} were asked for", line.quantity, line.requested));
+            return Err(format!("{} units were promised where {} were requested", line.quantity, line.requested));
         }
         let wait = made.waits().iter().find(|wait| wait.line == number);
         let waiting = wait.map(|wait| wait.quantity);
@@ -118,20 +118,20 @@ fn check_made(books: &mut Books, at: At<'_>, made: Made<'_>, stated: &Stated) ->
     Ok(())
 }
 
-/// Every line of a promise stands where it was asked for, counts against the quotas that hold there, and takes
-/// nothing that they keep for others.
+/// Every line of a promise is where it was requested, counts against the quotas that apply there, and takes nothing
+/// that they keep for others.
 fn check_terms(books: &mut Books, made: Made<'_>) -> Result<(), String> {
     let (reserved, terms) = (made.reserved, made.terms);
     for (at, line) in reserved.lines.iter().enumerate() {
         let group = terms.get(at).and_then(|terms| terms.group).filter(|_| line.quantity > 0);
         if group.is_some_and(|group| !books.rules.is_in(line.cell.location, group)) {
-            return Err("units were promised outside the group that they were asked of".into());
+            return Err("units were promised outside the requested group".into());
         }
     }
     if !books.rules.has_quotas() {
         return Ok(());
     }
-    // What the replaced hold gives back counts as given back before anything is taken.
+    // The units of the replaced hold count as released before anything is taken.
     let mut cells: BTreeMap<SkuId, Vec<(LocationId, StockLevel, i64)>> = BTreeMap::new();
     let mut planned = Planned::new();
     let mut given_back: BTreeMap<(SkuId, LocationId), u32> = BTreeMap::new();
@@ -151,7 +151,7 @@ fn check_terms(books: &mut Books, made: Made<'_>) -> Result<(), String> {
         let charges = books.rules.charges(sku, location, reserved.channel);
         let stated = terms.get(at).map(|terms| terms.charges.clone()).unwrap_or_default();
         if line.quantity > 0 && charges != stated {
-            return Err(format!("a line counts against {stated:?}, and {charges:?} hold for it"));
+            return Err(format!("a line counts against {stated:?}, and {charges:?} apply to it"));
         }
         let row = cells.entry(sku).or_insert_with(|| {
             let row = books.cells.range((sku, LocationId(0))..=(sku, LocationId(u32::MAX)));
@@ -178,7 +178,7 @@ fn check_terms(books: &mut Books, made: Made<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Units of a reservation move: they were its own, the cells add up, and there was room where they came to.
+/// Units of a reservation move: they were its own, the cells add up, and there was room at the new location.
 fn reallocated(books: &mut Books, event: &Reallocated) -> Result<(), String> {
     let id = event.reservation;
     let held = books.reservations.get(&id).ok_or_else(|| format!("reservation {} is unknown", id.0))?;
@@ -189,7 +189,7 @@ fn reallocated(books: &mut Books, event: &Reallocated) -> Result<(), String> {
     let mut changes: BTreeMap<(SkuId, LocationId), (i64, Option<CellAfter>)> = BTreeMap::new();
     for moved in &event.moves {
         let (from, to) = ((moved.from.sku, moved.from.location), (moved.to.sku, moved.to.location));
-        let held = books.reservations.get_mut(&id).ok_or("it is gone")?;
+        let held = books.reservations.get_mut(&id).ok_or("the reservation is unknown")?;
         let line = held.lines.get(usize::from(moved.line)).ok_or("it has no such line")?;
         let (line, units) = (*line, moved.quantity);
         if line.key != from || line.present() < units || from.0 != to.0 {
@@ -222,7 +222,7 @@ fn reallocated(books: &mut Books, event: &Reallocated) -> Result<(), String> {
         if let Some(group) = of.and_then(|terms| terms.group).filter(|_| !public)
             && !books.rules.is_in(to.1, group)
         {
-            return Err("units that were asked of a group moved out of it".into());
+            return Err("units of a group line moved out of the group".into());
         }
         for (key, cell, sign) in [(from, moved.from, -1), (to, moved.to, 1)] {
             let change = changes.entry(key).or_default();
@@ -230,11 +230,11 @@ fn reallocated(books: &mut Books, event: &Reallocated) -> Result<(), String> {
             change.1 = Some(cell);
         }
     }
-    let held = books.reservations.get_mut(&id).ok_or("it is gone")?;
+    let held = books.reservations.get_mut(&id).ok_or("the reservation is unknown")?;
     for line in &event.bound {
-        let terms = held.terms.get_mut(usize::from(*line)).ok_or("a line was bound that has no terms")?;
+        let terms = held.terms.get_mut(usize::from(*line)).ok_or("a line without terms was bound")?;
         if !terms.is_unallocated() {
-            return Err("a line was bound that was not open".into());
+            return Err("a line was bound that was not unallocated".into());
         }
         terms.bound = true;
     }
@@ -251,12 +251,13 @@ fn reallocated(books: &mut Books, event: &Reallocated) -> Result<(), String> {
     Ok(())
 }
 
-/// What came went to those who waited, and is among the reserved units of its cell from here on.
+/// Units that arrived were given to backorders, and are among the reserved units of their cell from now on.
 pub(crate) fn filled(books: &mut Books, fills: &[Fill]) -> Result<(), String> {
     let mut changes: BTreeMap<(SkuId, LocationId), (i64, CellAfter)> = BTreeMap::new();
     books.supply.check_fills(fills)?;
     for fill in fills {
-        let held = books.reservations.get_mut(&fill.reservation).ok_or("a promise was filled that is not there")?;
+        let held =
+            books.reservations.get_mut(&fill.reservation).ok_or("a backorder of an unknown promise was filled")?;
         let line = held.lines.get_mut(usize::from(fill.line)).ok_or("it has no such line")?;
         line.waiting = line.waiting.map(|waiting| waiting - fill.quantity);
         let change = changes.entry(line.key).or_insert((0, fill.cell));
@@ -269,7 +270,7 @@ pub(crate) fn filled(books: &mut Books, fills: &[Fill]) -> Result<(), String> {
     Ok(())
 }
 
-/// Units of a line were handed over or given back: its cell, and the units of them that were there.
+/// Units of a line were collected or cancelled: its cell, and the units of them on hand.
 fn use_up(
     books: &mut Books,
     id: ReservationId,
@@ -291,14 +292,14 @@ fn use_up(
         held.quantity -= line.quantity;
         (-units, 0)
     };
-    // What is to come is given back first.
+    // Inbound units are cancelled first.
     let waited = held.waiting.map_or(0, |waiting| waiting.min(line.quantity)) * u32::from(!collected);
     held.waiting = held.waiting.map(|waiting| waiting - waited);
     let key = held.key;
     books.supply.stop_waiting(key, id, line.line, waited);
     if let Some(terms) = reservation.terms.get(usize::from(line.line)) {
         if collected && terms.is_unallocated() {
-            return Err("units were handed over whose location was open".into());
+            return Err("units were collected whose location was unallocated".into());
         }
         books.rules.count(&terms.charges, key.0, counts.0, counts.1);
     }
@@ -315,7 +316,7 @@ fn use_up_lines(books: &mut Books, id: ReservationId, lines: &[LineChange], coll
     }
     for (key, (units, stated)) in changes {
         let before = books.level(key);
-        // What nobody counts is gone with its promise either way.
+        // Untracked units vanish with their promise in both cases.
         let leaves = collected || !books.rules.is_tracked(key.0);
         let on_hand = i64::from(before.on_hand) - if leaves { units } else { 0 };
         books.state_level(&stated, on_hand, i64::from(before.reserved) - units)?;
@@ -323,7 +324,7 @@ fn use_up_lines(books: &mut Books, id: ReservationId, lines: &[LineChange], coll
     Ok(())
 }
 
-/// A step after which the reservation ends if nothing is left of it.
+/// A step that closes the reservation if nothing is left of it.
 fn advance(
     books: &mut Books,
     id: ReservationId,

@@ -1,26 +1,26 @@
-//! Limits of what a channel or a caller may ask for, and have open at a time.
+//! Limits on the requests and open reservations of a channel or a caller.
 
 use crate::settings::PromiseLimits;
 
-/// Whose a limit is.
+/// The owner of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// The channel's that it is asked through.
+    /// The channel of the request.
     Channel,
     /// The caller's.
     Caller,
 }
 
-/// Limits that a promise must keep.
+/// Limits of a promise.
 #[derive(Debug, Clone)]
 pub struct Bound {
-    /// Whose they are.
+    /// Their owner.
     pub whose: Whose,
-    /// How they are called, as a setting: the name of one follows behind a dot.
+    /// Their name as a setting; the name of the channel follows after a dot.
     pub name: String,
-    /// They.
+    /// The values.
     pub limits: PromiseLimits,
 }
 
-/// All of them; none where nothing is bounded.
+/// All limits; empty if there are none.
 pub type Bounds = Vec<Bound>;

@@ -1,12 +1,11 @@
-//! What memory keeps of a reservation that is over: what finds it, where it stands in the log, and whose it was.
+//! What memory keeps of a closed reservation: its index keys, its records in the log, and its caller.
 //!
-//! A closed reservation never opens again, so all that is ever asked of it is its record, as it is or as it was; and
-//! that is told by the records of the log that made it. An entry names them, and takes some fifty bytes; with the indexes
-//! that lead to it, a closed reservation costs less than 200. Entries lie in *pages* of neighbouring ids, one behind the
-//! other as they came.
+//! A closed reservation never opens again, so only its record is ever requested, as it is or as it was; and the records
+//! of the log lead to it. An entry names them, and takes about fifty bytes; with the indexes that lead to it, a closed
+//! reservation costs less than 200. Entries are in *pages* of neighbouring ids, in the order of their arrival.
 //!
-//! They are counted in bytes, caller by caller. Where more are kept than may be, the oldest of whoever has most leave
-//! first: a flood of one caller pushes out its own.
+//! Their bytes are counted by caller. If there are too many, the oldest of the caller with most are dropped first: a
+//! flood of one caller drops its own.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -21,31 +20,31 @@ use crate::ids::{ChannelId, LocationId, ReservationId, Seq, Timestamp};
 use crate::kernel::few::Few;
 use crate::reservations::promise::OrderDay;
 
-/// What memory keeps of a closed reservation.
+/// The entry of a closed reservation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
-    /// Its identity.
+    /// Its id.
     pub id: ReservationId,
-    /// How it ended.
+    /// Its final state.
     pub state: ReservationState,
-    /// Through which channel it was made.
+    /// Its channel.
     pub channel: ChannelId,
-    /// When it ended, in whole seconds, rounded up.
+    /// When it was closed, in whole seconds, rounded up.
     pub closed_at: Timestamp,
-    /// Whose it counts as: a digest of who made it.
+    /// The digest of its caller.
     pub caller: u32,
     /// Digests of the customer, the order and the pickup code.
     pub texts: [Option<u32>; 3],
-    /// Where its lines are.
+    /// The locations of its lines.
     pub locations: Few<LocationId>,
     /// The days of locations that it counts against.
     pub orders: Few<OrderDay>,
-    /// Its records after the one that made it.
+    /// Its records after the one that created it.
     pub trail: SmallVec<[Stretch; 4]>,
 }
 
 impl Closed {
-    /// The entry of a reservation that is over.
+    /// Creates the entry of a closed reservation.
     pub(super) fn of(reservation: &Reservation) -> Self {
         let mut locations: Few<LocationId> = reservation.lines.iter().map(|line| line.location).collect();
         locations.sort_unstable();
@@ -69,7 +68,7 @@ impl Closed {
         self.trail.last().map_or(self.id.0, |stretch| stretch.last)
     }
 
-    /// Bytes that it costs, its share of the indexes included.
+    /// Its cost in bytes, with its share of the indexes.
     pub(super) fn cost(&self) -> u32 {
         let mut bytes = Vec::with_capacity(64);
         self.encode(&mut bytes);
@@ -160,7 +159,7 @@ impl Closed {
     }
 }
 
-/// When a reservation that is over ended.
+/// When a closed reservation was closed.
 pub(super) fn closed_at(reservation: &Reservation) -> Timestamp {
     reservation.changes.last().map_or(reservation.created_at, |change| change.time)
 }
@@ -197,7 +196,7 @@ fn get(from: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// `2^PAGE_BITS` neighbouring ids share a page: what finding an entry looks through at the most.
+/// `2^PAGE_BITS` neighbouring ids share a page, which bounds a search.
 const PAGE_BITS: u32 = 10;
 
 /// Before each entry in its page: its length, and the low bits of its id.
@@ -212,12 +211,12 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// Entries kept.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Keeps an entry; there must be none with its id.
+    /// Adds an entry; its id must be new.
     pub fn insert(&mut self, closed: &Closed) {
         self.buffer.clear();
         closed.encode(&mut self.buffer);
@@ -239,7 +238,7 @@ impl Pages {
         Closed::decode(id, page.get(at + HEAD..end)?)
     }
 
-    /// Lets go of an entry.
+    /// Removes an entry.
     pub fn remove(&mut self, id: ReservationId) -> Option<Closed> {
         let number = id.0 >> PAGE_BITS;
         let page = self.pages.get_mut(&number)?;
@@ -260,7 +259,7 @@ fn low(id: ReservationId) -> u16 {
     (id.0 & ((1 << PAGE_BITS) - 1)) as u16
 }
 
-/// Where the entry of `id` begins and ends in its page.
+/// The range of the entry of `id` in its page.
 fn find(page: &[u8], id: ReservationId) -> Option<(usize, usize)> {
     let (mut at, wanted) = (0, low(id).to_le_bytes());
     // Bound: a page has at most 2^PAGE_BITS entries.
@@ -274,7 +273,7 @@ fn find(page: &[u8], id: ReservationId) -> Option<(usize, usize)> {
     None
 }
 
-/// One that will leave: when it was closed in seconds, what it costs, and which.
+/// A candidate for dropping: its close time in seconds, its cost, and its id.
 #[derive(Debug, Clone, Copy)]
 struct Leaving {
     closed_at: u32,
@@ -282,20 +281,20 @@ struct Leaving {
     id: ReservationId,
 }
 
-/// What one caller has.
+/// The entries of one caller.
 #[derive(Debug, Default)]
 struct Lane {
     queue: VecDeque<Leaving>,
     bytes: u64,
 }
 
-/// Bytes that a caller costs beside what it has.
+/// Bytes that a caller costs beside its entries.
 const LANE_BYTES: u64 = 256;
 
-/// A caller's place among those with most changes in steps of `2^LANE_STEP` bytes.
+/// A caller's rank changes in steps of `2^LANE_STEP` bytes.
 const LANE_STEP: u32 = 12;
 
-/// Who has how much, and what leaves next.
+/// The costs by caller, and the next candidates.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     lanes: FxHashMap<u32, Lane>,
@@ -305,12 +304,12 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// Bytes of all.
+    /// The bytes of all.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Something of `caller` was closed.
+    /// Adds a closed reservation of `caller`.
     pub fn push(&mut self, caller: u32, closed_at: Timestamp, id: ReservationId, cost: u32) {
         let closed_at = closed_at.0.div_ceil(1000) as u32;
         let is_new = !self.lanes.contains_key(&caller);
@@ -332,7 +331,7 @@ impl Lanes {
         }
     }
 
-    /// After what was put back in no order: the oldest of each caller first.
+    /// Sorts each caller's entries after an unordered restore, oldest first.
     pub fn sort(&mut self) {
         self.by_age.clear();
         for (caller, lane) in &mut self.lanes {
@@ -343,13 +342,13 @@ impl Lanes {
         }
     }
 
-    /// The next that was closed before `before`.
+    /// The next entry that was closed before `before`.
     pub fn pop_older(&mut self, before: Timestamp) -> Option<ReservationId> {
         let (closed_at, caller) = *self.by_age.first()?;
         (u64::from(closed_at) * 1000 < before.0).then(|| self.pop(caller)).flatten().map(|leaving| leaving.id)
     }
 
-    /// The oldest of whoever has most: whose it is, when it was closed, what it costs, and which.
+    /// The oldest entry of the caller with most: caller, close time, cost, and id.
     pub fn pop_of_largest(&mut self) -> Option<(u32, Timestamp, u32, ReservationId)> {
         let (_, caller) = *self.by_bytes.last()?;
         let Leaving { closed_at, cost, id } = self.pop(caller)?;

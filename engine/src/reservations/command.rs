@@ -11,16 +11,16 @@ use crate::level::StockChange;
 use crate::matrix::CellId;
 use crate::reservations::bounds::Bounds;
 
-/// What can be asked of reservations.
+/// A command of reservations.
 #[derive(Debug)]
 pub enum Command {
-    /// Promise units.
+    /// Reserve units.
     Reserve(Box<Reserve>),
-    /// Take a reservation one step on.
+    /// Take a reservation one step further.
     Step(ReservationId, StepRequest),
 }
 
-impl Asked<crate::state::State> for Command {
+impl Asked<crate::state::DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::Reserve(_) => "reserve",
@@ -69,83 +69,83 @@ impl Asked<crate::state::State> for Command {
     }
 }
 
-/// A promise that is asked for.
+/// A requested promise.
 #[derive(Debug, Clone)]
 pub struct Reserve {
-    /// Through which channel.
+    /// The channel.
     pub channel: NameRef<ChannelId>,
-    /// Its name: the id may have gone back by the time of the decision.
+    /// Its name, because the id may be released before the decision.
     pub channel_name: Name,
-    /// For what.
+    /// The purpose.
     pub purpose: Purpose,
-    /// For whom.
+    /// The customer.
     pub customer: Option<Box<str>>,
-    /// For which order.
+    /// The order.
     pub order: Option<Box<str>>,
-    /// How long it is held.
+    /// The time to live of the hold.
     pub ttl_seconds: u32,
     /// Whether it is confirmed in the same step.
     pub confirm: bool,
-    /// Whether fewer units than asked for will do.
+    /// Whether fewer units than requested are accepted.
     pub allow_partial: bool,
-    /// The holds that this one replaces, each once.
+    /// The holds that it replaces, each once.
     pub supersedes: Few<ReservationId>,
-    /// What is asked of locations.
+    /// Lines for locations.
     pub lines: Few<ReserveLine>,
-    /// What is asked of groups.
+    /// Lines for groups.
     pub group_lines: Vec<GroupLine>,
-    /// What was already taken from promise words, cell by cell, before the command was queued.
+    /// Units that admission took from promise words, by cell, before the command was queued.
     pub admitted: Few<(CellId, StockChange)>,
-    /// Where a pickup is handed over whose lines are brought from other places.
+    /// The pickup location, if other locations send units to it.
     pub fetched_at: Option<LocationId>,
-    /// Whether a refusal is no lost demand, since the caller tries something else then.
+    /// Whether a refusal is not lost demand, because the caller tries an alternative.
     pub is_attempt: bool,
-    /// How many reservations its channel and its caller may have open.
+    /// Limits on the open reservations of its channel and its caller.
     pub bounds: Bounds,
 }
 
-/// One line of it.
+/// One line for a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReserveLine {
     /// The SKU.
     pub sku: SkuId,
-    /// Where.
+    /// The location.
     pub location: LocationId,
     /// Units, at least 1.
     pub quantity: u32,
-    /// Units that are to come by then will do.
+    /// Inbound units that arrive by then are accepted.
     pub latest: Option<Timestamp>,
 }
 
-/// One line that is asked of a group.
+/// One line for a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupLine {
-    /// Which line of the request, from 0.
+    /// The line of the request, from 0.
     pub at: usize,
     /// The SKU.
     pub sku: SkuId,
-    /// Anywhere in it.
+    /// The group.
     pub group: GroupId,
     /// Units, at least 1.
     pub quantity: u32,
-    /// Units that are to come by then will do.
+    /// Inbound units that arrive by then are accepted.
     pub latest: Option<Timestamp>,
 }
 
 impl Reserve {
-    /// The holds that it replaces, each once, with the place at which it names them.
+    /// The holds that it replaces, each once, with their positions in the request.
     pub fn replaced(&self) -> impl Iterator<Item = (usize, ReservationId)> + '_ {
         let all = self.supersedes.iter().copied().enumerate();
         all.filter(|(at, id)| !self.supersedes.iter().take(*at).any(|earlier| earlier == id))
     }
 
-    /// Whether it can only be decided in log order: where the units of a group come from, what is to come and what a day
-    /// has room for is known there.
+    /// Whether only the log order can decide it: the locations of group units, inbound supply and capacity are known
+    /// there.
     pub fn is_left_to_the_log(&self) -> bool {
         !self.group_lines.is_empty() || self.lines.iter().any(|line| line.latest.is_some())
     }
 
-    /// Which line of the request, from 0, the `nth` of those that are asked of locations is.
+    /// The line of the request, from 0, of the `nth` location line.
     pub fn line_number(&self, nth: usize) -> usize {
         let mut at = nth;
         for group_line in &self.group_lines {
@@ -160,59 +160,59 @@ impl Reserve {
 /// Holds that one promise may replace.
 pub const SUPERSEDES_MAX: usize = 16;
 
-/// A step in a reservation's life that is asked for.
+/// A requested step of a reservation.
 #[derive(Debug, Clone)]
 pub enum StepRequest {
-    /// It becomes an order.
+    /// Confirm it.
     Confirm {
-        /// When it expires after all.
+        /// When it expires after that.
         pickup_by: Option<Timestamp>,
-        /// The order it belongs to.
+        /// The order.
         order: Option<Box<str>>,
     },
-    /// It is put aside. The code comes from outside: the engine draws no random numbers.
+    /// Mark it ready. The code comes from outside, because the engine draws no random numbers.
     Ready {
         /// 30 random bits for the code.
         entropy: u64,
     },
-    /// It is handed over.
+    /// Collect it.
     Collect {
         /// Only these units.
         lines: Option<Vec<LineUnits>>,
-        /// What the customer shows.
+        /// The code that the customer shows.
         pickup_code: Option<String>,
     },
-    /// It is given back.
+    /// Cancel it.
     Cancel {
         /// Only these units.
         lines: Option<Vec<LineUnits>>,
-        /// Why.
+        /// The reason.
         reason: Option<Box<str>>,
     },
-    /// It is to be fetched by another time, or whenever.
+    /// Set or remove the pickup deadline.
     PickupBy {
-        /// When it expires; none where it does not.
+        /// When it expires; `None` for never.
         pickup_by: Option<Timestamp>,
     },
-    /// It gets more time.
+    /// Extend the hold.
     Extend {
-        /// From now.
+        /// Seconds from now.
         ttl_seconds: u32,
     },
-    /// The location of what was asked of a group is made public.
+    /// Make the location of group lines public and final.
     Bind {
-        /// Only these; all where they are, if it does not say.
+        /// Only these; all, at their locations, if left out.
         lines: Option<Vec<Reallocation>>,
     },
-    /// What is promised moves to other locations.
+    /// Move units to other locations.
     Reallocation {
-        /// What, and where to.
+        /// The units and their new locations.
         lines: Vec<Reallocation>,
     },
 }
 
 impl StepRequest {
-    /// Whether it may be done to a reservation in `state`.
+    /// Whether the step is possible for a reservation in `state`.
     pub fn verdict(&self, state: ReservationState) -> Verdict {
         match self {
             Self::Confirm { .. } => state.may_confirm(),
@@ -225,7 +225,8 @@ impl StepRequest {
         }
     }
 
-    /// Whether it is one of any number in a life: neither a state reached for the first time, nor the end.
+    /// Whether the step may occur any number of times: it neither reaches a state for the first time, nor closes the
+    /// reservation.
     pub(crate) fn lengthens(&self) -> bool {
         match self {
             Self::Confirm { .. } | Self::Ready { .. } => false,
@@ -235,34 +236,34 @@ impl StepRequest {
     }
 }
 
-/// Units of a reservation's line that are to be elsewhere.
+/// Units of a line to move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reallocation {
     /// The SKU.
     pub sku: SkuId,
-    /// The group that it was asked of; may be left out.
+    /// The group of the line; may be left out.
     pub group: Option<GroupId>,
-    /// Where it is; may be left out while it is in one place, and is where nobody knows.
+    /// The current location; may be left out if there is only one, and for an unallocated line.
     pub from: Option<LocationId>,
-    /// Where it is to be; where it is, if it does not say.
+    /// The new location; unchanged if left out.
     pub to: Option<LocationId>,
-    /// Units; all of them, if it does not say.
+    /// Units; all of them if left out.
     pub quantity: Option<u32>,
 }
 
-/// Units of a reservation's line, named by what is in it.
+/// Units of a line, named by its SKU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineUnits {
     /// The SKU.
     pub sku: SkuId,
-    /// Where; may be left out while only one line has the SKU.
+    /// The location; may be left out if only one line has the SKU.
     pub location: Option<LocationId>,
     /// Units, at least 1.
     pub quantity: u32,
 }
 
 impl StepRequest {
-    /// What it is, in a word.
+    /// Its name.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Confirm { .. } => "confirm",
@@ -276,7 +277,7 @@ impl StepRequest {
         }
     }
 
-    /// Which kind it is, where it costs little: it is about the whole of a reservation, and moves nothing elsewhere.
+    /// Its kind, if it is cheap: it concerns the whole reservation, and moves nothing.
     #[inline]
     fn plain(&self) -> Option<Plain> {
         match self {

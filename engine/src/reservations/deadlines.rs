@@ -1,12 +1,12 @@
-//! When which reservation dies, in steps of a few milliseconds, in time order.
+//! The deadlines of reservations, in steps of a few milliseconds, in time order.
 //!
-//! A reservation has one entry at the most, however often its deadline changes: whoever changes it says what it was.
+//! A reservation has at most one entry, however often its deadline changes: a change names the previous deadline.
 
 use std::collections::BTreeSet;
 
 use crate::ids::{ReservationId, Timestamp};
 
-/// Width of a step: what a hold may outlive its deadline by, before the batch that ends it.
+/// The width of a step: the maximum delay of an expiry before its batch.
 const STEP_MS: u64 = 8;
 
 /// Deadlines in order.
@@ -15,7 +15,7 @@ pub(crate) struct Deadlines {
     due: BTreeSet<(u64, ReservationId)>,
 }
 
-/// Rounded up: by the end of its step every deadline in it has passed.
+/// Rounded up: at the end of its step, every deadline in it has passed.
 fn step_of(deadline: Timestamp) -> u64 {
     deadline.0.div_ceil(STEP_MS)
 }
@@ -25,7 +25,7 @@ impl Deadlines {
         self.due.insert((step_of(deadline), id));
     }
 
-    /// A deadline changed, came or went.
+    /// Sets, changes or removes a deadline.
     pub fn change(&mut self, id: ReservationId, before: Option<Timestamp>, after: Option<Timestamp>) {
         if before == after {
             return;
@@ -38,17 +38,17 @@ impl Deadlines {
         }
     }
 
-    /// The moment at which the first step is over, if there is any.
+    /// The end of the first step, if there is one.
     pub fn next(&self) -> Option<Timestamp> {
         self.due.first().map(|(step, _)| Timestamp(step * STEP_MS))
     }
 
-    /// The first `limit` of them, with the moment at which the step of each is over, oldest first.
+    /// The first `limit` ids, with the end of the step of each, oldest first.
     pub fn first(&self, limit: usize) -> impl Iterator<Item = (Timestamp, ReservationId)> + '_ {
         self.due.iter().take(limit).map(|(step, id)| (Timestamp(step * STEP_MS), *id))
     }
 
-    /// Takes out up to `limit` ids whose step is over at `now`, oldest first.
+    /// Takes up to `limit` ids whose step has ended at `now`, oldest first.
     pub fn take_due(&mut self, now: Timestamp, limit: usize) -> Vec<ReservationId> {
         let mut due = Vec::new();
         // Bound: `limit`.

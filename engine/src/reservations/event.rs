@@ -9,38 +9,38 @@ use crate::kernel::repeat::{EntityKind::Reservation, Repeat};
 use crate::kernel::tagged::tagged;
 
 tagged! {
-    /// What can happen to reservations.
+    /// An event of reservations.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
         /// Units were promised.
         8 => Reserved(Box<Reserved>),
-        /// A promise became an order.
+        /// A promise was confirmed.
         9 => Confirmed(Box<Confirmed>),
-        /// A promise was put aside for its customer.
+        /// A promise was marked ready.
         10 => Readied(Box<Readied>),
-        /// Promised units were handed over.
+        /// Promised units were collected.
         11 => Collected(Box<Collected>),
-        /// Promised units were given back.
+        /// Promised units were cancelled.
         12 => Cancelled(Box<Cancelled>),
         /// A hold got a new deadline.
         13 => Extended(Extended),
-        /// A promise outlived its deadline, and its units went back.
+        /// A promise expired, and its units were released.
         14 => Expired(Box<Expired>),
-        /// Units were promised on terms: out of a group, or under quotas.
+        /// Units were promised on terms: from a group, or under quotas.
         20 => Promised(Box<Promised>),
-        /// Units of a promise moved to other locations, or the location of some was made public.
+        /// Units of a promise moved to other locations, or the location of some became public.
         21 => Reallocated(Box<Reallocated>),
-        /// Units were promised on terms, some of them before they are there, or as an order that counts against a day.
+        /// Units were promised on terms, some of them inbound, or as an order that counts against a day.
         26 => Arranged(Box<Arranged>),
-        /// An order got another deadline, or none.
+        /// The pickup deadline of an order was set or removed.
         33 => PickupBySet(PickupBySet),
-        /// Units were promised in place of several holds at once.
+        /// Units were promised in place of several holds.
         37 => Replaced(Box<Replaced>),
     }
 }
 
 impl Event {
-    /// Tells what it does.
+    /// Lists its effects.
     #[inline]
     pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
         match self {
@@ -71,7 +71,7 @@ impl Event {
         }
     }
 
-    /// How a repeat of the request behind it is answered: by the reservation as it was after it.
+    /// How a repeat of the request is answered: with the reservation as it was after the event.
     pub fn repeat(&self) -> Repeat {
         let of = |id: crate::ids::ReservationId| Repeat::Entity(Reservation, id.0);
         match self {
@@ -89,24 +89,24 @@ impl Event {
 }
 
 impl Promised {
-    /// The promise that was made.
+    /// The new promise.
     pub fn made(&self) -> Made<'_> {
         Made { terms: &self.terms, ..Made::plain(&self.reserved) }
     }
 }
 
 impl Replaced {
-    /// The promise that was made.
+    /// The new promise.
     pub fn made(&self) -> Made<'_> {
         Made { others: &self.others, ..Made::arranged(&self.arranged) }
     }
 }
 
 impl Event {
-    /// The promise that was made, in the shape that holds any; the event itself where it made none, or replaced several.
+    /// The new promise in the most general shape; the event itself if it made none, or replaced several.
     ///
     /// # Errors
-    /// The event, as it was.
+    /// The event, unchanged.
     pub fn into_arranged(self) -> Result<Arranged, Self> {
         let plain = |promised| Arranged { promised, waits: Vec::new(), orders: Vec::new() };
         match self {
@@ -119,7 +119,7 @@ impl Event {
 }
 
 impl Collected {
-    /// Tells what it does: the cells, what left them, and the step.
+    /// Lists its effects: the cells, the units that left them, and the step.
     #[inline]
     pub fn effects<'a>(&'a self, left: Left, to: &mut impl Tell<'a>) {
         for (row, line) in (0..).zip(&self.lines) {

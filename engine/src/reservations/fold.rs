@@ -1,4 +1,4 @@
-//! Folding promises and their steps into the durable view.
+//! Folds promises and their steps into the durable view.
 
 use super::deadlines::Deadlines;
 use super::ledger::Shift;
@@ -6,24 +6,24 @@ use super::{Closed, Progress, Reservation};
 use crate::effect::{At, Made};
 use crate::hash::{self, Part};
 use crate::ids::{ReservationId, Seq, Timestamp};
-use crate::state::State;
+use crate::state::DurableState;
 
-/// The one writer of reservations, with what it alone needs to know.
+/// The single writer of reservations, with its own state.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     pub deadlines: Deadlines,
-    /// What the record being folded changes in the ledger.
+    /// Changes of the ledger by the current record.
     shift: Shift,
-    /// Reservations closed since some were last forgotten.
+    /// Reservations closed since the last clean-up.
     closed: usize,
-    /// By channel, the last promise through it since the start; 0 for none.
+    /// For each channel, the last promise through it since the start; 0 for none.
     pub promised_at: Vec<Seq>,
-    /// Whether it is known of any reservation who made it.
+    /// Whether the caller of any reservation is known.
     pub has_owners: bool,
 }
 
 impl Writer {
-    pub(crate) fn made(&mut self, state: &State, at: At<'_>, made: Made<'_>) {
+    pub(crate) fn made(&mut self, state: &DurableState, at: At<'_>, made: Made<'_>) {
         let channel = made.reserved.channel.0 as usize;
         if channel >= self.promised_at.len() {
             self.promised_at.resize(channel + 1, 0);
@@ -39,7 +39,7 @@ impl Writer {
         self.insert(state, reservation);
     }
 
-    pub(crate) fn change(&mut self, state: &State, id: ReservationId, at: At<'_>, progress: Progress<'_>) {
+    pub(crate) fn change(&mut self, state: &DurableState, id: ReservationId, at: At<'_>, progress: Progress<'_>) {
         state.reservations.change(id, |reservation| {
             if at.seq <= reservation.version {
                 return;
@@ -66,7 +66,7 @@ impl Writer {
         });
     }
 
-    fn insert(&mut self, state: &State, reservation: Reservation) {
+    fn insert(&mut self, state: &DurableState, reservation: Reservation) {
         if state.reservations.is_known(reservation.id) {
             return;
         }
@@ -81,14 +81,15 @@ impl Writer {
         state.reservations.insert(reservation);
     }
 
-    /// Forgets closed reservations that have outlived their retention, or are too many,
-    /// a bounded number at a time: some more than were closed meanwhile, so that none pile up.
-    pub(crate) fn forget(&mut self, state: &State, now: Timestamp, closed_before: Timestamp) {
+    /// Drops closed reservations after their retention or beyond their limit, a bounded number at a time: some more
+    /// than were closed meanwhile, so that they do not accumulate.
+    pub(crate) fn forget(&mut self, state: &DurableState, now: Timestamp, closed_before: Timestamp) {
         const AT_A_TIME: usize = 1024;
         if self.closed > 0 {
             state.reservations.leave_to_log();
         }
-        // Bound: a batch closes at most as many as it has commands and expiries. Each costs the same, whatever is kept.
+        // Bound: a batch closes at most as many as it has commands and expiries. Each costs the same, however many are
+        // kept.
         let many = AT_A_TIME + 2 * std::mem::take(&mut self.closed);
         for _ in 0..many {
             if !state.reservations.forget_one(closed_before, now) {
@@ -97,8 +98,8 @@ impl Writer {
         }
     }
 
-    /// Puts back a reservation from a checkpoint. What quotas count comes by itself.
-    pub(crate) fn restore_reservation(&mut self, state: &State, reservation: Reservation) {
+    /// Restores a reservation from a checkpoint. Quota counts are restored separately.
+    pub(crate) fn restore_reservation(&mut self, state: &DurableState, reservation: Reservation) {
         if state.reservations.is_known(reservation.id) {
             return;
         }
@@ -117,7 +118,7 @@ impl Writer {
 
     /// What the record at `seq` changed in the ledger, once all of it is folded.
     #[inline]
-    pub(crate) fn end_record(&mut self, state: &State, seq: Seq) {
+    pub(crate) fn end_record(&mut self, state: &DurableState, seq: Seq) {
         if !self.shift.is_empty() {
             let shift = std::mem::take(&mut self.shift);
             state.change_ledger(|ledger| ledger.apply(seq, &shift));
@@ -125,8 +126,8 @@ impl Writer {
     }
 }
 
-/// Puts back what a checkpoint knows of a closed reservation.
-pub(crate) fn restore_closed(state: &State, closed: &Closed) {
+/// Restores a closed reservation from a checkpoint.
+pub(crate) fn restore_closed(state: &DurableState, closed: &Closed) {
     if !closed.orders.is_empty() && !state.reservations.is_known(closed.id) {
         state.change_ledger(|ledger| ledger.reopen(&Shift::of_orders(&closed.orders)));
     }

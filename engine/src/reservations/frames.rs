@@ -1,4 +1,4 @@
-//! What a checkpoint holds of reservations.
+//! The frames of reservations in a checkpoint.
 
 use std::io;
 use std::sync::Arc;
@@ -12,29 +12,29 @@ use super::{Backorder, Closed, Known, Reservation, v1};
 use crate::ids::ReservationId;
 use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames};
 use crate::kernel::tagged::tagged;
-use crate::state::State;
+use crate::state::DurableState;
 
 tagged! {
-    /// A piece of it.
+    /// A frame.
     pub enum Frame {
-        /// As format 1 has them.
+        /// In format 1.
         8 => ReservationsV1(Vec<v1::Reservation>),
-        /// As format 2 has them: nothing of them is to come.
+        /// In format 2: without inbound units.
         12 => ReservationsV2(Vec<Reservation>),
-        /// What quotas count.
+        /// Quota counts.
         13 => Quotas(Vec<(Counted, Used)>),
-        /// As format 3 has them.
+        /// In format 3.
         15 => Reservations(Vec<Kept>),
-        /// With whose each is.
+        /// With the caller of each.
         21 => Whole(Vec<(Kept, u32)>),
-        /// What memory keeps of those that are closed.
+        /// Closed reservations in memory.
         22 => Closed(Vec<Closed>),
-        /// Who made which of those that are open.
+        /// The callers of open reservations.
         23 => Owners(Vec<(ReservationId, u64)>),
     }
 }
 
-/// A reservation, with what lies beside it: line by line what is to come, and the days that it counts against.
+/// A reservation with its backorders by line, and the days that it counts against.
 #[derive(Serialize, Deserialize)]
 pub struct Kept(Reservation, Vec<(u16, Backorder)>, Vec<OrderDay>);
 
@@ -59,11 +59,11 @@ impl From<Kept> for Reservation {
     }
 }
 
-/// Saves what is known of each reservation, oldest first; tells how many there are.
+/// Saves every reservation, oldest first; returns their number.
 ///
 /// # Errors
-/// What `put` said.
-pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<u64> {
+/// An error of `put`.
+pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<u64> {
     let (mut whole, mut closed, mut count) = (Vec::new(), Vec::new(), 0);
     for known in state.reservations.each() {
         count += 1;
@@ -83,16 +83,16 @@ pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) 
     }
     put(Frame::Whole(whole))?;
     put(Frame::Closed(closed))?;
-    // Behind the reservations: of one that is open still, it is there.
+    // After the reservations: if one is open still, it is among those.
     in_frames(state.all_owners(), |rows| put(Frame::Owners(rows)))?;
     Ok(count)
 }
 
-/// Saves what quotas count.
+/// Saves the quota counts.
 ///
 /// # Errors
-/// What `put` said.
-pub(crate) fn save_quotas(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
+/// An error of `put`.
+pub(crate) fn save_quotas(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
     let counted: Vec<_> = state.ledger().quotas().into_iter().map(|(counted, _)| counted).collect();
     for chunk in counted.chunks(ITEMS_PER_FRAME) {
         let (_, copied) = state.view.read(|| {
@@ -105,8 +105,8 @@ pub(crate) fn save_quotas(state: &State, put: &mut dyn FnMut(Frame) -> io::Resul
     Ok(())
 }
 
-/// Puts a piece back.
-pub(crate) fn restore(writer: &mut Writer, state: &State, frame: Frame) {
+/// Restores a frame.
+pub(crate) fn restore(writer: &mut Writer, state: &DurableState, frame: Frame) {
     match frame {
         Frame::ReservationsV1(rows) => {
             rows.into_iter().for_each(|reservation| writer.restore_reservation(state, reservation.into()));

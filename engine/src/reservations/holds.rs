@@ -1,8 +1,8 @@
-//! What a channel or a caller may ask for, and have open at a time.
+//! Enforces limits on the requests and open reservations of a channel or a caller.
 //!
-//! What a request asks for is looked at when it is admitted; how many reservations are open is decided in log order, where
-//! nobody races past it. Holds are counted as the log makes and ends them, ahead of its becoming durable, and counted anew
-//! from the reservations themselves after a restart.
+//! Quantities of a request are checked at admission; the number of open reservations is checked in log order, without
+//! races. Holds are counted as the log creates and closes them, ahead of durability, and are counted again from the
+//! reservations after a restart.
 
 use rustc_hash::FxHashMap;
 
@@ -12,10 +12,10 @@ use crate::refusal::{Failure, Refusal};
 use crate::reservations::bounds::{Bound, Whose};
 use crate::reservations::{Reservation, ReservationState};
 
-/// Whether what a request asks for is within its bounds. Takes the units of each line, and the seconds of the hold.
+/// Checks the quantities of a request. Takes the units of each line, and the seconds of the hold.
 ///
 /// # Errors
-/// The limit, by name, and the field that is over it.
+/// The limit, by name, and the field that exceeds it.
 pub fn check_request(bounds: &[Bound], units: &[u32], hold_seconds: Option<u64>) -> Result<(), Refusal> {
     for Bound { name, limits, .. } in bounds {
         let over = |field: String, limit: &str, asked: u64, most: Option<u64>| match most {
@@ -40,7 +40,7 @@ pub fn check_request(bounds: &[Bound], units: &[u32], hold_seconds: Option<u64>)
     Ok(())
 }
 
-/// Reservations of a channel or a caller.
+/// Open reservations of a channel or a caller.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Open {
     held: i64,
@@ -61,34 +61,34 @@ impl Open {
     }
 }
 
-/// What is counted apart.
+/// The counted states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Subject {
     Channel(ChannelId),
     Caller(u64),
 }
 
-/// Open reservations, counted by channel and by caller: the journal thread's own, ahead of the durable view by the batch
-/// in the making.
+/// Open reservations by channel and by caller: the journal thread's own counts, ahead of the durable view by the
+/// current batch.
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
-    /// Whether those of channels are counted.
+    /// Whether channels have limits.
     pub counts_channels: bool,
     counts: FxHashMap<Subject, Open>,
-    /// Whose the reservations are that the batch made.
+    /// The callers of reservations that the batch created.
     fresh: FxHashMap<ReservationId, u64>,
-    /// What the batch changed, for the case that it comes to nothing.
+    /// Changes of the batch, to undo if it fails.
     changed: Vec<(Subject, Open)>,
 }
 
 impl Holds {
-    /// A new batch begins.
+    /// Begins a new batch.
     pub fn restart(&mut self) {
         empty(&mut self.fresh);
         self.changed.clear();
     }
 
-    /// The batch came to nothing.
+    /// Undoes a failed batch.
     pub fn undo(&mut self) {
         for (subject, change) in std::mem::take(&mut self.changed) {
             self.add(subject, Open::default().minus(change));
@@ -96,14 +96,14 @@ impl Holds {
         empty(&mut self.fresh);
     }
 
-    /// A reservation that is there at the start.
+    /// Counts a reservation at the start.
     pub fn count(&mut self, reservation: &Reservation, caller: u64) {
         let open = Open::of(reservation.state);
         self.change(reservation.channel, caller, open);
         self.restart();
     }
 
-    /// A record made a reservation.
+    /// Counts a reservation that a record created.
     pub fn made(&mut self, id: ReservationId, channel: ChannelId, caller: u64, confirmed: bool) {
         if caller != 0 {
             self.fresh.insert(id, caller);
@@ -115,17 +115,17 @@ impl Holds {
         );
     }
 
-    /// A record changed a reservation's state.
+    /// Counts a change of a reservation's state.
     pub fn moved(&mut self, channel: ChannelId, caller: u64, before: ReservationState, after: ReservationState) {
         self.change(channel, caller, Open::of(after).minus(Open::of(before)));
     }
 
-    /// Whose a reservation of the batch is.
+    /// The caller of a reservation of the batch.
     pub fn fresh_caller(&self, id: ReservationId) -> Option<u64> {
         self.fresh.get(&id).copied()
     }
 
-    /// Whether one more is within its bounds, while those that it replaces make room for it with those whose they are.
+    /// Checks whether one more reservation is within the limits; replaced ones of the same owner make room.
     pub fn check(
         &self,
         bounds: &[Bound],

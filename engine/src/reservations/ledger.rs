@@ -1,9 +1,9 @@
-//! What is promised on terms, counted: units against quotas, units whose location is still open, units that are waited
-//! for beside what is to come, and orders against the days of their locations.
+//! Counters derived from reservations: quota usage, unallocated units, backorders with inbound supply, and orders per
+//! day of a location.
 //!
-//! All but supply follows from what reservations hold, so a ledger is told what each record made of a reservation. There
-//! are two: one that is folded with the rest of the durable view, and one that the journal thread keeps ahead of it while
-//! it decides; should a batch come to nothing, that one is copied anew from the other.
+//! Everything except supply follows from the reservations, so each record's change of a reservation updates the ledger.
+//! There are two ledgers: one in the durable view, and one that the journal thread keeps ahead of it for decisions; if
+//! a batch fails, the second is copied from the first.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,29 +21,29 @@ use crate::rules::RuleId;
 use crate::supply::received::{SupplySet, SupplyUsed};
 use crate::supply::{Came, Supply, SupplyOutlook, Waiting};
 
-/// What a quota counts apart: each SKU, and each time that it came into force.
+/// The key of a quota count: each SKU, and each activation of the quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Counted {
     /// The quota.
     pub rule: RuleId,
-    /// The `seq` since which it is in force.
+    /// The `seq` of its activation.
     pub since: Seq,
     /// The SKU.
     pub sku: SkuId,
 }
 
-/// What was promised under a quota.
+/// The usage of a quota.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Used {
     /// The record of the last change.
     pub seq: Seq,
-    /// Units promised and not given back.
+    /// Promised units that were not cancelled.
     pub promised: i64,
-    /// Units of them that were handed over.
+    /// Units of them that were collected.
     pub handed_over: i64,
 }
 
-/// Promises in one cell whose location is open, by the group that they were asked of, their channel, and what they are for.
+/// Unallocated promises in one cell, by group, channel and purpose.
 pub type Open = BTreeMap<(GroupId, ChannelId, Purpose), OpenUnits>;
 
 /// Promises of one group, one channel, one purpose and one cell.
@@ -51,7 +51,7 @@ pub type Open = BTreeMap<(GroupId, ChannelId, Purpose), OpenUnits>;
 pub struct OpenUnits {
     /// All of their units.
     pub units: i64,
-    /// Line by line.
+    /// The units, by line.
     pub lines: BTreeMap<(ReservationId, u16), u32>,
 }
 
@@ -59,32 +59,32 @@ pub struct OpenUnits {
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     quotas: FxHashMap<Counted, Used>,
-    /// A SKU's cells stand together.
+    /// Cells of one SKU are adjacent.
     open: BTreeMap<(SkuId, LocationId), Open>,
     outlooks: BTreeMap<(SkuId, LocationId), SupplyOutlook>,
-    /// Cells of a location to which something is to come, or that are waited for.
+    /// Cells of a location with inbound supply or backorders.
     to_come_at: FxHashMap<LocationId, u64>,
-    /// Lines whose location is open, by the group that they were asked of.
+    /// Unallocated lines, by group.
     open_lines: FxHashMap<GroupId, u64>,
-    /// Cells with promises that are told to be at risk.
+    /// Cells with promises that are reported as at risk.
     risky: BTreeSet<(SkuId, LocationId)>,
-    /// When lines that wait, and are not at risk, will be overdue.
+    /// When backorders that are not at risk will be overdue.
     due: BTreeSet<(Timestamp, QueuedAt)>,
-    /// Orders of each day of a location.
+    /// Orders per day and location.
     orders: FxHashMap<OrderDay, i64>,
     /// The latest of those days.
     latest_day: i32,
-    /// What came of supplies.
+    /// Arrived units of supplies.
     came: FxHashMap<CameKey, Came>,
-    /// When which of them came, the first first.
+    /// The arrivals in time order.
     remembered: VecDeque<(Timestamp, CameKey)>,
 }
 
 /// A supply of a cell: its SKU, its location, and a digest of its name.
 pub type CameKey = (SkuId, LocationId, u64);
 
-/// Supplies of which is remembered what came; beyond, the oldest are forgotten early. Each costs some 100 bytes, in the
-/// durable view and once more in the draft.
+/// Supplies whose arrivals are remembered; beyond, the oldest are dropped. Each costs about 100 bytes, in the durable
+/// view and again in the draft.
 const CAME_MAX: usize = 500_000;
 
 fn came_key(sku: SkuId, location: LocationId, name: &str) -> CameKey {
@@ -93,14 +93,14 @@ fn came_key(sku: SkuId, location: LocationId, name: &str) -> CameKey {
     (sku, location, u64::from_le_bytes(*head))
 }
 
-/// A turn of those who wait for a cell.
+/// A queue position at a cell.
 type QueuedAt = (SkuId, LocationId, QueuePosition);
 
-/// Days for which orders are counted, back from the latest: no two places are farther apart, and an order counts against
-/// the day on which it is taken up.
+/// Days for which orders are counted, back from the latest: no two time zones are farther apart, and an order counts
+/// against the day of its preparation.
 const ORDER_DAYS_KEPT: i32 = 3 + HORIZON_DAYS;
 
-/// One less of something.
+/// Decrements a counter.
 fn less<K: std::hash::Hash + Eq>(counts: &mut FxHashMap<K, u64>, of: K) {
     if let std::collections::hash_map::Entry::Occupied(mut count) = counts.entry(of) {
         *count.get_mut() -= 1;
@@ -110,26 +110,26 @@ fn less<K: std::hash::Hash + Eq>(counts: &mut FxHashMap<K, u64>, of: K) {
     }
 }
 
-/// A line whose location is open, in one cell.
+/// An unallocated line in one cell.
 type OpenLine = (SkuId, LocationId, (GroupId, ChannelId, Purpose), (ReservationId, u16));
 
-/// What one record changes in a ledger.
+/// The changes of a ledger by one record.
 #[derive(Debug, Clone, Default)]
 pub struct Shift {
     quotas: SmallVec<[(Counted, i64, i64); 2]>,
-    /// With the units that are there after it.
+    /// With the units on hand after it.
     open: SmallVec<[(OpenLine, u32); 2]>,
     waits: Vec<(QueuedAt, Waiting)>,
     orders: Vec<(OrderDay, i64)>,
 }
 
 impl Shift {
-    /// Whether it changes nothing.
+    /// Whether there are no changes.
     pub fn is_empty(&self) -> bool {
         self.quotas.is_empty() && self.open.is_empty() && self.waits.is_empty() && self.orders.is_empty()
     }
 
-    /// Hides the open locations of a reservation, so that they are not taken for room, and what it waits for.
+    /// Hides the unallocated units and backorders of a reservation, so that they are not counted as room.
     pub fn hiding(reservation: &Reservation) -> Self {
         let mut shift = Self::default();
         shift.add(reservation, -1);
@@ -143,12 +143,12 @@ impl Shift {
         shift
     }
 
-    /// Days that a reservation counts against which is over.
+    /// The days of a closed reservation.
     pub fn of_orders(days: &[OrderDay]) -> Self {
         Self { orders: days.iter().map(|day| (*day, 1)).collect(), ..Self::default() }
     }
 
-    /// A record made `after` of `before`.
+    /// The change from `before` to `after` by a record.
     pub fn between(&mut self, before: Option<&Reservation>, after: &Reservation) {
         if let Some(before) = before {
             self.add(before, -1);
@@ -203,7 +203,7 @@ impl Ledger {
         self.reopen(shift);
     }
 
-    /// Takes in what a record says of supply.
+    /// Applies a change of supply.
     pub fn inbound(&mut self, at: At<'_>, inbound: Inbound<'_>) {
         match inbound {
             Inbound::Set(rows) => {
@@ -225,7 +225,7 @@ impl Ledger {
         }
     }
 
-    /// Some of a supply came.
+    /// Records an arrival of a supply.
     fn note_used(&mut self, record: At<'_>, used: &SupplyUsed) {
         let key = came_key(used.sku, used.location, used.name.as_str());
         let came = self.came.entry(key).or_insert(Came { told: used.quantity + used.open, ..Came::default() });
@@ -237,8 +237,8 @@ impl Ledger {
         }
     }
 
-    /// A supply was told anew: one of which nothing is to come goes on behind what came, any other begins anew, unless it
-    /// is only dated anew.
+    /// Applies a new quantity of a supply: with nothing inbound, it continues after its arrivals; any other starts
+    /// over, unless only its date changes.
     fn note_set(&mut self, record: At<'_>, row: &SupplySet) {
         let (sku, location) = (row.cell.sku, row.cell.location);
         let key = came_key(sku, location, row.name.as_str());
@@ -256,19 +256,19 @@ impl Ledger {
         came.told = came.came.saturating_add(row.open);
     }
 
-    /// What came of a supply, if that is remembered.
+    /// The arrived units of a supply, if they are remembered.
     pub fn came(&self, sku: SkuId, location: LocationId, name: &str) -> Option<Came> {
         self.came.get(&came_key(sku, location, name)).copied()
     }
 
-    /// Whether something that came is to be forgotten.
+    /// Whether an arrival is due to be dropped.
     pub fn remembers_before(&self, before: Timestamp) -> bool {
         let is_old = self.remembered.front().is_some_and(|(time, _)| *time < before);
         is_old || self.remembered.len() > CAME_MAX
     }
 
-    /// Forgets what came before, a bounded number at a time, and what is more than there is room for; that of which
-    /// something is still to come is remembered.
+    /// Drops old arrivals, and those beyond the maximum, a bounded number at a time; supplies with inbound units are
+    /// kept.
     pub fn forget_came(&mut self, before: Timestamp) {
         const AT_A_TIME: usize = 256;
         for _ in 0..AT_A_TIME {
@@ -286,12 +286,12 @@ impl Ledger {
         }
     }
 
-    /// What came of supplies, for a checkpoint.
+    /// The arrivals, for a checkpoint.
     pub fn all_came(&self) -> Vec<(CameKey, Came)> {
         self.came.iter().map(|(key, came)| (*key, *came)).collect()
     }
 
-    /// Puts back what a checkpoint says came, in the order of time.
+    /// Restores arrivals from a checkpoint, in time order.
     pub fn restore_came(&mut self, rows: &[(CameKey, Came)]) {
         for (key, came) in rows {
             self.came.insert(*key, *came);
@@ -306,7 +306,7 @@ impl Ledger {
         }
     }
 
-    /// What is to come to a cell, to be changed; whoever does so drops it where it is empty then.
+    /// The inbound supply of a cell, for a change; the caller removes it if it is empty afterwards.
     fn outlook_mut(&mut self, sku: SkuId, location: LocationId) -> &mut SupplyOutlook {
         match self.outlooks.entry((sku, location)) {
             Entry::Occupied(known) => known.into_mut(),
@@ -317,17 +317,17 @@ impl Ledger {
         }
     }
 
-    /// Where something is to come of a SKU, or is waited for.
+    /// The cells of a SKU with inbound supply or backorders.
     pub(crate) fn to_come_of(&self, sku: SkuId) -> impl Iterator<Item = LocationId> + '_ {
         self.outlooks.range((sku, LocationId(0))..=(sku, LocationId(u32::MAX))).map(|((_, location), _)| *location)
     }
 
-    /// Cells of a location to which something is to come, or that are waited for.
+    /// Cells of a location with inbound supply or backorders.
     pub(crate) fn to_come_at(&self, location: LocationId) -> u64 {
         self.to_come_at.get(&location).copied().unwrap_or(0)
     }
 
-    /// Lines asked of a group whose location is open.
+    /// Unallocated lines of a group.
     pub(crate) fn open_lines_of(&self, group: GroupId) -> u64 {
         self.open_lines.get(&group).copied().unwrap_or(0)
     }
@@ -350,11 +350,12 @@ impl Ledger {
         self.drop_empty(sku, location);
     }
 
-    /// Takes in the open locations, the waits and the orders; of reservations of a checkpoint, whose quotas come by themselves.
+    /// Adds unallocated units, backorders and orders; for reservations of a checkpoint, whose quota counts are restored
+    /// separately.
     pub fn reopen(&mut self, shift: &Shift) {
         shift.waits.iter().for_each(|(line, waiting)| self.rewait(*line, *waiting));
         for (day, orders) in &shift.orders {
-            // A day that is over is counted no more, whatever becomes of its orders.
+            // A past day is not counted any more, whatever happens to its orders.
             if day.day + ORDER_DAYS_KEPT <= self.latest_day {
                 continue;
             }
@@ -389,22 +390,22 @@ impl Ledger {
         }
     }
 
-    /// Forgets quotas that are over and of which nothing is open any more: `runs` tells those that are not.
+    /// Drops inactive quotas without outstanding units: `runs` tells which ones are active.
     pub fn forget(&mut self, runs: impl Fn(&Counted) -> bool) {
         self.quotas.retain(|counted, used| used.promised != used.handed_over || runs(counted));
     }
 
-    /// What was promised under a quota.
+    /// The usage of a quota.
     pub fn used(&self, counted: Counted) -> Used {
         self.quotas.get(&counted).copied().unwrap_or_default()
     }
 
-    /// Promises in a cell whose location is open.
+    /// Unallocated promises in a cell.
     pub fn open(&self, sku: SkuId, location: LocationId) -> Option<&Open> {
         self.open.get(&(sku, location))
     }
 
-    /// The cells of a SKU with promises whose location is open.
+    /// The cells of a SKU with unallocated promises.
     pub fn open_of(&self, sku: SkuId) -> impl Iterator<Item = (LocationId, &Open)> {
         let cells = self.open.range((sku, LocationId(0))..=(sku, LocationId(u32::MAX)));
         cells.map(|((_, location), open)| (*location, open))
@@ -415,12 +416,12 @@ impl Ledger {
         self.open_of(sku).next().is_some()
     }
 
-    /// What is to come to a cell, and who waits for it; none where nothing is and nobody does.
+    /// The inbound supply and the backorders of a cell; `None` if it has neither.
     pub fn outlook(&self, sku: SkuId, location: LocationId) -> Option<&SupplyOutlook> {
         self.outlooks.get(&(sku, location))
     }
 
-    /// Every cell to which something is to come or for which somebody waits, from the one after `after`.
+    /// Every cell with inbound supply or backorders, after the cell `after`.
     pub fn outlooks(
         &self,
         after: Option<(SkuId, LocationId)>,
@@ -430,23 +431,23 @@ impl Ledger {
         range.map(|(cell, outlook)| (*cell, outlook))
     }
 
-    /// Cells with promises that are told to be at risk.
+    /// Cells with promises that are reported as at risk.
     pub fn risky(&self) -> &BTreeSet<(SkuId, LocationId)> {
         &self.risky
     }
 
-    /// Whether anything is to come anywhere, or anybody waits.
+    /// Whether there is any inbound supply or backorder.
     #[inline]
     pub fn has_outlooks(&self) -> bool {
         !self.outlooks.is_empty()
     }
 
-    /// When the next line that waits will be overdue.
+    /// When the next backorder will be overdue.
     pub fn next_overdue(&self) -> Option<Timestamp> {
         self.due.first().map(|(date, _)| *date)
     }
 
-    /// Cells with lines that are overdue at `now` and not told to be at risk; up to `limit` lines are looked at.
+    /// Cells with backorders that are overdue at `now` and not reported as at risk; examines up to `limit` lines.
     pub fn overdue(&self, now: Timestamp, limit: usize) -> BTreeSet<(SkuId, LocationId)> {
         let due = self.due.iter().take_while(|(date, _)| *date < now).take(limit);
         due.map(|(_, (sku, location, ..))| (*sku, *location)).collect()
@@ -457,27 +458,27 @@ impl Ledger {
         self.orders.get(&day).copied().unwrap_or(0)
     }
 
-    /// Those of all days that are still counted.
+    /// All orders that still count.
     pub fn all_orders(&self) -> impl Iterator<Item = (OrderDay, i64)> {
         let counts = |(day, _): &(OrderDay, i64)| day.day + ORDER_DAYS_KEPT > self.latest_day;
         self.orders.iter().map(|(day, orders)| (*day, *orders)).filter(counts)
     }
 
-    /// All counts of quotas, for a checkpoint.
+    /// All quota counts, for a checkpoint.
     pub fn quotas(&self) -> Vec<(Counted, Used)> {
         let mut quotas: Vec<_> = self.quotas.iter().map(|(counted, used)| (*counted, *used)).collect();
         quotas.sort_unstable_by_key(|(counted, _)| *counted);
         quotas
     }
 
-    /// Puts back what a checkpoint says is to come to a cell.
+    /// Restores the inbound supply of a cell from a checkpoint.
     pub fn restore_supply(&mut self, sku: SkuId, location: LocationId, supplies: &[Supply]) {
         let outlook = self.outlook_mut(sku, location);
         supplies.iter().for_each(|supply| outlook.set(&supply.name, supply.kind, supply.open, supply.expected_at));
         self.drop_empty(sku, location);
     }
 
-    /// Puts back a count from a checkpoint.
+    /// Restores a quota count from a checkpoint.
     pub fn restore(&mut self, counted: Counted, used: Used) {
         self.quotas.insert(counted, used);
     }

@@ -8,11 +8,12 @@
 //!      └──────► expired, cancelled ◄───────┘
 //! ```
 //!
-//! Every change bumps the *version* (the `seq` of its record) and can be undone, which is how the record *as it was* at
-//! any of its versions is told: a repeated request gets its first answer from [`Reservation::as_of`] without anything
-//! having been stored for it. Extensions behind one another are told as one change, and so is what the engine does by
-//! itself once a history is long, so that a record stays small; the records in between are in the log. What is outstanding in a line is `quantity − collected`; summed over all reservations it
-//! is the cell's `reserved`, always, but for units that are still to come ([`Backorder`]): those are promised, not reserved.
+//! Every change raises the *version* (the `seq` of its record) and can be undone, which yields the record *as it was*
+//! at any version: a repeated request gets its first answer from [`Reservation::as_of`] without stored answers.
+//! Consecutive extensions are reported as one change, and so are changes by the engine in a long history, so that a
+//! record stays small; the single records are in the log. A line's outstanding units are `quantity − collected`; their
+//! sum over all reservations is always the cell's `reserved`, except for inbound units ([`Backorder`]), which are
+//! promised, but not reserved.
 
 pub(crate) mod audit;
 pub mod bounds;

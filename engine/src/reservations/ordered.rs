@@ -1,22 +1,21 @@
 //! Small keys in order, for indexes of many millions: pieces of a few kilobytes, filled from the end without gaps.
 //!
-//! What is added at the end (ids ascend) fills piece after piece; what is added in between splits a full piece. Adding
-//! and taking out move at most one piece, finding is two binary searches, and a key costs its own size and a third of
-//! it at the most.
+//! Keys at the end (ids ascend) fill piece after piece; a key in between splits a full piece. An insertion or a removal
+//! moves at most one piece, a search is two binary searches, and a key costs at most four thirds of its size.
 
-/// Keys in one piece: what adding or taking out moves at the most.
+/// Keys in one piece: the maximum that an insertion or a removal moves.
 const PIECE_MAX: usize = 512;
 
 #[cfg(test)]
 thread_local! {
-    /// Keys and pieces that taking out has moved on this thread.
+    /// Keys and pieces that removals have moved on this thread.
     pub(super) static MOVED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// A set in order.
+/// An ordered set.
 #[derive(Debug)]
 pub(super) struct Ordered<K> {
-    /// None is empty; each begins behind the end of the one before it.
+    /// No piece is empty; each begins after the end of the previous one.
     pieces: Vec<Vec<K>>,
 }
 
@@ -27,7 +26,7 @@ impl<K> Default for Ordered<K> {
 }
 
 impl<K: Copy + Ord> Ordered<K> {
-    /// Adds `key`; one that is there changes nothing.
+    /// Adds `key`; has no effect if it is present.
     pub fn insert(&mut self, key: K) {
         let last = self.pieces.len().wrapping_sub(1);
         if let Some(piece) = self.pieces.last_mut()
@@ -53,7 +52,7 @@ impl<K: Copy + Ord> Ordered<K> {
             return;
         }
         if within == PIECE_MAX && at < last {
-            // Behind a full piece: what comes next there will follow it.
+            // After a full piece: the next keys follow there.
             self.pieces.insert(at + 1, vec![key]);
             return;
         }
@@ -68,7 +67,7 @@ impl<K: Copy + Ord> Ordered<K> {
         self.pieces.insert(at + 1, upper);
     }
 
-    /// Takes `key` out; one that is not there changes nothing.
+    /// Removes `key`; has no effect if it is absent.
     pub fn remove(&mut self, key: K) {
         let Some(at) = self.piece_of(key) else { return };
         let Some(piece) = self.pieces.get_mut(at) else { return };
@@ -82,7 +81,7 @@ impl<K: Copy + Ord> Ordered<K> {
             #[cfg(test)]
             MOVED.set(MOVED.get() + self.pieces.len() - at);
         } else if length < PIECE_MAX / 4 {
-            // A piece of which little is left joins the next, where both are small.
+            // A nearly empty piece is merged with the next, if both are small.
             let fits = self.pieces.get(at + 1).is_some_and(|next| next.len() + length <= PIECE_MAX / 2);
             if fits {
                 let next = self.pieces.remove(at + 1);
@@ -98,14 +97,14 @@ impl<K: Copy + Ord> Ordered<K> {
         }
     }
 
-    /// The greatest key that is not above `key`.
+    /// The greatest key up to `key`.
     pub fn at_most(&self, key: K) -> Option<K> {
         let piece = self.pieces.get(self.piece_of(key)?)?;
         let within = piece.partition_point(|other| *other <= key);
         piece.get(within.checked_sub(1)?).copied()
     }
 
-    /// The smallest key that is not below `key`.
+    /// The smallest key from `key` on.
     pub fn at_least(&self, key: K) -> Option<K> {
         let at = self.piece_of(key).unwrap_or(0);
         let piece = self.pieces.get(at)?;
@@ -120,13 +119,13 @@ impl<K: Copy + Ord> Ordered<K> {
         pieces + self.pieces.capacity() * size_of::<Vec<K>>()
     }
 
-    /// The piece that `key` is in, if it is in any.
+    /// The piece that contains `key`, if one does.
     fn piece_of(&self, key: K) -> Option<usize> {
         self.pieces.partition_point(|piece| piece.first().is_some_and(|first| *first <= key)).checked_sub(1)
     }
 }
 
-/// Room for one more: less is left over than doubling would leave.
+/// Reserves space for one more key, less than doubling would.
 fn make_room<K>(piece: &mut Vec<K>) {
     if piece.len() == piece.capacity() {
         piece.reserve_exact((piece.len() / 2).clamp(4, 64));

@@ -1,4 +1,4 @@
-//! Promises and the steps of their life, as events tell them.
+//! Promises and the steps of their life in events.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,17 +7,17 @@ use crate::kernel::cell_after::CellAfter;
 use crate::kernel::few::{Few, short};
 use crate::rules::RuleId;
 
-/// What a reservation is for.
+/// The purpose of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub enum Purpose {
-    /// Somebody is still shopping.
+    /// The customer is still shopping.
     #[default]
     Cart,
-    /// To be fetched at a store.
+    /// Picked up at a store.
     Pickup,
-    /// To be sent.
+    /// Shipped.
     Delivery,
-    /// To be moved to another of our places.
+    /// Moved to another location of the retailer.
     Transfer,
 }
 
@@ -36,31 +36,31 @@ impl Purpose {
 /// A promise as it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reserved {
-    /// Through which channel.
+    /// The channel.
     pub channel: ChannelId,
-    /// For what.
+    /// The purpose.
     pub purpose: Purpose,
     /// Whether it was confirmed in the same step.
     pub confirmed: bool,
-    /// When it dies unless confirmed.
+    /// When it expires unless it is confirmed.
     pub expires_at: Timestamp,
-    /// For whom.
+    /// The customer.
     pub customer: Option<Box<str>>,
-    /// For which order.
+    /// The order.
     pub order: Option<Box<str>>,
-    /// What was promised, in the order in which it was asked for.
+    /// The lines, in the order of the request.
     #[serde(with = "short")]
     pub lines: Few<ReservedLine>,
-    /// The hold that this one replaces.
+    /// The hold that it replaces.
     pub supersedes: Option<Box<Superseded>>,
 }
 
 /// One line of a promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservedLine {
-    /// Units asked for.
+    /// Requested units.
     pub requested: u32,
-    /// Units promised.
+    /// Promised units.
     pub quantity: u32,
     /// The cell after the whole event.
     pub cell: CellAfter,
@@ -69,9 +69,9 @@ pub struct ReservedLine {
 /// The hold that a new one replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Superseded {
-    /// Which.
+    /// Its id.
     pub reservation: ReservationId,
-    /// What it gave back, by line of its own.
+    /// The units that it released, by its lines.
     #[serde(with = "short")]
     pub lines: Few<LineChange>,
 }
@@ -81,69 +81,69 @@ pub struct Superseded {
 pub struct Promised {
     /// The promise.
     pub reserved: Reserved,
-    /// Line by line, the terms.
+    /// The terms, by line.
     pub terms: Vec<LineTerms>,
 }
 
-/// On what terms a line is promised.
+/// The terms of a line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineTerms {
-    /// The group that it was asked of. Its location is one of the group's, and nobody's business until it is bound.
+    /// The group that was requested. The location is in the group, and is private until the line is allocated.
     pub group: Option<GroupId>,
     /// Whether the location is public.
     pub bound: bool,
-    /// The quotas that it counts against, each with the `seq` since which that is in force.
+    /// The quotas that it counts against, each with the `seq` of its activation.
     pub charges: Vec<(RuleId, Seq)>,
 }
 
 impl LineTerms {
-    /// Whether the location may still change without anybody being told.
+    /// Whether the location may still change.
     pub fn is_unallocated(&self) -> bool {
         self.group.is_some() && !self.bound
     }
 }
 
-/// A promise of which units may still have to come.
+/// A promise with inbound units.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arranged {
-    /// The promise. The quantity of a line includes what is to come.
+    /// The promise. The quantity of a line includes inbound units.
     pub promised: Promised,
-    /// Lines of which units are to come.
+    /// Lines with inbound units.
     pub waits: Vec<LineBackorder>,
     /// The days of locations that it counts against.
     pub orders: Vec<OrderDay>,
 }
 
-/// Units of a line that are to come.
+/// The inbound units of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineBackorder {
-    /// Which line, from 0.
+    /// The line, from 0.
     pub line: u16,
-    /// How many of its units.
+    /// The number of inbound units.
     pub quantity: u32,
-    /// The latest that would do.
+    /// The latest acceptable date.
     pub latest: Timestamp,
-    /// When they are promised for.
+    /// The promised date.
     pub promised_for: Timestamp,
-    /// Whether that rests on an allowance, and not on supply.
+    /// Whether it depends on an allowance instead of supply.
     pub on_allowance: bool,
-    /// Its turn, where it has that of a line which it replaced; its own otherwise.
+    /// The queue position that it took over from a replaced line; otherwise its own.
     pub turn: Option<QueuePosition>,
 }
 
-/// A place in the line of those who wait for a cell: the promise that first took it, and its line.
+/// A queue position at a cell: the promise that first took it, and its line.
 pub type QueuePosition = (ReservationId, u16);
 
 /// A day of a location, in its own time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OrderDay {
-    /// Where.
+    /// The location.
     pub location: LocationId,
     /// Days since 1970-01-01.
     pub day: i32,
 }
 
-/// A promise in place of several holds: what any of them gives back is free for nobody else in between.
+/// A promise in place of several holds: their units are not available to others in between.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replaced {
     /// The promise, in place of the first of them; the levels of its cells are those after the whole event.
@@ -152,59 +152,59 @@ pub struct Replaced {
     pub others: Vec<Superseded>,
 }
 
-/// A promise became an order.
+/// A promise was confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirmed {
-    /// Which.
+    /// Its id.
     pub reservation: ReservationId,
-    /// When it expires after all, if nobody fetches it.
+    /// When it expires after that, if it is not collected.
     pub pickup_by: Option<Timestamp>,
-    /// The order it belongs to, where it was named only now.
+    /// The order, if it is named only now.
     pub order: Option<Box<str>>,
 }
 
-/// A promise was put aside.
+/// A promise was marked ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Readied {
-    /// Which.
+    /// Its id.
     pub reservation: ReservationId,
-    /// What the customer shows.
+    /// The code that the customer shows.
     pub pickup_code: Box<str>,
 }
 
-/// Promised units were handed over.
+/// Promised units were collected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collected {
-    /// Which.
+    /// Its id.
     pub reservation: ReservationId,
-    /// Whether the customer showed the code; otherwise it was the staff's own judgement.
+    /// Whether the customer showed the code; otherwise staff decided.
     pub code_shown: bool,
-    /// What was handed over.
+    /// The collected units.
     #[serde(with = "short")]
     pub lines: Few<LineChange>,
 }
 
-/// Units of one line that were handed over or given back.
+/// Collected or cancelled units of one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineChange {
-    /// Which line of the reservation, from 0.
+    /// The line of the reservation, from 0.
     pub line: u16,
-    /// How many units.
+    /// The number of units.
     pub quantity: u32,
     /// The cell after the whole event.
     pub cell: CellAfter,
 }
 
-/// Promised units were given back.
+/// Promised units were cancelled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cancelled {
-    /// Which.
+    /// Its id.
     pub reservation: ReservationId,
-    /// Whether everything that was left went back at once.
+    /// Whether the whole rest was cancelled at once.
     pub whole: bool,
-    /// Why.
+    /// The reason.
     pub reason: Option<Box<str>>,
-    /// What was given back.
+    /// The cancelled units.
     #[serde(with = "short")]
     pub lines: Few<LineChange>,
 }
@@ -212,51 +212,51 @@ pub struct Cancelled {
 /// A hold got a new deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extended {
-    /// Which.
+    /// Its id.
     pub reservation: ReservationId,
-    /// When it dies unless confirmed.
+    /// When it expires unless it is confirmed.
     pub expires_at: Timestamp,
 }
 
-/// An order got another deadline.
+/// The pickup deadline of an order was set or removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PickupBySet {
-    /// Which.
+    /// Its id.
     pub reservation: ReservationId,
-    /// When it expires, if nobody fetches it; none where it does not.
+    /// When it expires if it is not collected; `None` for never.
     pub pickup_by: Option<Timestamp>,
 }
 
-/// A promise outlived its deadline.
+/// A promise expired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expired {
-    /// Which.
+    /// Its id.
     pub reservation: ReservationId,
-    /// What went back.
+    /// The released units.
     #[serde(with = "short")]
     pub lines: Few<LineChange>,
 }
 
-/// A promise that moved, or was bound.
+/// Units of a promise moved, or lines were allocated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reallocated {
-    /// Which.
+    /// Its id.
     pub reservation: ReservationId,
-    /// What moved. Units that are fewer than their line's become a line of their own, behind the last.
+    /// The moves. Units that are fewer than their line's become a new line, after the last.
     pub moves: Vec<Move>,
-    /// Lines, as they are after the moves, whose location is public from here on.
+    /// Lines after the moves whose location is public from now on.
     pub bound: Vec<u16>,
 }
 
 /// Units that moved from one cell to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {
-    /// Which line of the reservation, from 0.
+    /// The line of the reservation, from 0.
     pub line: u16,
-    /// How many units.
+    /// The number of units.
     pub quantity: u32,
     /// The cell that they left, after the whole event.
     pub from: CellAfter,
-    /// The cell that they came to, after the whole event.
+    /// The cell that they entered, after the whole event.
     pub to: CellAfter,
 }

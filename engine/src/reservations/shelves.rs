@@ -1,5 +1,5 @@
-//! A copy of what plans for some SKUs rest on, as it is at one `seq`: so a reader plans as the journal thread does, and
-//! holds up nobody meanwhile.
+//! A copy of the data that plans for some SKUs need, exact at one `seq`: a reader plans like the journal thread,
+//! without blocking it.
 
 use std::sync::Arc;
 
@@ -8,19 +8,19 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::catalogue::Catalogue;
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::reservations::ledger::{Counted, Ledger, Used};
-use crate::reservations::plan::{self, FromGroup, Of, OpenKind, Plan, Shelf, World};
+use crate::reservations::plan::{self, AllocationPlan, FromGroup, Of, OpenKind, Shelf, World};
 use crate::reservations::promise::Purpose;
 use crate::rules::Book;
 use crate::settings::Budget;
-use crate::state::State;
+use crate::state::DurableState;
 
-/// Nobody in particular: no rule names it, and it leaves nothing to others.
+/// No particular channel: no rule names it, and it has no buffer.
 const NOBODY: ChannelId = ChannelId(u32::MAX);
 
 /// The copy.
 pub(crate) struct Shelves<'a> {
-    /// What is not copied is read as it is.
-    state: &'a State,
+    /// Data that is not copied is read live.
+    state: &'a DurableState,
     catalogue: &'a Catalogue,
     book: Arc<Book>,
     budget: Budget,
@@ -28,26 +28,26 @@ pub(crate) struct Shelves<'a> {
     channel: ChannelId,
     skus: FxHashMap<SkuId, OfSku>,
     members: FxHashMap<GroupId, Arc<[LocationId]>>,
-    /// Members of groups that take no promises of a purpose.
+    /// Members of groups that do not accept a purpose.
     barred: FxHashSet<(LocationId, Purpose)>,
     buffers: FxHashMap<ChannelId, u32>,
     used: FxHashMap<Counted, Used>,
 }
 
-/// What is known of one SKU, location by location, ascending.
+/// The data of one SKU, by location, ascending.
 #[derive(Default)]
 struct OfSku {
     cells: Vec<(LocationId, Shelf)>,
     open: Vec<(LocationId, Vec<OpenKind>)>,
 }
 
-impl State {
-    /// Whether what a group has of a SKU takes a plan to tell: its open promises may make room, or quotas have a say.
+impl DurableState {
+    /// Whether a plan is needed to know what a group has of a SKU: unallocated promises may move, or quotas apply.
     pub(crate) fn takes_a_plan(&self, book: &Book, ledger: &Ledger, sku: SkuId) -> bool {
         book.has_quotas() || ledger.has_open(sku)
     }
 
-    /// Copies what plans for `skus` in `groups` rest on. Exact at one `seq` inside the durable view.
+    /// Copies the data for plans of `skus` in `groups`. Exact at one `seq` inside the durable view.
     ///
     /// Bounded by the cells of the SKUs, and the kinds of promises in them.
     pub(crate) fn shelves(
@@ -59,7 +59,7 @@ impl State {
         self.copy_shelves(skus, groups, channel, false)
     }
 
-    /// The same of those SKUs only of which promises may move; of the others, cells are read as they are by then.
+    /// The same only for SKUs whose promises may move; the cells of others are read live.
     pub(crate) fn shelves_of_open(&self, skus: &[SkuId], channel: Option<ChannelId>) -> Shelves<'_> {
         self.copy_shelves(skus.iter().copied(), std::iter::empty(), channel, true)
     }
@@ -117,9 +117,9 @@ impl State {
 }
 
 impl Shelves<'_> {
-    /// An empty plan of the channel for a purpose, with so many looks.
-    pub fn plan(&self, purpose: Purpose, looks: usize) -> Plan {
-        Plan::new(self.channel, purpose, Arc::clone(&self.book), Budget { looks, ..self.budget })
+    /// An empty plan of the channel for a purpose, with this many looks.
+    pub fn plan(&self, purpose: Purpose, looks: usize) -> AllocationPlan {
+        AllocationPlan::new(self.channel, purpose, Arc::clone(&self.book), Budget { looks, ..self.budget })
     }
 
     /// A group is asked for.
@@ -144,7 +144,7 @@ impl Shelves<'_> {
         self.buffers.entry(channel).or_insert_with(|| catalogue.buffer(channel));
     }
 
-    /// Open promises of a hold that is replaced make no room, and are not moved.
+    /// Unallocated promises of a replaced hold make no room, and are not moved.
     pub fn hide_open(&mut self, sku: SkuId, location: LocationId, of: Of, units: u32) {
         let Some(of_sku) = self.skus.get_mut(&sku) else { return };
         let Ok(at) = of_sku.open.binary_search_by_key(&location, |(at, _)| *at) else { return };
@@ -159,25 +159,25 @@ impl Shelves<'_> {
         }
     }
 
-    /// Sorts what was copied; outside of the durable view.
+    /// Sorts the copy; outside the durable view.
     pub fn sort(&mut self) {
         for of_sku in self.skus.values_mut().filter(|of_sku| !of_sku.cells.is_sorted_by_key(|(at, _)| *at)) {
             of_sku.cells.sort_unstable_by_key(|(at, _)| *at);
         }
     }
 
-    /// Leaves so many looks to what is asked of a group next.
+    /// Sets the looks of the next group question.
     pub fn leave(&mut self, looks: usize) {
         self.budget.looks = looks;
     }
 
-    /// What was looked at for what was asked of a group last.
+    /// The looks that the last group question used.
     pub fn spent(&self) -> usize {
         self.spent
     }
 
-    /// What a promise of up to `wanted` units of a SKU for a purpose, asked of a group, gets, and the setting that ended the
-    /// search for more, where one did.
+    /// The units that a promise of up to `wanted` units of a SKU, from a group, for a purpose, gets, and the setting
+    /// that ended the search for more, if one did.
     pub fn in_group(
         &mut self,
         sku: SkuId,
@@ -185,17 +185,17 @@ impl Shelves<'_> {
         purpose: Purpose,
         wanted: i64,
     ) -> (FromGroup, Option<&'static str>) {
-        let mut plan = Plan::new(self.channel, purpose, Arc::clone(&self.book), self.budget);
+        let mut plan = AllocationPlan::new(self.channel, purpose, Arc::clone(&self.book), self.budget);
         let members = self.members(group);
         let got = plan::take_in_group(self, &mut plan, 0, sku, &members, wanted);
         self.spent = plan.spent();
         (got, plan.over())
     }
 
-    /// Units of up to `wanted` that a promise which names a cell may have, once open promises made room; whether the
-    /// location takes such promises is asked before.
+    /// Up to `wanted` units that a promise of a named cell may get after unallocated promises moved; the caller has
+    /// checked that the location accepts the purpose.
     pub fn at(&mut self, sku: SkuId, location: LocationId, wanted: i64) -> (i64, Option<&'static str>) {
-        let mut plan = Plan::new(self.channel, Purpose::Cart, Arc::clone(&self.book), self.budget);
+        let mut plan = AllocationPlan::new(self.channel, Purpose::Cart, Arc::clone(&self.book), self.budget);
         let room = plan::own_room(self, &plan, sku, location);
         if let Some(room) = room.filter(|room| *room < wanted) {
             plan::make_room(self, &mut plan, sku, location, wanted - room);

@@ -1,4 +1,4 @@
-//! What format 1 of checkpoints has otherwise: reservations whose lines had no terms. Frozen.
+//! Differences of checkpoint format 1: reservations whose lines had no terms. Frozen.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;

@@ -1,5 +1,5 @@
-//! The auditor's own reading of the rules: every rule is looked at for every cell, one after the other, with none of the
-//! engine's compiling.
+//! The auditor's own evaluation of rules: checks every rule for every cell, one after the other, without the engine's
+//! compiled book.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +9,9 @@ use crate::catalogue::{LocationKind, SkuDetails};
 use crate::effect::{At, Described, RuleChange};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::level::{IN_QUARANTINE, StockChange, StockLevel};
-use crate::state::State;
+use crate::state::DurableState;
 
-/// Everything that decides what may be promised beside stock itself.
+/// Everything except stock that decides what may be promised.
 #[derive(Debug, Default)]
 pub(crate) struct RuleAudit {
     rules: BTreeMap<RuleId, (Name, Rule, bool)>,
@@ -19,23 +19,23 @@ pub(crate) struct RuleAudit {
     kinds: BTreeMap<LocationId, LocationKind>,
     groups: BTreeMap<GroupId, Vec<LocationId>>,
     buffers: BTreeMap<ChannelId, u32>,
-    /// SKUs that nobody counts.
+    /// Untracked SKUs.
     uncounted: BTreeSet<SkuId>,
-    /// Units promised and handed over under each quota since it came into force.
+    /// Promised and collected units under each quota since its activation.
     used: Counts,
-    /// The `seq` since which each rule is in force.
+    /// The `seq` of the activation of each rule.
     since: BTreeMap<RuleId, Seq>,
-    /// What was found out since the last change.
+    /// Results that are cached since the last change.
     found: BTreeMap<(SkuId, LocationId, ChannelId), Found>,
 }
 
-/// Units promised and handed over under each quota since it came into force.
+/// Promised and collected units under each quota since its activation.
 type Counts = BTreeMap<(RuleId, Seq, SkuId), (i64, i64)>;
 
-/// Units that a record promises or gives back under quotas, before they are counted for good.
+/// Units that a record promises or releases under quotas, before they are counted.
 pub(crate) type Planned = BTreeMap<(RuleId, Seq, SkuId), i64>;
 
-/// The safety stock rule that wins, and whether the channel may sell.
+/// The winning safety stock rule, and whether the channel may sell.
 #[derive(Debug, Clone, Copy, Default)]
 struct Found {
     safety_stock: Option<RuleId>,
@@ -43,7 +43,7 @@ struct Found {
 }
 
 impl RuleAudit {
-    pub fn start_from(&mut self, state: &State) {
+    pub fn start_from(&mut self, state: &DurableState) {
         let catalogue = &state.catalogue;
         for sku in (0..catalogue.skus.count()).map(SkuId) {
             if let Some(set) = catalogue.skus.details(sku) {
@@ -75,17 +75,17 @@ impl RuleAudit {
         }
     }
 
-    /// Whether somebody declared a channel.
+    /// Whether a channel is declared.
     pub fn is_declared(&self, channel: ChannelId) -> bool {
         self.buffers.contains_key(&channel)
     }
 
-    /// Whether units of a SKU are counted.
+    /// Whether a SKU is tracked.
     pub fn is_tracked(&self, sku: SkuId) -> bool {
         !self.uncounted.contains(&sku)
     }
 
-    /// A SKU is counted from here on, or is not.
+    /// Applies a change of `tracked`.
     pub fn track(&mut self, sku: SkuId, tracked: bool) {
         if tracked {
             self.uncounted.remove(&sku)
@@ -94,28 +94,28 @@ impl RuleAudit {
         };
     }
 
-    /// What a promise of `units` does to its cell.
+    /// The change of a cell by a promise of `units`.
     pub fn promise(&self, sku: SkuId, units: u32) -> StockChange {
         if self.is_tracked(sku) { StockChange::reserve(units) } else { StockChange::conjure(units) }
     }
 
-    /// Nothing was promised under any quota yet.
+    /// No quota has been used.
     pub fn forget_counts(&mut self) {
         self.used.clear();
     }
 
-    /// Whether a rule is in force; none where there is no such rule.
+    /// Whether a rule is in force; `None` if it does not exist.
     pub fn runs(&self, id: RuleId) -> Option<bool> {
         self.rules.get(&id).map(|(.., runs)| *runs)
     }
 
-    /// There is no such rule.
+    /// Removes a rule.
     pub fn remove(&mut self, id: RuleId) {
         self.found.clear();
         self.rules.remove(&id);
     }
 
-    /// A rule says this, in force or not, from `seq` on.
+    /// Sets a rule, in force or not, from `seq` on.
     pub fn set(&mut self, id: RuleId, name: &Name, rule: &Rule, in_force: bool, seq: Seq) {
         self.found.clear();
         let before = self.rules.insert(id, (name.clone(), rule.clone(), in_force));
@@ -124,7 +124,7 @@ impl RuleAudit {
         }
     }
 
-    /// A rule comes into force, or goes out of it.
+    /// Activates or deactivates a rule.
     pub fn turn(&mut self, id: RuleId, in_force: bool, seq: Seq) {
         self.found.clear();
         if let Some((.., runs)) = self.rules.get_mut(&id) {
@@ -133,10 +133,10 @@ impl RuleAudit {
         }
     }
 
-    /// Takes in a change of rules.
+    /// Applies a change of rules.
     ///
     /// # Errors
-    /// A rule that begins or ends without being there, or against its own dates.
+    /// A rule that begins or ends without existing, or against its own dates.
     pub fn change_rules(&mut self, at: At<'_>, change: RuleChange<'_>) -> Result<(), String> {
         self.found.clear();
         match change {
@@ -144,7 +144,7 @@ impl RuleAudit {
                 for set in rows {
                     match &set.rule {
                         Some(rule) if rule.runs_at(at.time) != set.in_force => {
-                            return Err(format!("rule {} is told to be in force against its own dates", set.name));
+                            return Err(format!("rule {} is stated to be in force against its own dates", set.name));
                         }
                         Some(rule) => self.set(set.id, &set.name, rule, set.in_force, at.seq),
                         None => self.remove(set.id),
@@ -153,9 +153,9 @@ impl RuleAudit {
             }
             RuleChange::Activated(rows) => {
                 for (id, in_force) in rows {
-                    let (name, rule, was) = self.rules.get(id).ok_or("a rule turned that is not there")?;
+                    let (name, rule, was) = self.rules.get(id).ok_or("an unknown rule was activated or ended")?;
                     if was == in_force || rule.runs_at(at.time) != *in_force {
-                        return Err(format!("rule {name} turned against its own dates"));
+                        return Err(format!("rule {name} was activated or ended against its own dates"));
                     }
                     self.turn(*id, *in_force, at.seq);
                 }
@@ -164,7 +164,7 @@ impl RuleAudit {
         Ok(())
     }
 
-    /// Takes in what is said of things that rules look at.
+    /// Applies details that rules depend on.
     pub fn describe(&mut self, described: Described<'_>) {
         self.found.clear();
         match described {
@@ -179,7 +179,7 @@ impl RuleAudit {
         }
     }
 
-    /// Names are retired: nothing is said of them any more.
+    /// Applies a retirement of names.
     pub fn retire(&mut self, names: &Definitions) {
         self.found.clear();
         for (sku, _) in &names.skus {
@@ -197,15 +197,15 @@ impl RuleAudit {
         }
     }
 
-    /// Names came back.
+    /// Applies a return of names.
     pub fn revive(&mut self) {
         self.found.clear();
     }
 
-    /// Units of a cell that a channel must leave where `level` is.
+    /// Units of a cell at `level` that a channel must leave.
     ///
     /// # Errors
-    /// The rule by which the channel may not sell there at all.
+    /// The rule by which the channel may not sell there.
     pub fn held_back(
         &mut self,
         (sku, location): (SkuId, LocationId),
@@ -215,7 +215,7 @@ impl RuleAudit {
     ) -> Result<i64, String> {
         let Found { safety_stock, denied_by } = self.find(sku, location, channel);
         if let Some((name, ..)) = denied_by.and_then(|id| self.rules.get(&id)) {
-            return Err(format!("units were promised through a channel that rule {name} keeps from selling them"));
+            return Err(format!("units were promised through a channel that may not sell them by rule {name}"));
         }
         let by_rule = safety_stock.and_then(|id| self.rules.get(&id)).and_then(|(_, rule, _)| match rule.effect {
             _ if own == IN_QUARANTINE => None,
@@ -232,7 +232,7 @@ impl RuleAudit {
         self.first_of(kind, location, channel, |rule| rule.conditions.hold_for_sku(sku, details))
     }
 
-    /// The same for a rule that is about places and channels alone.
+    /// The same for a kind of rule that names only places and channels.
     pub fn first_at(&self, kind: Kind, location: LocationId, channel: ChannelId) -> Option<&Rule> {
         self.first_of(kind, location, channel, |_| true)
     }
@@ -254,14 +254,14 @@ impl RuleAudit {
         all.min_by(|a, b| a.1.rank(&a.0).cmp(&b.1.rank(&b.0))).map(|(_, rule, _)| rule)
     }
 
-    /// Whether a location is one of a group's.
+    /// Whether a location belongs to a group.
     pub fn is_in(&self, location: LocationId, group: GroupId) -> bool {
         self.groups.get(&group).is_some_and(|members| members.contains(&location))
     }
 
-    /// The quotas in force that hold for a cell, whatever the channel.
+    /// The quotas in force that apply to a cell, whatever the channel.
     fn quotas(&self, sku: SkuId, location: LocationId) -> Vec<(RuleId, Seq, &Rule)> {
-        // Nothing is kept for anybody of what there is always enough of.
+        // Untracked units never run out, so no quota keeps them.
         if !self.is_tracked(sku) {
             return Vec::new();
         }
@@ -286,7 +286,7 @@ impl RuleAudit {
         own.map(|(id, since, _)| (id, since)).collect()
     }
 
-    /// Units that were promised, given back (negative) or handed over under quotas.
+    /// Units that were promised, released (negative) or collected under quotas.
     pub fn count(&mut self, charges: &[(RuleId, Seq)], sku: SkuId, promised: i64, handed_over: i64) {
         for (rule, since) in charges {
             let used = self.used.entry((*rule, *since, sku)).or_default();
@@ -295,10 +295,11 @@ impl RuleAudit {
         }
     }
 
-    /// Checks that what a channel took in a cell was its own share or nobody else's, on the cells as they were before.
+    /// Checks that the units that a channel took in a cell were its own share or nobody else's, for the cells as they
+    /// were before.
     ///
     /// # Errors
-    /// The quota that was broken, with the numbers.
+    /// The violated quota, with the numbers.
     pub fn check_quotas(
         &self,
         (sku, location): (SkuId, LocationId),
@@ -342,7 +343,7 @@ impl RuleAudit {
         Ok(())
     }
 
-    /// Units of a cell that everybody must leave.
+    /// Units of a cell that every channel must leave.
     pub fn held_back_from_all(&self, (sku, location): (SkuId, LocationId), level: StockLevel, own: u32) -> i64 {
         let holds = |(_, (_, rule, in_force)): &(&RuleId, &(Name, Rule, bool))| {
             *in_force
@@ -359,10 +360,10 @@ impl RuleAudit {
         units.unwrap_or(own).into()
     }
 
-    /// Compares what was counted under quotas. Of those that are over, what is not open any more may be forgotten.
+    /// Compares the quota counts. Inactive quotas without outstanding units may be dropped.
     ///
     /// # Errors
-    /// Where they differ.
+    /// The first difference.
     pub fn compare(&self, counted: &Counts) -> Result<(), String> {
         let of = |counts: &Counts, of: &(RuleId, Seq, SkuId)| counts.get(of).copied().unwrap_or_default();
         for key in self.used.keys().chain(counted.keys()) {

@@ -5,16 +5,16 @@ use crate::catalogue::LocationKind;
 use crate::ids::{Name, Timestamp};
 use crate::kernel::asked::Asked;
 use crate::kernel::version::Precondition;
-use crate::state::State;
+use crate::state::DurableState;
 
-/// What can be asked of rules.
+/// A command of rules.
 #[derive(Debug)]
 pub enum Command {
-    /// Set a rule whole, or remove it where nothing is said of it, if the precondition holds.
+    /// Set a whole rule, or remove it if there is no content, if the precondition holds.
     Put(Name, Option<Box<RuleFields>>, Precondition),
 }
 
-impl Asked<State> for Command {
+impl Asked<DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::Put(..) => "put",
@@ -31,38 +31,38 @@ impl Asked<State> for Command {
         true
     }
 
-    fn ends_batch(&self, _: &State) -> bool {
+    fn ends_batch(&self, _: &DurableState) -> bool {
         true
     }
 }
 
-/// What is said of a rule, by name. It names only what there is.
+/// The content of a rule, by name. It may only name what exists.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleFields {
-    /// One of these SKUs.
+    /// These SKUs.
     pub skus: Vec<Name>,
-    /// A SKU in one of these categories.
+    /// SKUs in these categories.
     pub categories: Vec<String>,
-    /// A SKU with one of these attributes.
+    /// SKUs with these attributes.
     pub attributes: Vec<(String, String)>,
-    /// One of these locations.
+    /// These locations.
     pub locations: Vec<Name>,
-    /// A location in one of these groups.
+    /// Locations in these groups.
     pub groups: Vec<Name>,
-    /// A location of one of these kinds.
+    /// Locations of these kinds.
     pub kinds: Vec<LocationKind>,
-    /// One of these channels.
+    /// These channels.
     pub channels: Vec<Name>,
-    /// What it does.
+    /// The effect.
     pub effect: Effect,
-    /// From when on.
+    /// The time from which it applies.
     pub starts_at: Option<Timestamp>,
-    /// Until when.
+    /// The time at which it ends.
     pub ends_at: Option<Timestamp>,
 }
 
 impl RuleFields {
-    /// A rule that holds everywhere and always.
+    /// A rule that applies everywhere and always.
     pub fn everywhere(effect: Effect) -> Self {
         Self {
             skus: Vec::new(),

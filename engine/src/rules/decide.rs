@@ -1,22 +1,22 @@
-//! Deciding rules: setting and removing them, and letting them begin and end by date.
+//! Decides rules: sets and removes them, and activates and ends them by date.
 
 use std::collections::BTreeMap;
 
 use super::command::{Command, RuleFields};
 use super::event::Event;
+use super::known::{all_known, each_known};
 use super::set::RuleSet;
 use super::{Conditions, Effect, Rule, RuleId};
+use crate::answers::Thing;
 use crate::catalogue::names::TRANSFER_CHANNEL;
 use crate::decide::{Decide, Decision, effect_of};
-use crate::engine::admission::{all_known, each_known};
 use crate::ids::Name;
 use crate::kernel::cause::Cause;
 use crate::kernel::name_ref::NameRef;
 use crate::kernel::version::{Precondition, Version};
 use crate::refusal::{Failure, Refusal};
-use crate::told::Thing;
 
-/// Rules set so far by an import, which later rows of it must see.
+/// Rules that an import has set so far, for its later rows.
 pub(crate) type Fresh = BTreeMap<Name, RuleSet>;
 
 /// Decides a command of rules.
@@ -37,7 +37,7 @@ pub(crate) fn activate(cx: &mut Decide<'_>, settle: impl Fn(&mut Decide<'_>)) {
     }
 }
 
-/// Sets one rule, or removes it.
+/// Sets or removes one rule.
 fn put_rule(
     cx: &mut Decide<'_>,
     name: Name,
@@ -70,7 +70,7 @@ fn put_rule(
     Ok(cx.tell_thing(cause, seq, thing))
 }
 
-/// The rule that `fields` lead to; `None` where it is what is known.
+/// The rule after `fields`; `None` if nothing changes.
 pub(crate) fn describe_rule(
     cx: &mut Decide<'_>,
     name: &Name,
@@ -83,16 +83,26 @@ pub(crate) fn describe_rule(
         cx.draft.intern_channel(&NameRef::New(Name::from(TRANSFER_CHANNEL.to_owned())));
     }
     if let Some((start, end)) = starts_at.zip(ends_at).filter(|(start, end)| start >= end) {
-        let reason = format!("is not after starts_at ({} ms against {} ms)", end.0, start.0);
+        let reason = format!("is not after starts_at ({} ms against {} ms); choose a later time", end.0, start.0);
         return Err(Refusal::invalid("ends_at", reason).into());
     }
     let rule = Rule { conditions: resolve_conditions(cx, fields)?, effect, starts_at, ends_at };
     let (skus, places) = (rule.conditions.name_skus(), rule.conditions.name_places());
     if matches!(effect, Effect::Capacity { .. } | Effect::PickupOnly { .. }) && skus {
-        return Err(Refusal::invalid("skus", "a rule about orders names no SKUs, categories or attributes").into());
+        return Err(Refusal::invalid(
+            "skus",
+            "must be empty: a rule about orders names no SKUs, categories or \
+            attributes",
+        )
+        .into());
     }
     if matches!(effect, Effect::PickupOnly { .. }) && places {
-        return Err(Refusal::invalid("locations", "a rule about what an order is worth names channels only").into());
+        return Err(Refusal::invalid(
+            "locations",
+            "must be empty: a rule about the value of an order names channels \
+            only",
+        )
+        .into());
     }
     let known = cx.state.rules.get(name.as_str());
     let known_rule = match fresh.get(name) {
@@ -102,7 +112,7 @@ pub(crate) fn describe_rule(
     if known_rule == Some(&rule) {
         return Ok(None);
     }
-    // What a rule says already stays as it is, also where its channel was never declared.
+    // Content that does not change is accepted, also if its channel was never declared.
     for (at, name) in channels.iter().enumerate() {
         if name.as_str() != TRANSFER_CHANNEL && !cx.draft.takes_channel(cx.draft.known_channel(name)) {
             let field = format!("channels[{at}]");
@@ -122,7 +132,7 @@ fn next_rule_id(cx: &Decide<'_>, fresh: &Fresh) -> RuleId {
     fresh.values().map(|set| RuleId(set.id.0 + 1)).fold(next, RuleId::max)
 }
 
-/// Names become ids; a rule names only what there is, and creates nothing.
+/// Converts names to ids; a rule names only what exists, and creates nothing.
 fn resolve_conditions(cx: &Decide<'_>, fields: RuleFields) -> Result<Conditions, Failure> {
     let draft = &*cx.draft;
     all_known(

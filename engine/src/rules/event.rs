@@ -7,18 +7,18 @@ use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::tagged;
 
 tagged! {
-    /// What can happen to rules.
+    /// An event of rules.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
         /// Rules were set, or removed.
         18 => RulesSet(Vec<RuleSet>),
-        /// The date of rules came: they are in force from here on (true), or no longer are.
+        /// Rules became active (true) or inactive (false) by their dates.
         19 => RulesActivated(Vec<(RuleId, bool)>),
     }
 }
 
 impl Event {
-    /// Tells what it does.
+    /// Lists its effects.
     #[inline]
     pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
         to.tell(match self {
@@ -27,7 +27,7 @@ impl Event {
         });
     }
 
-    /// How a repeat of the request behind it is answered: who sets a rule is answered by what was told.
+    /// How a repeat of the request is answered: with the kept answer.
     pub fn repeat(&self) -> Repeat {
         match self {
             Self::RulesSet(_) | Self::RulesActivated(_) => Repeat::Never,

@@ -1,37 +1,37 @@
-//! Why a rule is in force for a cell, and why another is not; found out rule by rule, without the book.
+//! Explains why a rule is in force for a cell, and why another is not; evaluated rule by rule, without the book.
 
 use std::sync::Arc;
 
-use super::Standing;
+use super::StandingRule;
 use super::rule::Kind;
 use super::rule::OWN_CONDITIONS;
 use crate::ids::{ChannelId, LocationId, SkuId};
-use crate::state::State;
+use crate::state::DurableState;
 
-/// A rule that holds for a cell and a channel, and what becomes of it.
+/// A rule that applies to a cell and a channel, and its verdict.
 #[derive(Debug, Clone)]
 pub struct Explained {
     /// The rule.
-    pub standing: Arc<Standing>,
-    /// What becomes of it.
+    pub standing: Arc<StandingRule>,
+    /// Its verdict.
     pub fate: Fate,
 }
 
-/// What becomes of a rule.
+/// The verdict of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// It is in force.
     InForce,
-    /// Another comes before it.
+    /// Another rule precedes it.
     LosesTo(Arc<str>),
-    /// The safety stock of the cell's own stock row comes before it.
+    /// The safety stock of the cell's own stock row precedes it.
     LosesToOwn,
-    /// Its date has not come, or is over.
+    /// Its start is in the future, or its end in the past.
     NotNow,
 }
 
-impl State {
-    /// The rules that hold for `channel` in the cell of `sku` at `location`, kind by kind, best first.
+impl DurableState {
+    /// The rules that apply to `channel` in the cell of `sku` at `location`, by kind, best first.
     ///
     /// Exact at one `seq` inside the durable view.
     pub fn explain(&self, sku: SkuId, location: LocationId, channel: Option<ChannelId>) -> Vec<Explained> {
@@ -40,8 +40,8 @@ impl State {
         explain(rules, own, |standing| self.holds(standing, sku, location, channel))
     }
 
-    /// Whether the conditions of a rule hold.
-    fn holds(&self, standing: &Standing, sku: SkuId, location: LocationId, channel: Option<ChannelId>) -> bool {
+    /// Whether the conditions of a rule match.
+    fn holds(&self, standing: &StandingRule, sku: SkuId, location: LocationId, channel: Option<ChannelId>) -> bool {
         let conditions = &standing.rule.conditions;
         let catalogue = &self.catalogue;
         let details = catalogue.skus.details(sku);
@@ -52,12 +52,12 @@ impl State {
     }
 }
 
-fn explain(mut rules: Vec<Arc<Standing>>, own: u32, holds: impl Fn(&Standing) -> bool) -> Vec<Explained> {
+fn explain(mut rules: Vec<Arc<StandingRule>>, own: u32, holds: impl Fn(&StandingRule) -> bool) -> Vec<Explained> {
     rules.retain(|standing| holds(standing));
-    let order = |standing: &Arc<Standing>| (standing.rule.effect.kind(), !standing.in_force);
+    let order = |standing: &Arc<StandingRule>| (standing.rule.effect.kind(), !standing.in_force);
     rules.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.rule.rank(&a.name).cmp(&b.rule.rank(&b.name))));
     let mut winners: Vec<(Kind, Arc<str>)> = Vec::new();
-    let fate = |standing: &Arc<Standing>| {
+    let fate = |standing: &Arc<StandingRule>| {
         let kind = standing.rule.effect.kind();
         if !standing.in_force {
             return Fate::NotNow;

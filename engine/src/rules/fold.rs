@@ -1,14 +1,14 @@
-//! Folding rules into the durable view.
+//! Folds rules into the durable view.
 
 use std::collections::BTreeSet;
 
-use super::{RuleId, Standing};
+use super::{RuleId, StandingRule};
 use crate::effect::{At, RuleChange};
 use crate::hash::{self, Part, Sums};
-use crate::state::State;
+use crate::state::DurableState;
 
 /// Rules were set, removed, or activated by date.
-pub(crate) fn change(state: &State, at: At<'_>, change: RuleChange<'_>) {
+pub(crate) fn change(state: &DurableState, at: At<'_>, change: RuleChange<'_>) {
     match change {
         RuleChange::Set(rows) => {
             let ids: BTreeSet<_> = rows.iter().map(|row| row.id).collect();
@@ -22,7 +22,7 @@ pub(crate) fn change(state: &State, at: At<'_>, change: RuleChange<'_>) {
     state.forget_quotas();
 }
 
-pub(crate) fn digest(state: &State, standing: &Standing, put: &mut dyn FnMut(Part, hash::Digest)) {
+pub(crate) fn digest(state: &DurableState, standing: &StandingRule, put: &mut dyn FnMut(Part, hash::Digest)) {
     let key = hash::name(standing.name.as_str());
     put(Part::Rules, hash::content::digest(&state.catalogue, Part::Rules, key, &standing.rule));
     if standing.in_force {
@@ -30,7 +30,7 @@ pub(crate) fn digest(state: &State, standing: &Standing, put: &mut dyn FnMut(Par
     }
 }
 
-fn digest_all(state: &State, ids: &BTreeSet<RuleId>) -> Sums {
+fn digest_all(state: &DurableState, ids: &BTreeSet<RuleId>) -> Sums {
     let mut sums = Sums::default();
     for standing in ids.iter().filter_map(|id| state.rules.at(*id)) {
         digest(state, &standing, &mut |part, digest| sums.add(part, digest));
@@ -38,8 +38,8 @@ fn digest_all(state: &State, ids: &BTreeSet<RuleId>) -> Sums {
     sums
 }
 
-/// Folds what changes rules.
-fn rehash(state: &State, ids: &BTreeSet<RuleId>, fold: impl FnOnce()) {
+/// Folds a change of rules.
+fn rehash(state: &DurableState, ids: &BTreeSet<RuleId>, fold: impl FnOnce()) {
     let before = digest_all(state, ids);
     fold();
     let after = digest_all(state, ids);
@@ -48,7 +48,7 @@ fn rehash(state: &State, ids: &BTreeSet<RuleId>, fold: impl FnOnce()) {
     }
 }
 
-/// Puts back a rule from a checkpoint.
-pub(crate) fn restore(state: &State, id: RuleId, standing: Option<Standing>) {
+/// Restores a rule from a checkpoint.
+pub(crate) fn restore(state: &DurableState, id: RuleId, standing: Option<StandingRule>) {
     rehash(state, &BTreeSet::from([id]), || state.rules.restore(id, standing));
 }

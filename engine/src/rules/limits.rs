@@ -1,4 +1,4 @@
-//! What the first rules of each kind say, in three words.
+//! The first rules of each kind, in three words.
 //!
 //! ```text
 //!  safety stock  u64   rank (30 bits) | beats own (1) | percent (1) | amount (32)
@@ -6,8 +6,8 @@
 //!  access        u32   rank (30 bits) | denied (1)
 //! ```
 //!
-//! A rule's rank comes before what it says, so the first of two rules is the smaller of two words: no branch has to be
-//! guessed, and no rule looked up, however many name a cell.
+//! A rule's rank comes before its content, so the first of two rules is the smaller of two words: no branch is
+//! mispredicted, and no rule is looked up, however many name a cell.
 
 use std::hint::select_unpredictable;
 
@@ -15,18 +15,18 @@ use super::rule::OWN_CONDITIONS;
 use super::rule::{Amount, Band, Effect, Kind, Rule};
 use crate::level::{IN_QUARANTINE, StockLevel};
 
-/// A rule's place among those in force: the smaller comes first.
+/// A rule's rank among those in force: the smaller one comes first.
 pub(super) type Rank = u32;
 
-/// None of them.
+/// No rule.
 pub(super) const NO_RULE: Rank = (1 << 30) - 1;
 
 const RANK_SHIFT: u32 = 34;
 const BEATS_OWN: u64 = 1 << 33;
-/// Of a safety stock: the amount is a percentage. Of a band: the number is not told.
+/// For a safety stock: the amount is a percentage. For a band: the number is private.
 const FLAG: u64 = 1 << 32;
 
-/// What the rules in force ask of one channel in one cell.
+/// The terms of one channel in one cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limits {
     safety_stock: u64,
@@ -42,7 +42,7 @@ impl Limits {
         access: NO_RULE << 1,
     };
 
-    /// What one rule asks by itself.
+    /// The terms of one rule alone.
     pub(super) fn of(rank: Rank, rule: &Rule) -> Self {
         let word =
             |flag: bool, amount: u32| (u64::from(rank) << RANK_SHIFT) | if flag { FLAG } else { 0 } | u64::from(amount);
@@ -56,12 +56,12 @@ impl Limits {
             }
             Effect::Band { few_left, exact } => Self { band: word(!exact, few_left), ..Self::NONE },
             Effect::Access(allow) => Self { access: (rank << 1) | u32::from(!allow), ..Self::NONE },
-            // Rules of the other kinds are looked up where they are needed.
+            // Rules of the other kinds are looked up on demand.
             _ => Self::NONE,
         }
     }
 
-    /// What the first rules of both ask.
+    /// The first rules of both.
     #[inline]
     pub(super) fn first(self, other: Self) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl Limits {
         }
     }
 
-    /// The first rule of a kind that every promise is held against.
+    /// The first rule of a hot kind.
     pub(super) fn rank(&self, kind: Kind) -> Option<Rank> {
         let rank = match kind {
             Kind::SafetyStock => (self.safety_stock >> RANK_SHIFT) as Rank,
@@ -82,7 +82,7 @@ impl Limits {
         (rank != NO_RULE).then_some(rank)
     }
 
-    /// The same without saying which rules ask it, so that what is asked by many can be kept once.
+    /// The same without the rules' ranks, so that equal terms are stored once.
     pub(super) fn anonymous(self) -> Self {
         let what = BEATS_OWN | (BEATS_OWN - 1);
         Self { safety_stock: self.safety_stock & what, band: self.band & what, access: self.access & 1 }
@@ -94,7 +94,7 @@ impl Limits {
         self.access & 1 != 0
     }
 
-    /// Units held back from every channel where the cell holds `level` and has `own` by its own stock row.
+    /// Units held back from every channel if the cell is at `level` and has `own` from its own stock row.
     #[inline]
     pub(super) fn safety_stock(&self, level: StockLevel, own: u32) -> u32 {
         let amount = self.safety_stock as u32;
@@ -102,26 +102,26 @@ impl Limits {
         select_unpredictable(self.beats(own), by_rule, own)
     }
 
-    /// Whether they do no more than hold units back, all of which [`units`](Self::units) says.
+    /// Whether the terms only hold units back, so that [`units`](Self::units) is the whole result.
     pub(super) fn are_only_units(&self) -> bool {
         let nothing = Self::NONE.anonymous();
         let Self { safety_stock, band, access } = self.anonymous();
         safety_stock & FLAG == 0 && (band, access) == (nothing.band, nothing.access)
     }
 
-    /// [`safety_stock`](Self::safety_stock) where it is no percentage.
+    /// [`safety_stock`](Self::safety_stock) if it is not a percentage.
     #[inline]
     pub(super) fn units(&self, own: u32) -> u32 {
         select_unpredictable(self.beats(own), self.safety_stock as u32, own)
     }
 
-    /// Whether the rule's safety stock holds in a cell that has `own`. No rule frees what is in quarantine.
+    /// Whether the rule's safety stock applies in a cell that has `own`. No rule releases a quarantine.
     #[inline]
     pub(super) fn beats(&self, own: u32) -> bool {
         ((own == 0) | (self.safety_stock & BEATS_OWN != 0)) & (own != IN_QUARANTINE)
     }
 
-    /// How much there is if `available` units are, and whether the number may be told.
+    /// The band for `available` units, and whether the number may be shown.
     #[inline]
     pub(super) fn band(&self, available: u32) -> (Band, bool) {
         let band = match available {

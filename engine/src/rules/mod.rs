@@ -1,9 +1,9 @@
-//! Rules: what stands between *on the shelf* and *may be promised*, as data.
+//! Rules: conditions between *on the shelf* and *may be promised*, as data.
 //!
-//! A rule says for which SKUs, places and channels it holds, from when to when, and what it does there. Rules are logged
-//! like every change: each is in force from the `seq` of the record that set it, or of the record that says that its
-//! date came. Nothing here reads a clock or a string while a promise is made: the rules in force are compiled into a
-//! [`Book`], which leads from (SKU, location, channel) to numbers.
+//! A rule states the SKUs, places and channels that it applies to, its start and end, and its effect. Rules are logged
+//! like every change: each is in force from the `seq` of the record that set it, or of the record of its activation by
+//! date. A promise reads no clock and no string: the rules in force are compiled into a [`Book`], which leads from
+//! (SKU, location, channel) to numbers.
 //!
 //! # Which rule wins
 //! Of the rules of one kind that hold for a cell and a channel, one is in force: the one with the most conditions
@@ -21,6 +21,7 @@ mod explain;
 pub(crate) mod fold;
 pub(crate) mod frames;
 mod gate;
+pub(crate) mod known;
 mod limits;
 pub(crate) mod load;
 mod rule;
@@ -33,5 +34,5 @@ pub use explain::{Explained, Fate};
 pub use gate::Gate;
 pub use limits::Limits;
 pub use rule::{Amount, Band, Conditions, Effect, Kind, Rule, RuleId};
-pub use standing::Standing;
+pub use standing::StandingRule;
 pub use table::RuleTable;

@@ -1,4 +1,4 @@
-//! A rule: where it holds, and what it does.
+//! A rule: its conditions and its effect.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,86 +6,87 @@ use crate::catalogue::{LocationKind, SkuDetails};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId, Timestamp};
 use crate::level::StockLevel;
 
-/// A rule's place in the table of rules. It is never given to another rule, so what was counted under it stays its own.
+/// A rule's number in the table of rules. It is never reused, so its counts stay its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RuleId(pub u32);
 
 /// A rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
-    /// For what it holds.
+    /// Its conditions.
     pub conditions: Conditions,
-    /// What it does there.
+    /// Its effect.
     pub effect: Effect,
-    /// From when on; always, if it does not say.
+    /// The time from which it applies; always, if left out.
     pub starts_at: Option<Timestamp>,
-    /// Until when, that moment excluded.
+    /// The time at which it ends; exclusive.
     pub ends_at: Option<Timestamp>,
 }
 
-/// For what a rule holds: all dimensions that it names, and of each any value. Every list is sorted.
+/// The conditions of a rule: all dimensions that it names must match, each with any of its values. Every list is
+/// sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conditions {
-    /// One of these SKUs.
+    /// These SKUs.
     pub skus: Vec<SkuId>,
-    /// A SKU in one of these categories.
+    /// SKUs in these categories.
     pub categories: Vec<String>,
-    /// A SKU with one of these attributes.
+    /// SKUs with these attributes.
     pub attributes: Vec<(String, String)>,
-    /// One of these locations.
+    /// These locations.
     pub locations: Vec<LocationId>,
-    /// A location in one of these groups.
+    /// Locations in these groups.
     pub groups: Vec<GroupId>,
-    /// A location of one of these kinds.
+    /// Locations of these kinds.
     pub kinds: Vec<LocationKind>,
-    /// One of these channels.
+    /// These channels.
     pub channels: Vec<ChannelId>,
 }
 
-/// What a rule does where it holds.
+/// The effect of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
-    /// Holds units back from every channel, or from those it names.
+    /// Holds units back from every channel, or from the named ones.
     SafetyStock(Amount),
-    /// Says whether the units may be sold at all.
+    /// Allows or forbids sales.
     Access(bool),
-    /// Tells shoppers how much there is without telling the number.
+    /// Shows shoppers a band instead of the number.
     Band {
-        /// Up to so many units are few.
+        /// Up to this number of units, the band is few left.
         few_left: u32,
-        /// Whether the numbers are told as well.
+        /// Whether numbers are shown as well.
         exact: bool,
     },
-    /// Keeps a share of what all places of the rule hold of a SKU for its channels. What is promised through them counts
-    /// against it, as long as the rule is in force, also once it was handed over.
+    /// Keeps a share of a SKU's units in all places of the rule for its channels. Promises through them count against
+    /// it while the rule is in force, also after they were collected.
     Quota {
-        /// The share: units, or so many of a hundred that are on hand or were handed over under quotas of these places.
+        /// The share: units, or a percentage of units on hand and collected under quotas of these places.
         share: Amount,
-        /// At least so many units, where the share is a percentage.
+        /// The minimum number of units, if the share is a percentage.
         minimum: u32,
-        /// Whether its channels may also have what no quota keeps for another.
+        /// Whether its channels may also use units that no quota keeps for another.
         spill_over: bool,
     },
-    /// Lets units be promised in each cell beyond what is there and what is known to come.
+    /// Allows promises in each cell beyond units on hand and known inbound supply.
     Backorder {
-        /// How many may be waited for beyond supply.
+        /// The maximum number of units beyond supply.
         units: u32,
-        /// They are promised for so many days after the promise.
+        /// Promises are dated this many days later.
         lead_days: u16,
     },
-    /// The same for what is not sold yet.
+    /// The same before sales begin.
     Preorder {
-        /// How many may be waited for beyond supply.
+        /// The maximum number of units beyond supply.
         units: u32,
-        /// They are promised for this date.
+        /// Promises are dated to this time.
         available_at: Timestamp,
     },
-    /// How many orders, for pickup or delivery, a location takes on in one of its days.
+    /// Limits the orders, for pickup or delivery, that a location accepts per day.
     Capacity {
-        /// Orders.
+        /// The number of orders.
         orders_per_day: u32,
     },
-    /// An order worth less is not delivered, but may be picked up.
+    /// Refuses delivery, but not pickup, of an order below a value.
     PickupOnly {
         /// In minor units.
         below: u64,
@@ -94,16 +95,16 @@ pub enum Effect {
     },
 }
 
-/// How many units.
+/// An amount of units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Amount {
-    /// So many.
+    /// A number of units.
     Units(u32),
-    /// So many of a hundred that are on hand, rounded up.
+    /// A percentage of units on hand, rounded up.
     Percent(u8),
 }
 
-/// What an effect is about; rules of one kind compete.
+/// The kind of an effect; rules of one kind compete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// [`Effect::SafetyStock`].
@@ -139,14 +140,14 @@ impl Kind {
         }
     }
 
-    /// Whether every promise is held against it, so that the book finds the first of its kind at once.
+    /// Whether every promise is checked against it, so that the book finds the first of its kind at once.
     pub(crate) fn is_hot(self) -> bool {
         matches!(self, Self::SafetyStock | Self::Access | Self::Band)
     }
 }
 
 impl Effect {
-    /// What it is about.
+    /// Its kind.
     pub fn kind(&self) -> Kind {
         match self {
             Self::SafetyStock(_) => Kind::SafetyStock,
@@ -160,14 +161,14 @@ impl Effect {
         }
     }
 
-    /// Whether it keeps units from being sold.
+    /// Whether it forbids sales.
     pub fn denies(&self) -> bool {
         *self == Self::Access(false)
     }
 }
 
 impl Amount {
-    /// The units that it comes to where `level` is.
+    /// The number of units at `level`.
     #[inline]
     pub fn units(self, level: StockLevel) -> u32 {
         match self {
@@ -177,11 +178,11 @@ impl Amount {
     }
 }
 
-/// Conditions that the safety stock of a cell's own stock row counts for: its SKU and its location.
+/// Conditions that the safety stock of a cell's own stock row counts as: its SKU and its location.
 pub(super) const OWN_CONDITIONS: usize = 2;
 
 impl Conditions {
-    /// How many dimensions are named.
+    /// The number of named dimensions.
     pub fn count(&self) -> usize {
         let named = [
             self.skus.is_empty(),
@@ -195,7 +196,7 @@ impl Conditions {
         named.iter().filter(|empty| !**empty).count()
     }
 
-    /// Sorts every list, so that equal conditions are the same.
+    /// Sorts every list, so that equal conditions compare equal.
     pub fn normalise(&mut self) {
         fn sort<T: Ord>(list: &mut Vec<T>) {
             list.sort_unstable();
@@ -211,17 +212,17 @@ impl Conditions {
         sort(&mut self.channels);
     }
 
-    /// Whether they say anything of the SKU.
+    /// Whether they name SKUs.
     pub fn name_skus(&self) -> bool {
         !(self.skus.is_empty() && self.categories.is_empty() && self.attributes.is_empty())
     }
 
-    /// Whether they say anything of the place.
+    /// Whether they name places.
     pub fn name_places(&self) -> bool {
         !(self.locations.is_empty() && self.groups.is_empty() && self.kinds.is_empty())
     }
 
-    /// Whether what they say of the SKU holds.
+    /// Whether the SKU conditions match.
     pub fn hold_for_sku(&self, sku: SkuId, details: Option<&SkuDetails>) -> bool {
         let filed = |category: &String| details.is_some_and(|details| details.categories.contains(category));
         let has = |(key, value): &(String, String)| {
@@ -232,19 +233,19 @@ impl Conditions {
             && (self.attributes.is_empty() || self.attributes.iter().any(has))
     }
 
-    /// Whether what they say of the place holds; `groups` are those of the location.
+    /// Whether the place conditions match; `groups` are those of the location.
     pub fn hold_for_place(&self, location: LocationId, kind: LocationKind, groups: &[GroupId]) -> bool {
         (self.locations.is_empty() || self.locations.binary_search(&location).is_ok())
             && (self.groups.is_empty() || self.groups.iter().any(|group| groups.contains(group)))
             && (self.kinds.is_empty() || self.kinds.contains(&kind))
     }
 
-    /// Whether they are about the same places.
+    /// Whether both name the same places.
     pub fn same_places(&self, other: &Self) -> bool {
         (&self.locations, &self.groups, &self.kinds) == (&other.locations, &other.groups, &other.kinds)
     }
 
-    /// Whether what they say of the channel holds. Nobody in particular is no channel.
+    /// Whether the channel condition matches. No particular channel matches no named channel.
     #[inline]
     pub fn hold_for_channel(&self, channel: Option<ChannelId>) -> bool {
         self.channels.is_empty() || channel.is_some_and(|channel| self.channels.binary_search(&channel).is_ok())
@@ -257,19 +258,19 @@ impl Rule {
         self.starts_at.is_none_or(|start| start <= now) && self.ends_at.is_none_or(|end| now < end)
     }
 
-    /// The next moment after `now` at which it begins or ends.
+    /// The next time after `now` at which it begins or ends.
     pub fn next_activation(&self, now: Timestamp) -> Option<Timestamp> {
         [self.starts_at, self.ends_at].into_iter().flatten().filter(|turn| *turn > now).min()
     }
 
-    /// Comes first among rules of its kind if this is smaller.
+    /// The sort key among rules of its kind.
     pub fn rank<'a>(&self, name: &'a Name) -> (std::cmp::Reverse<usize>, u64, &'a str) {
         let ends = self.ends_at.map_or(u64::MAX, |end| end.0);
         (std::cmp::Reverse(self.conditions.count()), ends, name.as_str())
     }
 }
 
-/// How much there is, for those who are not told the number.
+/// A band, in place of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Band {
     /// Enough.

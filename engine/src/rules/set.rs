@@ -1,4 +1,4 @@
-//! A rule that was set, as an event tells it.
+//! A rule that was set, in an event.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,12 +8,12 @@ use crate::ids::Name;
 /// A rule that was set, or removed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RuleSet {
-    /// Its place in the table of rules.
+    /// Its number in the table of rules.
     pub id: RuleId,
     /// Its id.
     pub name: Name,
-    /// What it says; `None` where it was removed.
+    /// Its content; `None` if it was removed.
     pub rule: Option<Rule>,
-    /// Whether it is in force from here on.
+    /// Whether it is in force from now on.
     pub in_force: bool,
 }

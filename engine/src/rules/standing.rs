@@ -1,29 +1,29 @@
-//! A rule as it stands in the table.
+//! A rule in the table.
 
 use serde::{Deserialize, Serialize};
 
 use super::rule::{Rule, RuleId};
 use crate::ids::{Name, Seq};
 
-/// A rule as it stands.
+/// A rule with its state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Standing {
-    /// Its place in the table.
+pub struct StandingRule {
+    /// Its number in the table.
     pub id: RuleId,
     /// Its id.
     pub name: Name,
-    /// What it says.
+    /// Its content.
     pub rule: Rule,
-    /// Whether it is in force: the log says so, not the clock.
+    /// Whether it is in force: the log decides, not the clock.
     pub in_force: bool,
-    /// The `seq` at which it came into force, or went out of it, the last time.
+    /// The `seq` of its last activation or end.
     pub since: Seq,
     /// The `seq` at which it was set.
     pub version: Seq,
 }
 
-impl Standing {
-    /// The `seq` from which on it stands as it does: the version that `If-Match` compares.
+impl StandingRule {
+    /// The `seq` of its last change: the version that `If-Match` compares.
     pub fn changed_at(&self) -> Seq {
         self.version.max(self.since)
     }

@@ -1,4 +1,4 @@
-//! All rules, in force or not, and the book that those in force are compiled into.
+//! All rules, in force or not, and the compiled book of those in force.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -8,19 +8,19 @@ use arc_swap::{ArcSwap, Guard};
 
 use super::Book;
 use super::rule::RuleId;
-use super::standing::Standing;
+use super::standing::StandingRule;
 use crate::catalogue::{Catalogue, SkuDetails};
 use crate::ids::{Name, Seq, SkuId, Timestamp};
 use crate::rules::set::RuleSet;
 
 impl RuleSet {
-    /// The rule as it stands once it is set at `seq`; none where it was removed.
-    pub(crate) fn standing(&self, before: Option<&Standing>, seq: Seq) -> Option<Standing> {
+    /// The state of the rule after it is set at `seq`; `None` if it is removed.
+    pub(crate) fn standing(&self, before: Option<&StandingRule>, seq: Seq) -> Option<StandingRule> {
         let RuleSet { id, name, rule, in_force } = self;
         rule.as_ref().map(|rule| {
             let kept = before.filter(|before| before.in_force == *in_force).map(|before| before.since);
             let (rule, name, since) = (rule.clone(), name.clone(), kept.unwrap_or(seq));
-            Standing { id: *id, name, rule, in_force: *in_force, since, version: seq }
+            StandingRule { id: *id, name, rule, in_force: *in_force, since, version: seq }
         })
     }
 }
@@ -38,58 +38,58 @@ pub struct RuleTable {
 #[derive(Debug, Default)]
 struct Entries {
     by_name: BTreeMap<Name, RuleId>,
-    /// By place; `None` where a rule was removed.
-    rules: Vec<Option<Arc<Standing>>>,
+    /// By number; `None` if a rule was removed.
+    rules: Vec<Option<Arc<StandingRule>>>,
 }
 
 impl RuleTable {
-    /// The rules in force. Exact at one `seq` when taken inside the durable view.
+    /// The rules in force. Exact at one `seq` if read inside the durable view.
     #[inline]
     pub fn book(&self) -> Guard<Arc<Book>> {
         self.book.load()
     }
 
-    /// The same for admission, which need not be exact: none where no rule is in force.
+    /// The same for admission, which need not be exact: `None` if no rule is in force.
     #[inline]
     pub fn book_if_any(&self) -> Option<Guard<Arc<Book>>> {
         self.in_force.load(Relaxed).then(|| self.book())
     }
 
-    /// The same, to be kept.
+    /// The same, shared.
     pub fn share_book(&self) -> Arc<Book> {
         self.book.load_full()
     }
 
-    /// The rule of that id.
-    pub fn get(&self, name: &str) -> Option<Arc<Standing>> {
+    /// The rule with this id.
+    pub fn get(&self, name: &str) -> Option<Arc<StandingRule>> {
         let entries = self.entries();
         entries.by_name.get(name).and_then(|id| entries.at(*id))
     }
 
-    /// The rule at a place of the table; none where it was removed.
-    pub fn at(&self, id: RuleId) -> Option<Arc<Standing>> {
+    /// The rule with this number; `None` if it was removed.
+    pub fn at(&self, id: RuleId) -> Option<Arc<StandingRule>> {
         self.entries().at(id)
     }
 
     /// Up to `limit` rules, by id, from the one after `after`.
-    pub fn page(&self, after: Option<&str>, limit: usize) -> Vec<Arc<Standing>> {
+    pub fn page(&self, after: Option<&str>, limit: usize) -> Vec<Arc<StandingRule>> {
         use std::ops::Bound::{Excluded, Unbounded};
         let entries = self.entries();
         let range = entries.by_name.range::<str, _>((after.map_or(Unbounded, Excluded), Unbounded));
         range.filter_map(|(_, id)| entries.at(*id)).take(limit).collect()
     }
 
-    /// All of them, by place; `None` where one was removed.
-    pub fn all(&self) -> Vec<Option<Arc<Standing>>> {
+    /// All rules, by number; `None` if one was removed.
+    pub fn all(&self) -> Vec<Option<Arc<StandingRule>>> {
         self.entries().rules.clone()
     }
 
-    /// The place that the next new rule gets.
+    /// The number of the next new rule.
     pub(crate) fn next_id(&self) -> RuleId {
         RuleId(self.entries().rules.len() as u32)
     }
 
-    /// Rules whose date has come at `now`, with whether they are in force from now on.
+    /// Rules that change at `now`, and whether they are in force from then on.
     pub(crate) fn due(&self, now: Timestamp) -> Vec<(RuleId, bool)> {
         let entries = self.entries();
         let standing = entries.rules.iter().flatten().map(|standing| (standing, standing.rule.runs_at(now)));
@@ -99,12 +99,12 @@ impl RuleTable {
             .collect()
     }
 
-    /// When the next of them begins or ends after `now`.
+    /// The time after `now` when the next of them begins or ends.
     pub(crate) fn next_activation(&self, now: Timestamp) -> Option<Timestamp> {
         self.entries().rules.iter().flatten().filter_map(|standing| standing.rule.next_activation(now)).min()
     }
 
-    /// Journal thread only, inside a fold: rules were set, or removed.
+    /// Journal thread only, inside a fold: sets or removes rules.
     pub(crate) fn fold_set(&self, seq: Seq, rows: &[RuleSet]) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         for row in rows {
@@ -116,20 +116,20 @@ impl RuleTable {
         self.stale.store(true, Relaxed);
     }
 
-    /// Journal thread only, inside a fold: the date of rules has come.
+    /// Journal thread only, inside a fold: activates or ends rules by date.
     pub(crate) fn fold_activated(&self, seq: Seq, rows: &[(RuleId, bool)]) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         for (id, in_force) in rows {
             if let Some(before) = entries.at(*id) {
-                let standing = Standing { in_force: *in_force, since: seq, ..(*before).clone() };
+                let standing = StandingRule { in_force: *in_force, since: seq, ..(*before).clone() };
                 entries.set(*id, &before.name, Some(standing));
             }
         }
         self.stale.store(true, Relaxed);
     }
 
-    /// Puts back what a checkpoint holds.
-    pub(crate) fn restore(&self, id: RuleId, standing: Option<Standing>) {
+    /// Restores rules from a checkpoint.
+    pub(crate) fn restore(&self, id: RuleId, standing: Option<StandingRule>) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let name = standing.as_ref().map(|standing| standing.name.clone());
         match name {
@@ -139,17 +139,17 @@ impl RuleTable {
         self.stale.store(true, Relaxed);
     }
 
-    /// Journal thread only, inside a fold: locations or groups changed, on which rules may rest.
+    /// Journal thread only, inside a fold: locations or groups changed, which rules may depend on.
     pub(crate) fn fold_places(&self) {
         self.stale.store(true, Relaxed);
     }
 
-    /// Journal thread only, inside a fold: a SKU was described anew.
+    /// Journal thread only, inside a fold: a SKU has new details.
     pub(crate) fn fold_sku(&self, sku: SkuId, details: &SkuDetails) {
         self.book.load().reclassify(sku, details);
     }
 
-    /// Journal thread only, at the end of a fold: compiles the book anew if anything changed that it rests on.
+    /// Journal thread only, at the end of a fold: compiles the book again if necessary.
     pub(crate) fn refresh(&self, seq: Seq, catalogue: &Catalogue) {
         if !self.stale.swap(false, Relaxed) {
             return;
@@ -169,7 +169,7 @@ impl RuleTable {
 }
 
 impl Entries {
-    fn at(&self, id: RuleId) -> Option<Arc<Standing>> {
+    fn at(&self, id: RuleId) -> Option<Arc<StandingRule>> {
         self.rules.get(id.0 as usize).and_then(Clone::clone)
     }
 
@@ -178,7 +178,7 @@ impl Entries {
         self.rules.resize(places, None);
     }
 
-    fn set(&mut self, id: RuleId, name: &Name, standing: Option<Standing>) {
+    fn set(&mut self, id: RuleId, name: &Name, standing: Option<StandingRule>) {
         self.reach(id);
         match standing {
             Some(_) => drop(self.by_name.insert(name.clone(), id)),

@@ -1,4 +1,4 @@
-//! Checking what moved and what was counted, from the events alone.
+//! Audits movements, counts and shortages, from the events alone.
 
 use super::movement::{Counted, Moved, MovementKind};
 use crate::audit::Books;
@@ -14,10 +14,10 @@ pub(crate) fn moved(books: &mut Books, row: &Moved) -> Result<(), String> {
     let change = if row.absorbed { 0 } else { row.change };
     let is_inside = books.quarantines.contains_key(&row.cell.location);
     if is_inside != (row.cell.safety_stock == IN_QUARANTINE) {
-        return Err("what is in quarantine is free, or what is not is not".into());
+        return Err("units of a quarantine are available, or units outside are held back like one".into());
     }
     if matches!(row.kind, MovementKind::ReturnToInspect | MovementKind::ReturnDamaged) && !is_inside {
-        return Err("a return that somebody has to look at is not in quarantine".into());
+        return Err("a return to be inspected is not in quarantine".into());
     }
     if row.created {
         books.cells.entry((row.cell.sku, row.cell.location)).or_default().1 = row.cell.safety_stock;
@@ -25,7 +25,7 @@ pub(crate) fn moved(books: &mut Books, row: &Moved) -> Result<(), String> {
     books.state_level(&row.cell, i64::from(before.on_hand) + change, before.reserved.into())
 }
 
-/// A count leads from what the books said to what was found.
+/// A count leads from the books to the counted quantity.
 pub(crate) fn counted(books: &mut Books, row: &Counted) -> Result<(), String> {
     let key = (row.cell.sku, row.cell.location);
     if !books.rules.is_tracked(key.0) {
@@ -39,12 +39,12 @@ pub(crate) fn counted(books: &mut Books, row: &Counted) -> Result<(), String> {
     Ok(())
 }
 
-/// A shortage is told of a cell that is short, and its end of one that is not.
+/// A shortage begins for a short cell, and ends for one that is not.
 pub(crate) fn shortage(books: &Books, cell: &CellAfter, grew: bool) -> Result<(), String> {
     let missing = books.level((cell.sku, cell.location)).shortage();
     match (grew, missing) {
-        (true, 0) => Err("a shortage is told of a cell that has none".into()),
+        (true, 0) => Err("a shortage was reported for a cell that has none".into()),
         (true, _) | (false, 0) => Ok(()),
-        (false, missing) => Err(format!("a shortage of {missing} is told to be over")),
+        (false, missing) => Err(format!("a shortage of {missing} was reported as over")),
     }
 }

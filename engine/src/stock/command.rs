@@ -8,9 +8,9 @@ use crate::kernel::name_ref::NameRef;
 use crate::kernel::plain::Plain;
 use crate::level::StockChange;
 use crate::matrix::CellId;
-use crate::state::State;
+use crate::state::DurableState;
 
-/// What can be told of stock.
+/// A command of stock.
 #[derive(Debug)]
 pub enum Command {
     /// Move stock.
@@ -19,7 +19,7 @@ pub enum Command {
     Count(Vec<Count>),
 }
 
-impl Asked<State> for Command {
+impl Asked<DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::Move(_) => "movements",
@@ -55,53 +55,53 @@ impl Asked<State> for Command {
     }
 }
 
-/// A movement that is reported.
+/// A reported movement.
 #[derive(Debug, Clone)]
 pub struct Movement {
-    /// Why.
+    /// The kind.
     pub kind: MovementKind,
     /// The SKU.
     pub sku: NameRef<SkuId>,
-    /// Where.
+    /// The location.
     pub location: NameRef<LocationId>,
     /// Added to `on_hand`, signed.
     pub change: i64,
-    /// When it happened, where the caller says so.
+    /// The time, if the caller gave it.
     pub occurred_at: Option<Timestamp>,
     /// The caller's own document.
     pub reference: Option<String>,
-    /// Whether a receipt is of nothing that was known to come.
+    /// Whether a receipt belongs to no known supply.
     pub unplanned: bool,
-    /// What was already taken from the promise word.
+    /// The units that admission took from the promise word.
     pub admitted: Option<(CellId, StockChange)>,
 }
 
-/// A count that is reported.
+/// A reported count.
 #[derive(Debug, Clone)]
 pub struct Count {
-    /// Line of the import it came from; 0 for none.
+    /// The line of the import; 0 for none.
     pub line: u64,
     /// The SKU.
     pub sku: NameRef<SkuId>,
-    /// Where.
+    /// The location.
     pub location: NameRef<LocationId>,
-    /// What was found.
+    /// The counted quantity.
     pub on_hand: i32,
-    /// When it was true, where the caller says so.
+    /// The time of the count, if the caller gave it.
     pub counted_at: Option<Timestamp>,
-    /// Units to hold back from now on; `None` keeps what is there.
+    /// The new safety stock; `None` keeps the current one.
     pub safety_stock: Option<u32>,
-    /// Where it is no count but what the books said, as an export writes it.
+    /// The point of an export, if this is its row and not a count.
     pub as_of: Option<AsOf>,
 }
 
-/// As of which record an export tells the books of a cell.
+/// The point in the log of an exported row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AsOf {
-    /// The moment of it.
+    /// The time.
     pub time: Timestamp,
-    /// The record, where it is one of this log.
+    /// The record, if it belongs to this log.
     pub seq: Option<Seq>,
-    /// When the cell was last counted, as it is told; none for never.
+    /// The time of the last count, as exported; `None` for never.
     pub counted_at: Option<Timestamp>,
 }

@@ -1,7 +1,7 @@
-//! Counts that found what the books say: many cells at one moment, in few bytes.
+//! Counts that confirmed the books: many cells at one time, in few bytes.
 //!
-//! A nightly file of all stock changes little, and yet says of every cell when it was last right: what comes late and
-//! happened before then is known to the count. That costs a byte or two a cell, and for cells side by side none.
+//! A nightly file of all stock changes little, but states for every cell when it was last right: a late report of an
+//! earlier event is part of the count. The cost is a byte or two per cell, and none for adjacent cells.
 //!
 //! ```text
 //!  axis u8 (0: SKU by SKU, 1: location by location), then for each row of cells
@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{LocationId, SkuId, Timestamp};
 
-/// Cells of which a count found what the books say.
+/// Cells whose count confirmed the books.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountsConfirmed {
-    /// The moment for which the counts are true.
+    /// The time of the counts.
     pub counted_at: Timestamp,
     /// The cells.
     pub cells: CellSet,
@@ -36,7 +36,7 @@ enum Axis {
 }
 
 impl CellSet {
-    /// The set of `cells`, each of which may be named more than once.
+    /// The set of `cells`, which may contain duplicates.
     pub fn new(cells: impl IntoIterator<Item = (SkuId, LocationId)>) -> Self {
         let (mut by_sku, mut by_location): (BTreeMap<u32, Vec<u32>>, BTreeMap<u32, Vec<u32>>) = Default::default();
         for (sku, location) in cells {
@@ -52,7 +52,7 @@ impl CellSet {
         Cells::new(&self.0)
     }
 
-    /// How many cells there are.
+    /// The number of cells.
     pub fn len(&self) -> usize {
         self.iter().count()
     }
@@ -97,7 +97,7 @@ fn put(bytes: &mut Vec<u8>, mut number: u32) {
     bytes.push(number as u8);
 }
 
-/// Reads a set. What is cut off ends it: a record is whole, or its checksum is wrong.
+/// Decodes a set. A truncated encoding ends it: a record is complete, or its checksum is wrong.
 struct Cells<'a> {
     bytes: &'a [u8],
     axis: Axis,

@@ -1,4 +1,4 @@
-//! Deciding movements and counts: physical truth, which is recorded rather than refused.
+//! Decides movements and counts: physical facts, which are recorded rather than refused.
 
 use crate::decide::draft::{Answer, CellChange};
 use crate::decide::{Decide, Decision, left};
@@ -12,28 +12,28 @@ use crate::stock::movement::{Counted, Moved, MovementKind};
 use crate::supply::decide::{Receipt, log_moved};
 use crate::supply::is_of_transfer;
 
-/// How far ahead of the log a caller's clock may be, in seconds; what carries its time then happens now.
+/// How far ahead of the log a caller's clock may be, in seconds; such an event then happens now.
 const CLOCK_SKEW_SECONDS_MAX: u64 = 300;
 
-/// What a count comes to.
+/// The result of a count.
 pub(crate) enum CountVerdict {
-    /// It changes stock, safety stock, or what is known of a cell: logged as this.
+    /// It changes stock, safety stock, or the data of a cell: logged as this.
     Counted(Counted),
-    /// It found what the books say, for a moment after the last count.
+    /// It confirmed the books, at a time after the last count.
     Confirmed(SkuId, LocationId, Timestamp),
-    /// It is no newer than what is known, and changes nothing.
+    /// It is not newer than the last count, and changes nothing.
     Stale(Counted),
-    /// It says what was known, for a moment that was known.
+    /// It repeats a known count.
     Unchanged,
 }
 
-/// What the books are told to hold in a cell, and from when on the count is in force.
+/// The stated content of a cell, and the time from which the count is in force.
 struct Finding {
     sku: SkuId,
     location: LocationId,
-    /// What was told.
+    /// The stated quantity.
     counted: i32,
-    /// What the books said for that moment; none where that is not known, and the count changes nothing.
+    /// The books at that time; `None` if unknown, and then the count changes nothing.
     expected: Option<i64>,
     counted_at: Timestamp,
     safety_stock: Option<u32>,
@@ -47,9 +47,9 @@ pub(crate) fn decide(cx: &mut Decide<'_>, command: Command, cause: &mut Option<B
     }
 }
 
-/// Logs the shortages that came or went with what a command did to `cells`. A shortage is told when it begins, when it is
-/// twice what was told last, and when it ends: one that every sale makes larger is told a few times, and the shortage of a
-/// cell itself is what its level says.
+/// Logs the shortages that began or ended in `cells`. A shortage is logged when it begins, when it has doubled since it
+/// was last logged, and when it ends: a shortage that grows with every sale is logged only a few times, and the level
+/// of the cell has the exact value.
 pub(crate) fn note_shortages(cx: &mut Decide<'_>, cells: &[CellChange]) {
     // Bounded by the cells of one command.
     for (sku, location, _, change) in cells {
@@ -75,7 +75,7 @@ fn move_stock(cx: &mut Decide<'_>, movements: Vec<Movement>, cause: &mut Option<
     // Bounded by the rows of the request.
     for (at, movement) in movements.into_iter().enumerate() {
         let field = |name: &str| format!("movements[{at}].{name}");
-        // Goods that a customer takes or brings are noted whatever was said of them.
+        // Goods that a customer takes or brings are always recorded.
         use MovementKind::{Return, ReturnDamaged, ReturnToInspect, Sale};
         if !matches!(movement.kind, Sale | Return | ReturnToInspect | ReturnDamaged) {
             cx.draft.refuse_retired(&movement.sku, &movement.location, &field)?;
@@ -104,7 +104,7 @@ fn move_stock(cx: &mut Decide<'_>, movements: Vec<Movement>, cause: &mut Option<
             kind: movement.kind,
             change: movement.change,
             told_at,
-            // What a transfer brings comes by the transfer alone, whatever a document says.
+            // Only a transfer itself receives its units, whatever the document says.
             supply: movement.reference.clone().filter(|reference| !is_of_transfer(reference)),
             reference: movement.reference,
             unplanned: movement.unplanned,
@@ -114,20 +114,20 @@ fn move_stock(cx: &mut Decide<'_>, movements: Vec<Movement>, cause: &mut Option<
     log_moved(cx, cause, rows, &receipts)
 }
 
-/// A movement of one cell, as it was told.
+/// A movement of one cell, as it was reported.
 pub(crate) struct ToldMovement {
     pub kind: MovementKind,
     pub change: i64,
-    /// When it happened, where it was told and is not ahead of the log.
+    /// The time, if it was given and is not ahead of the log.
     pub told_at: Option<Timestamp>,
     pub reference: Option<String>,
-    /// The supply that a receipt may be of.
+    /// The supply that a receipt may belong to.
     pub supply: Option<String>,
-    /// Whether a receipt is of nothing that was known to come.
+    /// Whether a receipt belongs to no known supply.
     pub unplanned: bool,
 }
 
-/// Applies a movement to the draft. What came to a cell to which something is to come, or that is waited for, joins
+/// Applies a movement to the draft. Units that arrived at a cell with inbound supply or backorders are added to
 /// `receipts`.
 pub(crate) fn move_cell(
     cx: &mut Decide<'_>,
@@ -141,16 +141,16 @@ pub(crate) fn move_cell(
     let now = cx.draft.now;
     let cell = cx.draft.cell(sku, location);
     let created = !cell.exists;
-    // A count knows of what happened up to it. What carries no time of its own happens now, after every count.
+    // A count includes everything before it. An event without a time happens now, after every count.
     let counted = movement.told_at.is_some_and(|time| time <= cell.counted_at);
     let occurred_at = movement.told_at.unwrap_or(now.after_count(cell.counted_at));
     let before = cell.level;
     let (level, absorbed) = match before.checked_add(StockChange::bring(movement.change)) {
-        // It is noted, and moves nothing that anybody counts.
+        // It is recorded, and changes no tracked units.
         _ if counted || !is_tracked => (before, true),
         Some(level) if is_sale || !is_overcorrected(before, level) => (level, false),
-        // The cell is as low as it goes, and a till is never refused: the sale stands in the log, and the next
-        // count says what is there.
+        // The cell is at its minimum, and a till is never refused: the sale is in the log, and the next count corrects
+        // the cell.
         None if is_sale => (before, true),
         Some(_) => return Err(overcorrected(field("quantity"))),
         None => return Err(out_of_range(field("quantity"))),
@@ -180,18 +180,19 @@ pub(crate) fn move_cell(
     })
 }
 
-/// A movement of what is in quarantine, if it is one by which goods come to light, or leave it.
+/// A movement of a quarantine, if it is one by which goods are found there, or leave it.
 fn in_quarantine(location: LocationId, kind: MovementKind, field: impl Fn() -> String) -> Result<LocationId, Failure> {
     match kind {
         MovementKind::Damage | MovementKind::Adjustment => Ok(location),
         _ => {
-            let reason = "what is in quarantine is damaged, adjusted or counted; returns name the place itself";
+            let reason = "is a quarantine, which accepts damage, adjustments and counts; returns name the location \
+                          itself";
             Err(Refusal::invalid(field(), reason).into())
         }
     }
 }
 
-/// Refuses movements of what nobody counts, but for what tills report: whole baskets, of which that is a part.
+/// Refuses movements of untracked SKUs, except for reports of tills, whose baskets contain them.
 fn check_uncounted(
     cx: &Decide<'_>,
     sku: SkuId,
@@ -202,12 +203,12 @@ fn check_uncounted(
     match kind {
         MovementKind::Sale | MovementKind::Return => Ok(()),
         MovementKind::ReturnToInspect | MovementKind::ReturnDamaged => {
-            let reason = format!("{name} is not counted, so nothing of it is put into quarantine; leave condition out");
+            let reason = format!("must be left out: {name} is untracked, so no unit of it goes into quarantine");
             Err(Refusal::invalid(field("condition"), reason).into())
         }
         MovementKind::Receipt | MovementKind::Adjustment | MovementKind::Damage => {
             let reason = format!(
-                "{name} is not counted: only a sale or a return of it is noted; set tracked to true to count it"
+                "{name} is untracked: only sales and returns of it are accepted; set tracked to true to count its units"
             );
             Err(Refusal::invalid(field("kind"), reason).into())
         }
@@ -232,7 +233,7 @@ fn count_all(cx: &mut Decide<'_>, counts: Vec<Count>, cause: &mut Option<Box<Cau
             rows.push(counted);
             continue;
         }
-        // It found what was expected, and is answered like any other.
+        // It confirmed the books, and is answered like any other.
         let (sku, location) = counted_cell(cx, count, by, &field)?;
         let (cell, counted) = (cx.draft.cell_after(sku, location), count.on_hand);
         rows.push(Counted { counted, expected: counted, counted_at, outdated: false, created: false, cell });
@@ -240,7 +241,7 @@ fn count_all(cx: &mut Decide<'_>, counts: Vec<Count>, cause: &mut Option<Box<Cau
     Ok(Answer::Record(cx.draft.log(cause.take(), Event::Counted(rows))))
 }
 
-/// The cell that a count is of. Names that nobody knows are made up by a caller, or created by whoever imports.
+/// The cell of a count. Unknown names are created: undeclared by a caller, declared by an import with `create`.
 fn counted_cell(
     cx: &mut Decide<'_>,
     count: &Count,
@@ -263,7 +264,7 @@ fn counted_cell(
     }
 }
 
-/// Decides one count and applies it to the draft. Who is not allowed to create names makes them up, as `by`.
+/// Decides one count and applies it to the draft. A caller that may not declare names creates undeclared ones, as `by`.
 pub(crate) fn count_one(
     cx: &mut Decide<'_>,
     count: &Count,
@@ -294,14 +295,14 @@ fn count_at(
     let cell = cx.draft.cell(sku, location);
     let (before, known_at) = (cell.level, cell.counted_at);
     let counted_at = told_at.unwrap_or(now.max(known_at));
-    // A count without a time of its own is true now: nothing moved after it. One that is older than another changes
-    // nothing, and neither does one of the same moment once nobody knows what the books said then.
+    // A count without a time is true now: nothing moved after it. One that is older than another changes nothing, and
+    // neither does one of the same time if the books at that time are unknown.
     let moved_since = match told_at {
         Some(time) if time < known_at => None,
         Some(time) => match cx.draft.moved_since(sku, location, time) {
             None if time > known_at => {
-                let reason = "is newer than the last count of this cell, and older than the movements that are \
-                              kept of it, so what moved since is not known; count it again, or leave counted_at out";
+                let reason = "is newer than the last count of this cell, and older than its stored movements, so \
+                              later movements are unknown; count the cell again, or leave counted_at out";
                 return Err(Refusal::invalid(field("counted_at"), reason).into());
             }
             known => known,
@@ -313,8 +314,8 @@ fn count_at(
     apply_finding(cx, Finding { sku, location, counted, expected, counted_at, safety_stock }, field)
 }
 
-/// Decides what an export says of a cell: not a count, but the books as of a record, with when the cell was last
-/// counted. It changes what differs from what the books said there, and nothing else.
+/// Decides an exported row: not a count, but the books as of a record, with the time of the last count. It changes only
+/// what differs from the books at that record.
 fn book_one(
     cx: &mut Decide<'_>,
     (sku, location): (SkuId, LocationId),
@@ -329,7 +330,7 @@ fn book_one(
     let Count { on_hand: counted, safety_stock, .. } = *count;
     let never = Timestamp(0);
     if !exists {
-        // What was never counted gains no count.
+        // A cell that was never counted gets no count.
         let counted_at = told_at.unwrap_or(never);
         return apply_finding(
             cx,
@@ -337,12 +338,12 @@ fn book_one(
             field,
         );
     }
-    // Compared as both are told: a time of the log is told as that of a clock which it may be ahead of.
+    // Compared in the form of answers: the log's time is converted to the clock's, which it may be ahead of.
     let known = Some(known_at).filter(|at| *at != never).map(|at| cx.anchors.told(at));
     let own = as_of.seq.filter(|seq| *seq <= cx.state.view.seq());
     let moment = as_of.time.min(now);
     let (expected, counted_at) = match own {
-        // The time of the count was typed in: it is a count like any other.
+        // The time of the count was changed by hand: it is a count like any other.
         Some(_) if as_of.counted_at > known => return count_at(cx, (sku, location), count, told_at, field),
         // A newer count is in force.
         Some(_) if as_of.counted_at < known => (None, known_at),
@@ -350,7 +351,7 @@ fn book_one(
             let told_since = cx.draft.told_since(sku, location, seq);
             (told_since.map(|told| i64::from(level.on_hand) - told), moment.max(known_at))
         }
-        // The books of another directory, true at that moment.
+        // The books of another directory, true at that time.
         None if moment < known_at => (None, known_at),
         None => {
             let moved = cx.draft.moved_since(sku, location, moment);
@@ -360,7 +361,7 @@ fn book_one(
             (moved.map(|moved| i64::from(level.on_hand) - moved), moment)
         }
     };
-    // Books that agree say when they were last counted, and nothing of today.
+    // Equal books only state the time of the last count.
     let agrees = expected == Some(i64::from(counted));
     let counted_at = match own {
         Some(_) if agrees => known_at,
@@ -370,7 +371,7 @@ fn book_one(
     apply_finding(cx, Finding { sku, location, counted, expected, counted_at, safety_stock }, field)
 }
 
-/// Applies to the draft what was found in a cell.
+/// Applies the counted quantity of a cell to the draft.
 fn apply_finding(cx: &mut Decide<'_>, found: Finding, field: &dyn Fn(&str) -> String) -> Result<CountVerdict, Failure> {
     let Finding { sku, location, counted, expected, counted_at, safety_stock } = found;
     let cell = cx.draft.cell(sku, location);
@@ -382,7 +383,10 @@ fn apply_finding(cx: &mut Decide<'_>, found: Finding, field: &dyn Fn(&str) -> St
     let outdated = expected.is_none();
     let expected = expected.unwrap_or(before.on_hand.into());
     let Ok(expected_then) = i32::try_from(expected) else {
-        let reason = format!("the books held {expected} then, and a cell holds no such number; count it again");
+        let reason = format!(
+            "the books had {expected} at that time, and a cell cannot hold the result; count it \
+                              again"
+        );
         return Err(Refusal::invalid(field("counted_at"), reason).into());
     };
     let difference = if outdated { 0 } else { i64::from(counted) - expected };
@@ -397,7 +401,7 @@ fn apply_finding(cx: &mut Decide<'_>, found: Finding, field: &dyn Fn(&str) -> St
         cell.safety_stock = safety_stock;
         if !outdated {
             if counted_at == known_at && !created && difference != 0 {
-                // What was told to be there at that moment is corrected.
+                // Corrects the stated quantity at that time.
                 cell.moved.push((counted_at, difference));
             }
             cell.counted_at = counted_at;
@@ -411,15 +415,14 @@ fn apply_finding(cx: &mut Decide<'_>, found: Finding, field: &dyn Fn(&str) -> St
     Ok(if changes { CountVerdict::Counted(counted) } else { CountVerdict::Stale(counted) })
 }
 
-/// A caller's time, if it is not ahead of the log. Nobody has seen what is still to be: what carries a time of a clock
-/// that is a little fast carries none of its own, and happens now, so that it swallows nothing that comes after it and
-/// is swallowed by nothing that came before.
+/// A caller's time, if it is not ahead of the log. Nobody can observe the future: an event from a clock that is
+/// slightly fast is treated as happening now, so that it hides no later events, and no earlier event hides it.
 pub(crate) fn if_past(
     cx: &Decide<'_>,
     time: Timestamp,
     field: impl Fn() -> String,
 ) -> Result<Option<Timestamp>, Failure> {
-    // Where the log is held back, the clock may be right nevertheless.
+    // If the log is held back, the clock may be right nevertheless.
     if time > cx.draft.now.plus_seconds(CLOCK_SKEW_SECONDS_MAX).plus_millis(cx.held_back_ms) {
         let reason = format!("is more than {CLOCK_SKEW_SECONDS_MAX} seconds in the future");
         return Err(Refusal::invalid(field(), reason).into());
@@ -433,11 +436,14 @@ fn is_overcorrected(before: StockLevel, after: StockLevel) -> bool {
 }
 
 fn overcorrected(field: String) -> Failure {
-    let reason = format!("the cell's on_hand would fall below {CORRECTED_ON_HAND_MIN}, and only sales lead lower");
+    let reason = format!(
+        "the cell's on_hand would fall below {CORRECTED_ON_HAND_MIN}, which only sales may do; count \
+                          the cell"
+    );
     Refusal::invalid(field, reason).into()
 }
 
 fn out_of_range(field: String) -> Failure {
     let (low, high) = (ON_HAND_RANGE.start(), ON_HAND_RANGE.end());
-    Refusal::invalid(field, format!("the cell's on_hand would leave {low} to {high}")).into()
+    Refusal::invalid(field, format!("the cell's on_hand would leave the range {low} to {high}")).into()
 }

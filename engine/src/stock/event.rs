@@ -1,4 +1,4 @@
-//! The events of stock: what moved, and what was counted.
+//! The events of stock: movements and counts.
 
 use super::confirmed::CountsConfirmed;
 use super::movement::{Counted, Moved};
@@ -10,24 +10,24 @@ use crate::kernel::tagged::tagged;
 use crate::outcome::Outcome;
 
 tagged! {
-    /// What can happen to stock.
+    /// An event of stock.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
         /// Stock moved.
         6 => Moved(Vec<Moved>),
         /// Stock was counted.
         7 => Counted(Vec<Counted>),
-        /// On hand no longer covers what is promised, or covers less of it than before.
+        /// On hand stopped covering the promises, or covers fewer than before.
         15 => ShortageGrew(CellAfter),
-        /// On hand covers what is promised again.
+        /// On hand covers the promises again.
         16 => ShortageCleared(CellAfter),
-        /// Stock was counted, and found to be what the books say.
+        /// Counts confirmed the books.
         35 => CountsConfirmed(Box<CountsConfirmed>),
     }
 }
 
 impl Event {
-    /// Tells what it does.
+    /// Lists its effects.
     #[inline]
     pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
         match self {
@@ -49,7 +49,7 @@ impl Event {
         }
     }
 
-    /// How a repeat of the request behind it is answered.
+    /// How a repeat of the request is answered.
     pub fn repeat(&self) -> Repeat {
         match self {
             Self::Moved(_) | Self::Counted(_) => Repeat::Record,
@@ -59,7 +59,7 @@ impl Event {
 }
 
 impl Event {
-    /// The outcome that the record at `seq` tells by itself, where it tells one.
+    /// The outcome that the record at `seq` contains, if it contains one.
     pub fn outcome(&self, seq: Seq) -> Option<Outcome> {
         match self {
             Self::Moved(rows) => Some(Outcome::Moved { seq, rows: rows.clone() }),

@@ -1,6 +1,7 @@
-//! Folding what moved and what was counted into the durable view.
+//! Folds movements and counts into the durable view.
 //!
-//! The [`Writer`] is made once, with the matrix: only the journal thread has it, so only the journal thread writes cells.
+//! The [`Writer`] is created once, with the matrix: only the journal thread owns it, so only the journal thread writes
+//! cells.
 
 use super::confirmed::CountsConfirmed;
 use super::movement::{Counted, Moved, MovementKind};
@@ -11,25 +12,25 @@ use crate::kernel::cell_after::CellAfter;
 use crate::level::{IN_QUARANTINE, StockLevel};
 use crate::matrix::MatrixWriter;
 use crate::reservations::promise::LineChange;
-use crate::state::State;
+use crate::state::DurableState;
 
-/// The one writer of cells, with what it alone needs to know.
+/// The single writer of cells, with its own state.
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub cells: MatrixWriter,
-    /// By location, what its cells count for in the state hash while nothing is retired there: those of SKUs that are
-    /// retired aside. So a location leaves the hash, and comes back, at the cost of one cell.
+    /// For each location, the hash of its cells without those of retired SKUs. So a location leaves the hash, and comes
+    /// back, at the cost of one cell.
     counts_for: Vec<hash::Digest>,
 }
 
 impl Writer {
-    /// That of a new matrix.
+    /// The writer of a new matrix.
     pub fn new(cells: MatrixWriter) -> Self {
         Self { cells, counts_for: Vec::new() }
     }
 }
 
-/// What a cell holds, as far as it is digested.
+/// The content of a cell, as far as it is hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Holding {
     level: StockLevel,
@@ -37,17 +38,17 @@ struct Holding {
     counted_at: Timestamp,
 }
 
-/// What a cell counts for: no file carries those in quarantine.
+/// The hash of a cell: exports contain no cells of quarantines.
 pub(crate) fn part_of(safety_stock: u32) -> Part {
     if safety_stock == IN_QUARANTINE { Part::Quarantine } else { Part::Stock }
 }
 
-/// Keeping the state hash of cells: those of what is retired are served nowhere, and count for nothing.
+/// Updates the state hash of cells: cells of retired names are not served, and are not part of it.
 impl Writer {
     #[inline]
     fn rehash_cell(
         &mut self,
-        state: &State,
+        state: &DurableState,
         sku: SkuId,
         location: LocationId,
         before: Option<Holding>,
@@ -57,7 +58,7 @@ impl Writer {
         let stock = |Holding { level, safety_stock, counted_at }: Holding| {
             hash::stock(at, level.on_hand, safety_stock, counted_at)
         };
-        // Most that happens changes one of the two.
+        // Most changes affect one of the two.
         let same = |before: Holding| Holding { level: StockLevel { reserved: 0, ..before.level }, ..before };
         if before.map(same) != Some(same(after)) {
             let part = part_of(after.safety_stock);
@@ -70,17 +71,17 @@ impl Writer {
         }
     }
 
-    /// What a cell counts for changes.
+    /// Replaces a cell's hash.
     #[inline]
     fn change_stock(
         &mut self,
-        state: &State,
+        state: &DurableState,
         (sku, location): (SkuId, LocationId),
         part: Part,
         leaves: hash::Digest,
         comes: hash::Digest,
     ) {
-        // What nobody counts holds what is promised of it and nothing else.
+        // An untracked cell holds only its promises.
         if state.catalogue.skus.is_retired(sku) || !state.catalogue.is_tracked(sku) {
             return;
         }
@@ -96,15 +97,15 @@ impl Writer {
         }
     }
 
-    /// What all cells of a location count for, and where.
-    pub(crate) fn stock_of(&self, state: &State, location: LocationId) -> (Part, hash::Digest) {
+    /// The hash of all cells of a location.
+    pub(crate) fn stock_of(&self, state: &DurableState, location: LocationId) -> (Part, hash::Digest) {
         let is_inside = state.catalogue.quarantine_of(location).is_some();
         let part = if is_inside { Part::Quarantine } else { Part::Stock };
         (part, self.counts_for.get(location.0 as usize).copied().unwrap_or(0))
     }
 
     /// The cells of a SKU leave the hash, or come back.
-    pub(crate) fn rehash_row(&mut self, state: &State, sku: SkuId, comes: bool) {
+    pub(crate) fn rehash_row(&mut self, state: &DurableState, sku: SkuId, comes: bool) {
         for (_, cell) in state.matrix.row(sku).iter() {
             let (location, safety_stock) = (cell.location(), cell.safety_stock());
             let at = state.catalogue.place(sku, location);
@@ -116,7 +117,7 @@ impl Writer {
 }
 
 impl Writer {
-    pub(crate) fn cell(&mut self, state: &State, after: &CellAfter, counted_at: Option<Timestamp>) {
+    pub(crate) fn cell(&mut self, state: &DurableState, after: &CellAfter, counted_at: Option<Timestamp>) {
         let made_before = self.cells.cells();
         let id = state.matrix.make(&mut self.cells, after.sku, after.location);
         let cell = state.matrix.cell(id);
@@ -142,28 +143,28 @@ impl Writer {
         self.rehash_cell(state, after.sku, after.location, before, holds());
     }
 
-    /// A count found what the books say.
-    pub(crate) fn confirmed(&mut self, state: &State, sku: SkuId, location: LocationId, counted_at: Timestamp) {
+    /// A count that confirmed the books.
+    pub(crate) fn confirmed(&mut self, state: &DurableState, sku: SkuId, location: LocationId, counted_at: Timestamp) {
         if let Some(cell) = state.matrix.get(sku, location) {
             let (level, safety_stock) = (cell.durable(), cell.safety_stock());
             let before = Holding { level, safety_stock, counted_at: cell.counted_at() };
-            // A row behind it in the same file may tell of a later count.
+            // A later row of the same file may contain a later count.
             cell.fold_counted_at(&self.cells, counted_at.max(cell.counted_at()));
             self.rehash_cell(state, sku, location, Some(before), Holding { counted_at: cell.counted_at(), ..before });
             state.movements.fold_counted(sku, location, counted_at);
         }
     }
 
-    /// Puts back a cell from a checkpoint.
-    pub(crate) fn restore_cell(&mut self, state: &State, after: &CellAfter, counted_at: Timestamp) {
+    /// Restores a cell from a checkpoint.
+    pub(crate) fn restore_cell(&mut self, state: &DurableState, after: &CellAfter, counted_at: Timestamp) {
         if after.level.shortage() > 0 {
             state.short_cells().insert((after.sku, after.location), after.level.shortage());
         }
         self.cell(state, after, Some(counted_at));
     }
 
-    /// Before serving: nothing is in flight, so what may be promised is what the log grants.
-    pub(crate) fn rebuild_promises(&mut self, state: &State) {
+    /// Only before serving: nothing is in flight, so the promise words equal the log.
+    pub(crate) fn rebuild_promises(&mut self, state: &DurableState) {
         for (_, cell) in state.matrix.range(0, self.cells.cells()) {
             cell.rebuild_promise(&self.cells);
         }
@@ -171,8 +172,8 @@ impl Writer {
     }
 }
 
-/// Promised units left a cell: late counts reckon with them, and what is sold counts in how fast the cell sells.
-pub(crate) fn handed_over(state: &State, at: At<'_>, row: u32, line: &LineChange, left: Left) {
+/// Promised units left a cell: late counts need this movement, and a sale changes the cell's rate.
+pub(crate) fn handed_over(state: &DurableState, at: At<'_>, row: u32, line: &LineChange, left: Left) {
     let CellAfter { sku, location, .. } = line.cell;
     let change = -i64::from(line.quantity);
     let counted_at = state.matrix.get(sku, location).map(|cell| cell.counted_at()).unwrap_or_default();
@@ -188,7 +189,7 @@ pub(crate) fn handed_over(state: &State, at: At<'_>, row: u32, line: &LineChange
     }
 }
 
-pub(crate) fn moved(state: &State, at: At<'_>, row: u32, moved: &Moved) {
+pub(crate) fn moved(state: &DurableState, at: At<'_>, row: u32, moved: &Moved) {
     let CellAfter { sku, location, .. } = moved.cell;
     if !moved.absorbed {
         state.movements.fold_moved(sku, location, (at.seq, row), moved.occurred_at, moved.change);
@@ -198,8 +199,8 @@ pub(crate) fn moved(state: &State, at: At<'_>, row: u32, moved: &Moved) {
     }
 }
 
-/// What late movements reckon with. The level and its moment come with the cell, behind it.
-pub(crate) fn counted(state: &State, at: At<'_>, row: u32, counted: &Counted) {
+/// For late counts. The level and its time follow with the cell.
+pub(crate) fn counted(state: &DurableState, at: At<'_>, row: u32, counted: &Counted) {
     let CellAfter { sku, location, .. } = counted.cell;
     if counted.outdated {
         return;
@@ -214,15 +215,15 @@ pub(crate) fn counted(state: &State, at: At<'_>, row: u32, counted: &Counted) {
     }
 }
 
-/// Counts found what the books say.
-pub(crate) fn counts_confirmed(writer: &mut Writer, state: &State, confirmed: &CountsConfirmed) {
+/// Counts that confirmed the books.
+pub(crate) fn counts_confirmed(writer: &mut Writer, state: &DurableState, confirmed: &CountsConfirmed) {
     for (sku, location) in confirmed.cells.iter() {
         writer.confirmed(state, sku, location, confirmed.counted_at);
     }
 }
 
-/// A cell is short, or no longer is.
-pub(crate) fn shortage(state: &State, cell: &CellAfter, grew: bool) {
+/// A shortage of a cell begins or ends.
+pub(crate) fn shortage(state: &DurableState, cell: &CellAfter, grew: bool) {
     let key = (cell.sku, cell.location);
     match grew {
         true => state.short_cells().insert(key, cell.level.shortage()),

@@ -1,4 +1,4 @@
-//! What a checkpoint holds of stock.
+//! The frames of stock in a checkpoint.
 
 use std::io;
 
@@ -9,25 +9,25 @@ use crate::kernel::cell_after::CellAfter;
 use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames};
 use crate::kernel::tagged::tagged;
 use crate::matrix::CellId;
-use crate::state::State;
+use crate::state::DurableState;
 
 tagged! {
-    /// A piece of it.
+    /// A frame.
     pub enum Frame {
-        /// Cells, and when each was counted.
+        /// Cells, and the time of each one's last count.
         6 => Cells(Vec<(CellAfter, Timestamp)>),
-        /// Movements as formats 1 to 4 have them.
+        /// Movements in formats 1 to 4.
         7 => Movements(Vec<((SkuId, LocationId), RecentV1)>),
         /// Movements since the last counts.
         25 => Recent(Vec<((SkuId, LocationId), Recent)>),
     }
 }
 
-/// Saves cells and movements; tells how many cells there are.
+/// Saves cells and movements; returns the number of cells.
 ///
 /// # Errors
-/// What `put` said.
-pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<u64> {
+/// An error of `put`.
+pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<u64> {
     let mut cells = 0;
     let mut pending = Vec::new();
     for sku in (0..state.catalogue.skus.count()).map(SkuId) {
@@ -36,7 +36,7 @@ pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) 
             .read(|| state.matrix.row(sku).iter().map(|(id, cell)| (cell.location(), id)).collect::<Vec<_>>());
         ids.sort_unstable();
         for chunk in ids.chunks(ITEMS_PER_FRAME) {
-            // Each cell whole: its words belong together.
+            // Each cell as a whole: its words belong together.
             let (_, copied) = state.view.read(|| {
                 let copy = |(location, id): &(LocationId, CellId)| {
                     let cell = state.matrix.cell(*id);
@@ -57,8 +57,8 @@ pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) 
     Ok(cells)
 }
 
-/// Puts a piece back.
-pub(crate) fn restore(writer: &mut Writer, state: &State, frame: Frame) {
+/// Restores a frame.
+pub(crate) fn restore(writer: &mut Writer, state: &DurableState, frame: Frame) {
     match frame {
         Frame::Cells(cells) => {
             cells.iter().for_each(|(cell, counted_at)| writer.restore_cell(state, cell, *counted_at));

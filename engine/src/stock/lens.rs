@@ -1,4 +1,4 @@
-//! How a channel sees a cell: under the rules in force, and beside the units that it leaves to others.
+//! The view of a channel: cells under the rules in force, minus the channel's buffer.
 
 use std::sync::Arc;
 
@@ -9,44 +9,44 @@ use crate::level::{Floor, IN_QUARANTINE, StockLevel};
 use crate::matrix::{RowCells, StockCell};
 use crate::rules::{Band, Book, Gate, RowTerms, WholeRow};
 
-/// One cell as a reader sees it.
+/// One cell for a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CellView {
     /// The SKU.
     pub sku: SkuId,
-    /// Where.
+    /// The location.
     pub location: LocationId,
-    /// What is there, and promised.
+    /// On hand and reserved.
     pub level: StockLevel,
-    /// Units held back from every channel.
+    /// Safety stock.
     pub safety_stock: u32,
-    /// Units that the asking channel must leave to others; all that are left where it may not sell.
+    /// Units that the channel must leave to others; all remaining ones if it may not sell.
     pub buffer: u32,
-    /// Units that the asking channel may promise: what is on hand less what is promised, the safety stock and the buffer.
+    /// Units available to the channel: on hand minus reserved, safety stock and buffer.
     pub available: u32,
-    /// How much that is, for those who are not told the number.
+    /// The band, for a reader that gets no numbers.
     pub band: Band,
-    /// Whether the asking channel may tell the numbers.
+    /// Whether the channel gets numbers.
     pub exact: bool,
     /// The safety stock of the cell's own stock row.
     pub(crate) own_safety_stock: u32,
 }
 
-/// Stands in the place of a cell's own safety stock where nobody counts the SKU. No stock row may say so much.
+/// Replaces a cell's own safety stock if the SKU is untracked. A stock row cannot set so much.
 const UNCOUNTED: u32 = IN_QUARANTINE - 1;
 
 impl CellView {
-    /// Whether it may not be sold until somebody has looked.
+    /// Whether it is a quarantine.
     pub fn is_in_quarantine(&self) -> bool {
         self.own_safety_stock == IN_QUARANTINE
     }
 
-    /// Whether its units are counted; otherwise `available` is what one line may be promised.
+    /// Whether its units are tracked; otherwise `available` is the maximum of one line.
     pub fn is_tracked(&self) -> bool {
         self.own_safety_stock != UNCOUNTED
     }
 
-    /// Units held back, as they are told: all that are free of what is in quarantine.
+    /// Units held back, for an answer: all available ones of a quarantine.
     pub fn held_back(&self) -> u32 {
         match self.is_in_quarantine() {
             true => self.level.free().max(0) as u32,
@@ -55,7 +55,7 @@ impl CellView {
     }
 }
 
-/// How a channel sees cells: the rules in force, and the units that it leaves to others.
+/// The view of a channel: the rules in force, and its buffer.
 #[derive(Debug, Clone)]
 pub struct Lens {
     pub(crate) book: Arc<Book>,
@@ -80,27 +80,27 @@ impl Lens {
         self.row(catalogue, cell.sku).see(cell)
     }
 
-    /// A cell that was seen through another lens.
+    /// The same cell through another lens.
     pub(crate) fn see_again(&self, catalogue: &Catalogue, cell: &CellView) -> CellView {
         let CellView { sku, location, level, own_safety_stock, .. } = *cell;
-        // It may be counted again by now: it holds nothing then.
+        // It may be tracked again by now: it holds nothing then.
         let safety_stock = if cell.is_tracked() { own_safety_stock } else { 0 };
         self.see(catalogue, &CellAfter { sku, location, level, safety_stock })
     }
 
-    /// A cell as it is. Exact at one `seq` inside the durable view.
+    /// A cell as it is now. Exact at one `seq` inside the durable view.
     #[inline]
     pub(crate) fn view(&self, catalogue: &Catalogue, cell: &StockCell) -> CellView {
         self.row(catalogue, cell.sku()).view(cell)
     }
 }
 
-/// How a channel sees the cells of one SKU.
+/// The view of a channel on the cells of one SKU.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowLens<'a> {
     terms: RowTerms<'a>,
     buffer: u32,
-    /// Names and details, where nobody counts the SKU.
+    /// Names and details, if the SKU is untracked.
     uncounted: Option<&'a Catalogue>,
 }
 
@@ -114,7 +114,7 @@ impl RowLens<'_> {
         see(self.terms.terms(cell.location).limits().gate(cell.safety_stock, self.buffer), cell)
     }
 
-    /// A cell of what nobody counts: as much as one line may ask for, if the channel may sell there.
+    /// An untracked cell: as much as one line may request, if the channel may sell there.
     #[cold]
     fn see_uncounted(&self, catalogue: &Catalogue, sku: SkuId, location: LocationId, level: StockLevel) -> CellView {
         let limits = self.terms.terms(location).limits();
@@ -126,14 +126,14 @@ impl RowLens<'_> {
         CellView { sku, location, level, safety_stock, buffer, available, band, exact, own_safety_stock }
     }
 
-    /// What nobody counts at a location where it has no cell yet, if somebody declared the location.
+    /// An untracked SKU at a declared location without a cell.
     #[cold]
     fn see_without_cell(&self, catalogue: &Catalogue, sku: SkuId, location: LocationId) -> Option<CellView> {
         let may_be = catalogue.has_uncounted_at(location);
         may_be.then(|| self.see_uncounted(catalogue, sku, location, StockLevel::default()))
     }
 
-    /// The SKU at a location, if there is anything to be told of it there. Exact at one `seq` inside the durable view.
+    /// The SKU at a location, if there is anything to show. Exact at one `seq` inside the durable view.
     #[inline]
     pub fn view_at(&self, sku: SkuId, location: LocationId, cell: Option<&StockCell>) -> Option<CellView> {
         match (cell, self.uncounted) {
@@ -143,18 +143,18 @@ impl RowLens<'_> {
         }
     }
 
-    /// Whether nobody counts the SKU, so that it may be had where it has no cell.
+    /// Whether the SKU is untracked, so that it is available without a cell.
     pub fn is_uncounted(&self) -> bool {
         self.uncounted.is_some()
     }
 
-    /// A cell as it is. Exact at one `seq` inside the durable view.
+    /// A cell as it is now. Exact at one `seq` inside the durable view.
     #[inline]
     pub fn view(&self, cell: &StockCell) -> CellView {
         self.see(&as_it_is(cell))
     }
 
-    /// Units of a cell that may be promised, and nothing else.
+    /// The available units of a cell.
     #[inline]
     pub fn available(&self, cell: &StockCell) -> u32 {
         if self.uncounted.is_some() {
@@ -163,14 +163,14 @@ impl RowLens<'_> {
         self.terms.terms(cell.location()).limits().gate(cell.safety_stock(), self.buffer).available(cell.durable())
     }
 
-    /// All cells of the SKU as they are, one after the other. Exact at one `seq` inside the durable view.
+    /// All cells of the SKU as they are now. Exact at one `seq` inside the durable view.
     #[inline]
     pub(crate) fn view_all(&self, row: RowCells<'_>, found: &mut Vec<CellView>) {
         if self.uncounted.is_some() {
             return found.extend(row.iter().map(|(_, cell)| self.view(cell)));
         }
         let (buffer, rules) = (self.buffer, self.terms.everywhere(row.about()));
-        // What is done for a cell is done in place in every loop: as a call, its result went through memory.
+        // Inlined into every loop: as a call, its result went through memory.
         if self.terms.is_empty() {
             row.pieces().into_iter().for_each(|cells| {
                 found.extend(cells.iter().map(|cell| see_plainly(cell, cell.safety_stock(), buffer)))
@@ -189,7 +189,7 @@ impl RowLens<'_> {
         }
     }
 
-    /// Units that may be promised in every cell of the SKU.
+    /// The available units in every cell of the SKU.
     #[inline]
     pub fn available_in_all(&self, row: RowCells<'_>, mut put: impl FnMut(LocationId, u32)) {
         let buffer = self.buffer;
@@ -214,7 +214,7 @@ fn see_under(rules: &WholeRow, cell: &StockCell, buffer: u32) -> CellView {
     see(rules.limits(cell.location).gate(cell.safety_stock, buffer), &cell)
 }
 
-/// What [`see`] comes to where no rule does more than hold back `safety_stock`.
+/// The result of [`see`] if no rule does more than hold back `safety_stock`.
 #[inline(always)]
 fn see_plainly(cell: &StockCell, safety_stock: u32, buffer: u32) -> CellView {
     let (level, own_safety_stock) = (cell.durable(), cell.safety_stock());

@@ -14,7 +14,7 @@ use crate::kernel::name_ref::NameRef;
 use crate::outcome::Loaded;
 use crate::refusal::Failure;
 
-/// Cells in one record that tells of counts which found what the books say.
+/// Cells in one record of counts that confirmed the books.
 const CONFIRMED_PER_RECORD: usize = 4000;
 
 /// Counts.
@@ -25,7 +25,7 @@ pub(crate) fn counts(
     loaded: &mut Loaded,
     events: &mut Vec<Event>,
 ) {
-    // Side by side in memory: a SKU's cells are made together.
+    // Adjacent in memory: the cells of a SKU are created together.
     counts.sort_by(|a, b| sku_order(&a.sku).cmp(&sku_order(&b.sku)).then(a.line.cmp(&b.line)));
     let (mut set, mut confirmed) = (Vec::new(), BTreeMap::<Timestamp, Vec<_>>::new());
     for count in &counts {

@@ -1,26 +1,26 @@
-//! Movements and counts of stock, as events tell them.
+//! Movements and counts of stock in events.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Timestamp;
 use crate::kernel::cell_after::CellAfter;
 
-/// Why stock moved.
+/// The kind of a movement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MovementKind {
-    /// Goods came in.
+    /// Goods arrived.
     Receipt,
-    /// A till sold them.
+    /// A till sold units.
     Sale,
-    /// A customer brought them back.
+    /// A customer returned units.
     Return,
-    /// Somebody corrected the books.
+    /// A correction of the books.
     Adjustment,
-    /// They can no longer be sold.
+    /// Units can no longer be sold.
     Damage,
-    /// A customer brought them back, and somebody has to look at them: they are in quarantine.
+    /// A customer returned units that must be inspected: they are in quarantine.
     ReturnToInspect,
-    /// A customer brought them back broken: they are in quarantine.
+    /// A customer returned damaged units: they are in quarantine.
     ReturnDamaged,
 }
 
@@ -40,15 +40,15 @@ impl MovementKind {
 /// One movement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moved {
-    /// Why.
+    /// The kind.
     pub kind: MovementKind,
-    /// What the caller added to `on_hand`, signed.
+    /// The change of `on_hand`, signed.
     pub change: i64,
-    /// When it happened.
+    /// The time.
     pub occurred_at: Timestamp,
-    /// Whether a count already knew of it, so that it changed nothing.
+    /// Whether a count already included it, so that it changed nothing.
     pub absorbed: bool,
-    /// Whether the cell was unknown until now.
+    /// Whether it created the cell.
     pub created: bool,
     /// The caller's own document.
     pub reference: Option<String>,
@@ -59,15 +59,15 @@ pub struct Moved {
 /// One counted cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
-    /// What the count found at `counted_at`.
+    /// The counted quantity at `counted_at`.
     pub counted: i32,
-    /// What the books said for that moment.
+    /// The books at that time.
     pub expected: i32,
-    /// The moment for which the count is true.
+    /// The time of the count.
     pub counted_at: Timestamp,
     /// Whether a newer count is in force, so that this one changed nothing.
     pub outdated: bool,
-    /// Whether the cell was unknown until now.
+    /// Whether it created the cell.
     pub created: bool,
     /// The cell after it.
     pub cell: CellAfter,

@@ -1,19 +1,19 @@
-//! What moved after a cell was last counted, so that a count that comes late is still exact.
+//! Movements after a cell's last count, so that a late count is still exact.
 //!
-//! A count says what was there at `counted_at`. What happened after that stays in force, so the books' figure for that
-//! moment is today's less all that moved since. Only movements after the last count matter, only so many are kept a cell,
-//! and only for so long; what would need those that were let go is not guessed.
+//! A count states the quantity at `counted_at`. Later events stay in force, so the books at that time are today's minus
+//! all movements since. Only movements after the last count matter; a limited number is stored per cell, for a limited
+//! time. A count that would need dropped movements is refused instead of guessed.
 //!
-//! A movement has two places: when it happened, and which record told it. A count is true at a moment, and asks for the
-//! first. An export tells the books as of a record, and asks for the second: what was told later stays in force, whenever
-//! it happened.
+//! A movement has two positions: the time when it happened, and the record that reported it. A count is true at a time,
+//! and uses the first. An export shows the books as of a record, and uses the second: later reports stay in force,
+//! whenever they happened.
 
 use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{LocationId, Seq, SkuId, Timestamp};
 
-/// Movements kept a cell. Where more happen between two counts, the oldest half is let go.
+/// Movements stored per cell. If more happen between two counts, the older half is dropped.
 pub const MOVEMENTS_PER_CELL_MAX: usize = 1024;
 
 /// One movement, in 16 bytes.
@@ -51,16 +51,16 @@ impl Moved {
 /// The movements of one cell since its last count.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recent {
-    /// The last record and row that is in.
+    /// The last record and row that is included.
     version: (Seq, u32),
-    /// Movements that happened up to here were let go, and no later ones.
+    /// Movements that happened up to here were dropped, and no later ones.
     kept_after: Timestamp,
-    /// Movements told up to this record were let go, and none told later.
+    /// Movements that were reported up to this record were dropped, and no later ones.
     told_after: Seq,
     moved: Vec<Moved>,
 }
 
-/// The same as checkpoints of formats 1 to 4 have it: nothing is known of the records.
+/// The same in checkpoints of formats 1 to 4: the records are unknown.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RecentV1 {
     version: (Seq, u32),
@@ -70,7 +70,7 @@ pub struct RecentV1 {
 
 impl From<RecentV1> for Recent {
     fn from(RecentV1 { version, kept_after, moved }: RecentV1) -> Self {
-        // All of them were told up to the last record that is in; before that, nobody knows.
+        // All were reported up to the last included record; before that, it is unknown.
         let (seq, _) = version;
         let entry = |(at, change): (Timestamp, i64)| {
             let units = change.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
@@ -82,12 +82,12 @@ impl From<RecentV1> for Recent {
 }
 
 impl Recent {
-    /// What moved after `time`; `None` where that is no longer known.
+    /// The movements after `time`; `None` if they are no longer known.
     pub fn since(&self, time: Timestamp) -> Option<i64> {
         (time >= self.kept_after).then(|| self.sum(|moved| moved.at() > time))
     }
 
-    /// What was told to have moved after record `seq`; `None` where that is no longer known.
+    /// The movements that were reported after record `seq`; `None` if they are no longer known.
     pub fn told_since(&self, seq: Seq) -> Option<i64> {
         (seq >= self.told_after).then(|| self.sum(|moved| moved.seq() > seq))
     }
@@ -101,7 +101,7 @@ impl Recent {
             return;
         }
         self.version = version;
-        // One entry holds 32 bits; only a correction may be more.
+        // One entry holds 32 bits; only a correction may be larger.
         let mut left = change;
         while left != 0 {
             let units = left.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
@@ -129,43 +129,43 @@ impl Recent {
     }
 }
 
-/// The movements of all cells. The journal thread alone writes.
+/// The movements of all cells. Only the journal thread writes.
 #[derive(Debug, Default)]
 pub struct RecentMovements {
     cells: DashMap<(SkuId, LocationId), Recent, foldhash::fast::RandomState>,
 }
 
 impl RecentMovements {
-    /// What moved in a cell after `time`; `None` where that is no longer known.
+    /// The movements of a cell after `time`; `None` if they are no longer known.
     pub fn since(&self, sku: SkuId, location: LocationId, time: Timestamp) -> Option<i64> {
         self.cells.get(&(sku, location)).map_or(Some(0), |recent| recent.since(time))
     }
 
-    /// What was told to have moved in a cell after record `seq`; `None` where that is no longer known.
+    /// The movements of a cell that were reported after record `seq`; `None` if they are no longer known.
     pub fn told_since(&self, sku: SkuId, location: LocationId, seq: Seq) -> Option<i64> {
         self.cells.get(&(sku, location)).map_or(Some(0), |recent| recent.told_since(seq))
     }
 
-    /// Journal thread only: something moved.
+    /// Journal thread only: adds a movement.
     pub(crate) fn fold_moved(&self, sku: SkuId, location: LocationId, version: (Seq, u32), at: Timestamp, change: i64) {
         self.cells.entry((sku, location)).or_default().push(version, at, change);
     }
 
-    /// Journal thread only: a count is in force, so nothing before it matters any more.
+    /// Journal thread only: a count is in force, so earlier movements no longer matter.
     pub(crate) fn fold_counted(&self, sku: SkuId, location: LocationId, counted_at: Timestamp) {
         if let Some(mut recent) = self.cells.get_mut(&(sku, location)) {
             recent.moved.retain(|moved| moved.at() > counted_at);
         }
     }
 
-    /// Journal thread only: from record `seq` on a cell is counted otherwise, so nothing told before it matters any more.
+    /// Journal thread only: from record `seq` on, `tracked` of a cell differs, so earlier reports no longer matter.
     pub(crate) fn fold_begun(&self, sku: SkuId, location: LocationId, seq: Seq) {
         if let Some(mut recent) = self.cells.get_mut(&(sku, location)) {
             recent.moved.retain(|moved| moved.seq() > seq);
         }
     }
 
-    /// Journal thread only: a count corrected one of the same moment. What an export told before stands corrected, too.
+    /// Journal thread only: a count corrected one of the same time. An earlier export is corrected, too.
     pub(crate) fn fold_recounted(
         &self,
         sku: SkuId,
@@ -180,7 +180,7 @@ impl RecentMovements {
         }
     }
 
-    /// Lets go of what happened before `before`. A cell remembers that something was let go.
+    /// Drops movements from before `before`. A cell remembers that some were dropped.
     pub(crate) fn let_go(&self, before: Timestamp) {
         self.cells.alter_all(|_, mut recent| {
             recent.let_go(before);
@@ -188,12 +188,12 @@ impl RecentMovements {
         });
     }
 
-    /// A copy of everything, for a checkpoint.
+    /// A copy of all movements, for a checkpoint.
     pub(crate) fn copy(&self) -> Vec<((SkuId, LocationId), Recent)> {
         self.cells.iter().map(|entry| (*entry.key(), entry.value().clone())).collect()
     }
 
-    /// Puts back what a checkpoint holds.
+    /// Restores movements from a checkpoint.
     pub(crate) fn restore(&self, sku: SkuId, location: LocationId, recent: Recent) {
         self.cells.insert((sku, location), recent);
     }

@@ -1,4 +1,4 @@
-//! Reading: availability, stock, shortages. All of it from the durable view, exact at the `seq` that comes with it.
+//! Reads: availability, stock, shortages. All use the durable view, and are exact at the `seq` that they return.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use crate::level::{IN_QUARANTINE, LINE_QUANTITY_MAX};
 use crate::matrix::StockCell;
 use crate::reservations::promise::Purpose;
 use crate::reservations::shelves::Shelves;
-use crate::state::State;
+use crate::state::DurableState;
 pub(crate) use crate::stock::lens::RowLens;
 pub use crate::stock::lens::{CellView, Lens};
 use crate::supply::Waiting;
-pub use crate::supply::coming::{AT_RISK_TOLD_MAX, After};
-use crate::supply::coming::{Coming, Prospects};
+pub use crate::supply::query::{AT_RISK_TOLD_MAX, After};
+use crate::supply::query::{Coming, Prospects};
 
 /// More units than all cells of a SKU can hold.
 const EVERYTHING: i64 = 1 << 52;
@@ -25,71 +25,69 @@ pub struct GroupView {
     pub sku: SkuId,
     /// The group.
     pub group: GroupId,
-    /// Units in all its locations.
+    /// Units on hand in all its locations.
     pub on_hand: i64,
-    /// Units of them that are promised.
+    /// Reserved units of them.
     pub reserved: i64,
-    /// Units that the asking channel may be promised in the group, with open promises making room and quotas kept.
+    /// Units that the channel may be promised in the group, after unallocated promises moved and quotas are kept.
     pub available: u64,
     /// Locations of the group that stock the SKU.
     pub locations: u32,
-    /// Whether the asking channel may tell the numbers of all of them.
+    /// Whether the channel gets the numbers of all of them.
     pub exact: bool,
-    /// Whether its units are counted; otherwise `available` is what one line may be promised.
+    /// Whether its units are tracked; otherwise `available` is the maximum of one line.
     pub tracked: bool,
-    /// Whether what is available is what its cells add up to.
+    /// Whether the availability is the sum of its cells.
     is_added_up: bool,
 }
 
 /// The cells of SKUs in groups, group by group.
 struct GroupCells<'a> {
-    /// Cells that there were before they were looked for.
+    /// The number of cells before the search.
     made: u32,
     members: Vec<Option<Arc<Versioned<GroupDetails>>>>,
     cells: Vec<&'a StockCell>,
-    /// Where those of each SKU in each group end.
+    /// The end index of each SKU in each group.
     ends: Vec<usize>,
 }
 
-/// SKUs looked at for one page of a place's stock.
+/// SKUs that one page of a location's stock examines.
 pub const SKUS_PER_PAGE: usize = 262_144;
 
-/// A cell that is short, or to which what is waited for comes late, with the promises at risk.
+/// A cell that is short, or whose backorders are late, with the promises at risk.
 #[derive(Debug, Clone)]
 pub struct Shortage {
     /// The cell.
     pub cell: CellView,
     /// Units missing.
     pub missing: u32,
-    /// Promises that what is there does not cover if the older ones are kept first: the newest, with the units of each
-    /// that are at risk.
+    /// Promises that stock does not cover if older ones are kept first: the newest, with the units at risk of each.
     pub at_risk: Vec<(ReservationId, u32)>,
-    /// Whether there are older ones at risk, too, which are not told.
+    /// Whether there are more promises at risk than are listed.
     pub more_at_risk: bool,
-    /// Promises that wait for units which will come too late, or not at all.
+    /// Backorders whose units will arrive too late, or not at all.
     pub late: Vec<Waiting>,
 }
 
-/// Another location that would give what one could not.
+/// Another location that has what one lacks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Alternative {
-    /// Where.
+    /// The location.
     pub location: LocationId,
-    /// Units that may be promised there.
+    /// Available units there.
     pub available: u32,
-    /// From the location that was asked, where both are known to be somewhere.
+    /// The distance from the requested location, if both positions are known.
     pub distance_km: Option<f64>,
-    /// Whether customers may fetch orders there.
+    /// Whether customers may pick up orders there.
     pub pickup: bool,
-    /// Whether orders are shipped from there.
+    /// Whether it ships orders.
     pub ship: bool,
 }
 
-impl State {
-    /// Up to `limit` locations other than `near` where `channel` may have `quantity` of a SKU, and which `may` lets
-    /// pass: the nearest first, and
-    /// those first that have most where nothing is known of distances.
-    #[allow(clippy::too_many_arguments, reason = "what is asked, and what of the answer is told")]
+impl DurableState {
+    /// Up to `limit` locations other than `near` where `channel` may have `quantity` of a SKU, and that `may` accepts:
+    /// the nearest first; those with unknown distances by quantity.
+    #[allow(clippy::too_many_arguments, reason = "the question, and the requested part of the answer")]
     pub fn alternatives(
         &self,
         sku: SkuId,
@@ -132,7 +130,7 @@ impl State {
         let better = |a: &Alternative, b: &Alternative| {
             far(a).total_cmp(&far(b)).then(b.available.cmp(&a.available)).then(a.location.cmp(&b.location))
         };
-        // Those that are not told need no order among themselves.
+        // Locations that are not returned need no order.
         if found.len() > limit {
             found.select_nth_unstable_by(limit, better);
             found.truncate(limit);
@@ -141,13 +139,13 @@ impl State {
         found
     }
 
-    /// How `channel` sees cells now. Exact at one `seq` inside the durable view.
+    /// The current view of `channel`. Exact at one `seq` inside the durable view.
     pub fn lens(&self, channel: Option<ChannelId>) -> Lens {
         let buffer = channel.map_or(0, |channel| self.catalogue.buffer(channel));
         Lens::new(self.rules.share_book(), channel, buffer)
     }
 
-    /// The cells of `skus` at `locations`, or everywhere; SKU by SKU.
+    /// The cells of `skus` at `locations`, or everywhere; by SKU.
     pub fn availability(
         &self,
         skus: &[SkuId],
@@ -189,7 +187,7 @@ impl State {
         })
     }
 
-    /// Whether a channel is told the numbers of a SKU wherever it is.
+    /// Whether a channel gets the numbers of a SKU at all locations.
     pub fn tells_numbers(&self, sku: SkuId, channel: Option<ChannelId>) -> bool {
         let book = self.rules.book();
         !book.has_bands() || {
@@ -204,14 +202,14 @@ impl State {
         self.matrix.get(sku, location).map(|cell| self.lens(channel).view(&self.catalogue, cell))
     }
 
-    /// What a channel sees of a SKU at a location: its cell, or that nobody counts it. Exact at one `seq` inside the durable
-    /// view.
+    /// The view of a channel on a SKU at a location: its cell, or that it is untracked. Exact at one `seq` inside the
+    /// durable view.
     pub(crate) fn seen_at(&self, lens: &Lens, sku: SkuId, location: LocationId) -> Option<CellView> {
         lens.row(&self.catalogue, sku).view_at(sku, location, self.matrix.get(sku, location))
     }
 
-    /// Each of `skus` in each of `groups`: what is there is added up, and what is available is what a promise that is asked
-    /// of the group is granted.
+    /// Each of `skus` in each of `groups`: quantities are added up, and the availability is what a promise from the
+    /// group gets.
     pub fn group_availability(
         &self,
         skus: &[SkuId],
@@ -225,7 +223,7 @@ impl State {
         (seq, found)
     }
 
-    /// The same, each with what is to come to it; none where nothing is to come anywhere.
+    /// The same, each with its inbound supply; `None` if there is no inbound supply at all.
     pub fn group_availability_to_come(
         &self,
         skus: &[SkuId],
@@ -245,9 +243,9 @@ impl State {
         (seq, found.into_iter().zip(added_up).zip(coming).map(with_rest).collect())
     }
 
-    /// The cells of SKUs in groups. Cells stay where they are, so they may be found first and read together.
+    /// The cells of SKUs in groups. Cells never move, so they may be found first and read together.
     fn cells_in(&self, skus: &[SkuId], groups: &[GroupId]) -> GroupCells<'_> {
-        // Before they are looked for: what is made meanwhile shows.
+        // Before the search: cells that are created meanwhile are detected.
         let made = self.cells();
         let members: Vec<_> = groups.iter().map(|group| self.catalogue.groups.details(*group)).collect();
         let (mut cells, mut ends) = (Vec::new(), Vec::with_capacity(skus.len() * groups.len()));
@@ -271,8 +269,9 @@ impl State {
         self.cells() == cells.made && groups.iter().zip(&cells.members).all(same)
     }
 
-    /// What the cells of groups add up to, a copy to plan on for SKUs where that is not what can be promised, and what is
-    /// to come to each after `now`: none where nothing is to come anywhere. Exact at one `seq` inside the durable view.
+    /// The sums of the cells of groups, a copy for plans of SKUs whose availability differs from the sum, and the
+    /// inbound supply of each after `now`: `None` if there is no inbound supply at all. Exact at one `seq` inside the
+    /// durable view.
     fn groups_as_they_are(
         &self,
         skus: &[SkuId],
@@ -311,7 +310,7 @@ impl State {
                     found.push(sum);
                     continue;
                 }
-                // For one SKU in one group at a time: a fold waits for the ledger.
+                // One SKU in one group at a time, because a fold waits for the ledger.
                 let ledger = prospects.as_ref().and_then(Prospects::ledger);
                 for cell in cells.cells.get(from..*end).unwrap_or_default() {
                     let cell = row.view(cell);
@@ -345,7 +344,7 @@ impl State {
         (found, Some(shelves), coming)
     }
 
-    /// What nobody counts is wherever it may be promised, and one line may have as much as one may ask for.
+    /// An untracked SKU is everywhere where it may be promised, up to the maximum of one line.
     fn add_up_uncounted(&self, sum: &mut GroupView, row: &RowLens<'_>, members: &[LocationId]) {
         let seen = |at: &LocationId| row.view_at(sum.sku, *at, self.matrix.get(sum.sku, *at));
         let seen: Vec<_> = members.iter().filter_map(seen).collect();
@@ -359,7 +358,7 @@ impl State {
         sum.available = sum.available.min(LINE_QUANTITY_MAX.into());
     }
 
-    /// Plans what is not just added up.
+    /// Plans the groups whose availability is not just a sum.
     fn plan_groups(&self, found: &mut [GroupView], shelves: Option<Shelves<'_>>) {
         let Some(mut shelves) = shelves else { return };
         shelves.sort();
@@ -369,8 +368,8 @@ impl State {
         }
     }
 
-    /// Up to `limit` cells of a location from the SKU after `after`, in the order in which SKUs were declared; and the last
-    /// SKU looked at where there may be more. Looks at [`SKUS_PER_PAGE`] SKUs at the most, so a page may be short.
+    /// Up to `limit` cells of a location after the SKU `after`, in the order of declaration; and the last examined SKU
+    /// if there may be more. Examines at most [`SKUS_PER_PAGE`] SKUs, so a page may be short.
     pub fn stock_of_location(
         &self,
         location: LocationId,
@@ -380,7 +379,7 @@ impl State {
     ) -> (Seq, Vec<CellView>, Option<SkuId>) {
         let (first, count) = (after.map_or(0, |sku| sku.0.saturating_add(1)), self.catalogue.skus.count());
         let end = count.min(first.saturating_add(SKUS_PER_PAGE as u32));
-        // Cells stay where they are, so they may be found first and read together.
+        // Cells never move, so they may be found first and read together.
         let skus = (first..end).map(SkuId);
         let skus = skus.filter(|sku| !self.catalogue.skus.is_retired(*sku));
         let cells: Vec<_> = skus.filter_map(|sku| self.matrix.get(sku, location)).take(limit).collect();
@@ -395,8 +394,8 @@ impl State {
         (seq, cells, next)
     }
 
-    /// Up to `limit` cells of a SKU from the location after `after`, in the order in which locations were declared;
-    /// those in quarantine only where they are asked for.
+    /// Up to `limit` cells of a SKU after the location `after`, in the order of declaration; quarantines only on
+    /// request.
     pub fn stock_of_sku(
         &self,
         sku: SkuId,
@@ -417,10 +416,9 @@ impl State {
         })
     }
 
-    /// Up to `limit` cells that are short, from the one after `after`, with the promises at risk; and the last cell looked
-    /// at where there may be more. Each cell is exact by itself, and nothing that came after the `seq` is missing. Runs
-    /// outside of the sequence lock but for single cells, and looks at `limit` cells and at [`AT_RISK_TOLD_MAX`]
-    /// promises of each at the most.
+    /// Up to `limit` short cells after the cell `after`, with the promises at risk; and the last examined cell if there
+    /// may be more. Each cell is exact, and the page includes everything up to the `seq`. Runs outside the sequence
+    /// lock except for single cells; examines `limit` cells and at most [`AT_RISK_TOLD_MAX`] promises of each.
     pub fn shortages_page(&self, after: Option<(SkuId, LocationId)>, limit: usize) -> (Seq, Vec<Shortage>, After) {
         let seq = self.view.seq();
         let mut places = self.shortages_after(after, limit);
@@ -432,9 +430,9 @@ impl State {
         (seq, found.filter(|shortage| shortage.missing > 0 || !shortage.late.is_empty()).collect(), next)
     }
 
-    /// A cell with the promises at risk: the newest, since what is there keeps the older ones.
+    /// A cell with the promises at risk: the newest ones, because stock covers the older ones.
     fn shortage(&self, sku: SkuId, location: LocationId) -> Option<Shortage> {
-        /// How often a fold may come between, before what was read is told as it is.
+        /// The number of folds that may interrupt before the last read is returned as it is.
         const ATTEMPTS: usize = 8;
         let mut told = None;
         for _ in 0..ATTEMPTS {
@@ -464,7 +462,7 @@ impl State {
         told
     }
 
-    /// The reservations behind an id list, as they are now.
+    /// The reservations of a list of ids, as they are now.
     pub fn reservation(&self, id: ReservationId) -> (Seq, Option<Arc<crate::reservations::Reservation>>) {
         self.view.read(|| self.reservations.get(id))
     }

@@ -1,4 +1,4 @@
-//! The auditor's own books of what is to come: supplies, who waits for them, and orders by day; added up line by line.
+//! The auditor's own books of inbound supply: supplies, backorders, and orders per day; added up line by line.
 
 use std::collections::BTreeMap;
 
@@ -8,26 +8,26 @@ use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::reservations::promise::{Arranged, LineBackorder, OrderDay, Purpose, QueuePosition};
 use crate::rules::audit::RuleAudit;
 use crate::rules::{Effect, Kind};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::movement::{Moved, MovementKind};
 use crate::supply::received::{BackorderDated, Fill, SupplySet, SupplyUsed};
 use crate::supply::{Waiting, is_of_transfer};
 
 type Cell = (SkuId, LocationId);
 
-/// What is to come, and who waits.
+/// The inbound supply and the backorders.
 #[derive(Debug, Default)]
 pub(crate) struct SupplyAudit {
     supplies: BTreeMap<(Cell, Name), (u32, Timestamp)>,
-    /// By cell and turn, with whose it is.
+    /// By cell and queue position, with the owner.
     waits: BTreeMap<(Cell, QueuePosition), (ReservationId, LineBackorder)>,
-    /// What a record gave back that replaces the hold which waited for it.
+    /// Queue positions that a replaced hold gave up in this record.
     given_back: BTreeMap<(Cell, QueuePosition), LineBackorder>,
     orders: BTreeMap<OrderDay, i64>,
 }
 
 impl SupplyAudit {
-    pub fn start_from(&mut self, state: &State) {
+    pub fn start_from(&mut self, state: &DurableState) {
         for (cell, outlook) in state.ledger().outlooks(None) {
             for supply in outlook.supplies() {
                 self.supplies.insert((cell, supply.name.clone()), (supply.open, supply.expected_at));
@@ -73,7 +73,7 @@ impl SupplyAudit {
         self.waits_of(cell).find(|(_, (of, wait))| (*of, wait.line) == (id, line)).map(|(turn, _)| turn)
     }
 
-    /// Units of a line that are to come, and are not waited for any more.
+    /// Removes inbound units of a line from its backorder.
     pub fn stop_waiting(&mut self, cell: Cell, id: ReservationId, line: u16, units: u32) {
         let Some(turn) = self.turn_of(cell, id, line).filter(|_| units > 0) else { return };
         if let Some((_, wait)) = self.waits.get_mut(&(cell, turn)) {
@@ -85,15 +85,15 @@ impl SupplyAudit {
         }
     }
 
-    /// A new record begins: what the last one gave back is gone.
+    /// Begins a new record: the positions of the last one are gone.
     pub fn next_record(&mut self) {
         self.given_back.clear();
     }
 
-    /// Units were promised that are to come by then, or are allowed by a rule, and to nobody before.
+    /// Checks that promised inbound units arrive by the date or are allowed by a rule, and are not promised to others.
     ///
     /// # Errors
-    /// What was promised beyond that, with the numbers.
+    /// Units beyond that, with the numbers.
     pub fn check_waits(
         &mut self,
         rules: &RuleAudit,
@@ -104,9 +104,13 @@ impl SupplyAudit {
         let reserved = &arranged.promised.reserved;
         let mut waits = Vec::new();
         for wait in &arranged.waits {
-            let line = reserved.lines.get(usize::from(wait.line)).ok_or("a line waits that is not there")?;
+            let line =
+                reserved.lines.get(usize::from(wait.line)).ok_or("a backorder names a line that does not exist")?;
             if wait.quantity == 0 || wait.quantity > line.quantity || wait.promised_for > wait.latest {
-                return Err(format!("a line of {} waits for {}, or too long", line.quantity, wait.quantity));
+                return Err(format!(
+                    "a line of {} has a backorder of {}, or with too late a date",
+                    line.quantity, wait.quantity
+                ));
             }
             waits.push(((line.cell.sku, line.cell.location), *wait));
         }
@@ -136,12 +140,15 @@ impl SupplyAudit {
             let taken: u64 = waits.iter().filter(by_then).map(|(_, wait)| u64::from(wait.quantity)).sum();
             if before + taken > supplied + allowed {
                 let waiting = before + taken;
-                return Err(format!("{waiting} units are waited for where {supplied} come and {allowed} are allowed"));
+                return Err(format!(
+                    "{waiting} units are on backorder, {supplied} are inbound and {allowed} are \
+                                    allowed"
+                ));
             }
             let on_supply = waits.iter().filter(by_then).filter(|(_, wait)| !wait.on_allowance);
             let on_supply: u64 = on_supply.map(|(_, wait)| u64::from(wait.quantity)).sum();
             if !wait.on_allowance && before + on_supply > supplied {
-                return Err("units are told to be on supply that is somebody else's".into());
+                return Err("units depend on supply that is promised to others".into());
             }
         }
         for (cell, wait) in waits {
@@ -150,14 +157,14 @@ impl SupplyAudit {
         Ok(())
     }
 
-    /// Turns that are taken over were given up in the same record, and each once. Several that are given up may be one,
-    /// behind all of them, for the latest of their dates and for no more units than they waited for.
+    /// Checks that queue positions that are taken over were given up in the same record, each once. Several of them may
+    /// become one, after all of them, for the latest of their dates and for at most their units.
     fn check_turns(&mut self, waits: &[(Cell, LineBackorder)]) -> Result<(), String> {
         let taken = waits.iter().filter_map(|(cell, wait)| Some(((*cell, wait.turn?), *wait)));
         let taken: Vec<((Cell, QueuePosition), LineBackorder)> = taken.collect();
         let sorted: BTreeMap<(Cell, QueuePosition), LineBackorder> = taken.iter().copied().collect();
         if sorted.len() < taken.len() {
-            return Err("a turn was taken over twice".into());
+            return Err("a queue position was taken over twice".into());
         }
         for ((cell, turn), wait) in sorted {
             let (mut units, mut promised_for, mut on_allowance, mut is_there) = (0, Timestamp(0), false, false);
@@ -172,23 +179,25 @@ impl SupplyAudit {
             }
             let same = (promised_for, on_allowance) == (wait.promised_for, wait.on_allowance);
             if !is_there || !same || u64::from(wait.quantity) > units {
-                return Err("a turn was taken over that nobody gave up, or for more than it was".into());
+                return Err("a queue position was taken over that no hold gave up, or for more units".into());
             }
         }
         Ok(())
     }
 
-    /// An order counts against every location that limits those, and none had its fill.
+    /// Checks that an order counts against every location that limits orders, and that none is over its limit.
     ///
     /// # Errors
-    /// The location that was missed or overrun.
+    /// The location that was missed or is over its limit.
     pub fn check_orders(&mut self, rules: &RuleAudit, made: Made<'_>, at: At<'_>) -> Result<(), String> {
         let (reserved, orders) = (made.reserved, made.orders());
         for line in reserved.lines.iter().filter(|line| line.quantity > 0 && reserved.purpose != Purpose::Cart) {
             let location = line.cell.location;
             let limit = rules.first_at(Kind::Capacity, location, reserved.channel);
             if limit.is_some() != orders.iter().any(|day| day.location == location) {
-                return Err("an order does not count against a day that is limited, or against one that is not".into());
+                return Err(
+                    "an order does not count against a limited day, or counts against one without a limit".into()
+                );
             }
         }
         for day in orders {
@@ -198,31 +207,33 @@ impl SupplyAudit {
             match rules.first_at(Kind::Capacity, day.location, reserved.channel).map(|rule| rule.effect) {
                 Some(Effect::Capacity { orders_per_day })
                     if *count <= i64::from(orders_per_day) && may_be_taken_up(day.day - utc) => {}
-                _ => return Err(format!("{count} orders count against a day that does not take on so many")),
+                _ => return Err(format!("{count} orders count against a day with a lower limit")),
             }
         }
         Ok(())
     }
 
-    /// An order that was given back counts no more.
+    /// A cancelled order no longer counts.
     pub fn forget_orders(&mut self, orders: &[OrderDay]) {
         for day in orders {
             *self.orders.entry(*day).or_default() -= 1;
         }
     }
 
-    /// What came used up the supplies that it named, or else the earliest, and no more of them than came.
+    /// Checks that an arrival used up the named supplies, or else the earliest ones, and no more than its units.
     ///
     /// # Errors
-    /// The supply that was used out of its turn.
+    /// The supply that was used out of order.
     pub fn check_used(&mut self, used: &[SupplyUsed], rows: &[Moved]) -> Result<(), String> {
         let all_used = used;
         for used in all_used {
             let cell = (used.sku, used.location);
-            let supply =
-                self.supplies.get_mut(&(cell, used.name.clone())).ok_or("a supply was used that is not there")?;
+            let supply = self.supplies.get_mut(&(cell, used.name.clone())).ok_or("an unknown supply was used")?;
             if supply.0 != used.quantity + used.open {
-                return Err(format!("{} of a supply came and {} are left of {}", used.quantity, used.open, supply.0));
+                return Err(format!(
+                    "{} units of a supply arrived and {} are left of {}",
+                    used.quantity, used.open, supply.0
+                ));
             }
             supply.0 = used.open;
         }
@@ -232,7 +243,7 @@ impl SupplyAudit {
             let came: i64 = came.map(|row| row.change).sum();
             let all = all_used.iter().filter(|of| (of.sku, of.location) == cell);
             if all.map(|used| i64::from(used.quantity)).sum::<i64>() > came {
-                return Err(format!("more of supplies was used up than the {came} that came"));
+                return Err(format!("more supply was used up than the {came} units that arrived"));
             }
             let names = |row: &&Moved| row.reference.as_deref() == Some(used.name.as_str());
             let mine = |row: &&Moved| (row.cell.sku, row.cell.location) == cell && row.kind == MovementKind::Receipt;
@@ -250,15 +261,15 @@ impl SupplyAudit {
         Ok(())
     }
 
-    /// What came went to those who waited longest.
+    /// Checks that arrived units filled the oldest backorders.
     ///
     /// # Errors
-    /// The promise that was passed over, or filled with what was not there.
+    /// The backorder that was skipped, or filled without units.
     pub fn check_fills(&mut self, fills: &[Fill]) -> Result<(), String> {
         let mut cells: BTreeMap<Cell, BTreeMap<(ReservationId, u16), u32>> = BTreeMap::new();
         for fill in fills {
             if fill.cell.level.free() < 0 {
-                return Err("a promise was filled with units that are not there".into());
+                return Err("a backorder was filled with units that do not exist".into());
             }
             let mine = cells.entry((fill.cell.sku, fill.cell.location)).or_default();
             *mine.entry((fill.reservation, fill.line)).or_default() += fill.quantity;
@@ -272,24 +283,24 @@ impl SupplyAudit {
                     Some(left) if mine.is_empty() => {
                         self.waits.insert((cell, turn), (id, LineBackorder { quantity: left, ..wait }));
                     }
-                    _ => return Err("a promise was filled before one that waited longer had all of its own".into()),
+                    _ => return Err("a backorder was filled before an older one was complete".into()),
                 }
             }
             if !mine.is_empty() {
-                return Err("a promise was filled before one that waited longer, or that did not wait".into());
+                return Err("a backorder was filled before an older one, or there was no backorder".into());
             }
         }
         Ok(())
     }
 
-    /// Whoever is told to be at risk is, and nobody else.
+    /// Checks that exactly the promises at risk are reported as such.
     ///
     /// # Errors
     /// The promise, with both dates.
     pub fn check_dated(&self, row: &BackorderDated, now: Timestamp) -> Result<(), String> {
         let cell = (row.sku, row.location);
-        let turn = self.turn_of(cell, row.reservation, row.line).ok_or("a promise is dated that does not wait")?;
-        let (_, mine) = self.waits.get(&(cell, turn)).ok_or("a promise is dated that does not wait")?;
+        let turn = self.turn_of(cell, row.reservation, row.line).ok_or("a promise without a backorder was dated")?;
+        let (_, mine) = self.waits.get(&(cell, turn)).ok_or("a promise without a backorder was dated")?;
         let before = self.waits_of(cell).take_while(|(of, _)| *of <= turn);
         let needed: u64 = before.map(|(_, (_, wait))| u64::from(wait.quantity)).sum();
         let mut reached = 0;
@@ -302,16 +313,16 @@ impl SupplyAudit {
             mine.on_allowance && mine.promised_for >= now && comes.is_none_or(|date| date > mine.promised_for);
         let expected = if trusted { Some(mine.promised_for) } else { comes };
         if (expected, mine.quantity, mine.promised_for) != (row.expected_at, row.quantity, row.promised_for) {
-            return Err(format!("units are told to come at {:?}, and they come at {expected:?}", row.expected_at));
+            return Err(format!("units are reported for {:?}, and they arrive at {expected:?}", row.expected_at));
         }
         Ok(())
     }
 
-    /// Compares with what the engine's own fold of the log holds.
+    /// Compares with the engine's own fold of the log.
     ///
     /// # Errors
-    /// Where they differ.
-    pub fn compare(&self, state: &State) -> Result<(), String> {
+    /// The first difference.
+    pub fn compare(&self, state: &DurableState) -> Result<(), String> {
         let mut theirs = Self::default();
         theirs.start_from(state);
         let waits = |dock: &Self| -> Vec<_> {
@@ -321,7 +332,7 @@ impl SupplyAudit {
             dock.waits.iter().map(told).collect()
         };
         if self.supplies != theirs.supplies || waits(self) != waits(&theirs) {
-            return Err("memory and log disagree on what is to come, or on who waits".into());
+            return Err("memory and log disagree on inbound supply or backorders".into());
         }
         for (day, orders) in &theirs.orders {
             if self.orders.get(day).copied().unwrap_or(0) != *orders {
@@ -332,8 +343,8 @@ impl SupplyAudit {
     }
 }
 
-/// Whether an order may count against a day so many days from today in UTC: no calendar is farther from it than one day,
-/// and nobody is waited for longer than the horizon of business time.
+/// Whether an order may count against a day at this distance from today in UTC: no calendar differs by more than one
+/// day, and nothing is scheduled beyond the horizon of business time.
 fn may_be_taken_up(days: i32) -> bool {
     (-1..=HORIZON_DAYS + 1).contains(&days)
 }

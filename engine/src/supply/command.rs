@@ -4,16 +4,16 @@ use super::inbound::SupplyKind;
 use crate::ids::{LocationId, Name, Seq, SkuId, Timestamp};
 use crate::kernel::asked::Asked;
 use crate::kernel::name_ref::NameRef;
-use crate::state::State;
+use crate::state::DurableState;
 
-/// What can be told of inbound supply.
+/// A command of inbound supply.
 #[derive(Debug)]
 pub enum Command {
-    /// Say what is to come.
+    /// Set inbound supply.
     Set(Vec<SupplyFields>),
 }
 
-impl Asked<State> for Command {
+impl Asked<DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::Set(_) => "supply",
@@ -31,23 +31,23 @@ impl Asked<State> for Command {
     }
 }
 
-/// What is said of a supply of one cell.
+/// A supply of one cell.
 #[derive(Debug, Clone)]
 pub struct SupplyFields {
-    /// Line of the import it came from; 0 for none.
+    /// The line of the import; 0 for none.
     pub line: u64,
-    /// The caller's own document; with the cell, its identity.
+    /// The caller's own document; together with the cell, its identity.
     pub name: Name,
-    /// Where the units are.
+    /// The kind of supply.
     pub kind: SupplyKind,
     /// The SKU.
     pub sku: NameRef<SkuId>,
-    /// Where they come to.
+    /// The location that receives it.
     pub location: NameRef<LocationId>,
-    /// Units still to come; 0 for none any more.
+    /// Units still inbound; 0 for none.
     pub quantity: u32,
-    /// When they are expected; needed while there are any.
+    /// When they are expected; required if there are units.
     pub expected_at: Option<Timestamp>,
-    /// The record as of which an export of this log says so: what came since stays.
+    /// The record of an export of this log that contains the row: later arrivals stay in force.
     pub as_of: Option<Seq>,
 }

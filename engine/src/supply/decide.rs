@@ -1,7 +1,8 @@
-//! Deciding what is to come: setting supply, promising it, using it up, and giving what came to those who waited.
+//! Decides inbound supply: sets it, promises it, uses it up, and fills backorders.
 //!
-//! What comes goes to promises in the order in which they were made. A receipt fills them in its own record; whatever
-//! else frees units fills those that no supply covers, in a record right behind. So nobody slips in between.
+//! Units that arrive fill backorders in the order in which they were made. A receipt fills them in its own record;
+//! units that become free otherwise fill the ones without supply, in the next record. So nobody else gets these units
+//! in between.
 
 use crate::decide::draft::{Answer, Telling, What};
 use crate::decide::{Decide, Decision, effect_of};
@@ -11,7 +12,7 @@ use crate::kernel::cause::Cause;
 use crate::level::StockChange;
 use crate::refusal::{Failure, Refusal};
 use crate::reservations::decide::moves::new_plan;
-use crate::reservations::plan::{self, Plan};
+use crate::reservations::plan::{self, AllocationPlan};
 use crate::reservations::promise::Purpose;
 use crate::stock::movement::Moved;
 use crate::supply::command::{Command, SupplyFields};
@@ -22,44 +23,44 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-/// Supplies set so far by a command, which what follows in it must see.
+/// Supplies that a command has set so far, for its later rows.
 pub(crate) type Fresh = BTreeMap<(SkuId, LocationId, Name), SupplySet>;
 
-/// Something came to a cell to which something was to come.
+/// An arrival at a cell with inbound supply.
 pub(crate) struct Receipt {
     pub sku: SkuId,
     pub location: LocationId,
     pub units: u32,
-    /// It was known not to be known of.
+    /// The receipt states that it belongs to no known supply.
     pub unplanned: bool,
-    /// The supply that it may be of, by the document that it came with.
+    /// The supply that it may belong to, by its document.
     pub supply: Option<String>,
 }
 
-/// What a receipt uses up.
+/// The supply that a receipt uses up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Uses {
-    /// The earliest supply, and those behind it.
+    /// The earliest supply, and the following ones.
     Earliest,
-    /// The one that it names, and no other.
+    /// Only the named one.
     Named(Name),
-    /// None: what it names has come already, or it names none on purpose.
+    /// None: the named one has arrived already, or the receipt belongs to none.
     Nothing,
 }
 
-/// Rows in one record that tells promises to be at risk.
+/// Rows in one record of promises at risk.
 const DATED_PER_RECORD: usize = 1000;
 
-/// Promises filled by one record.
+/// Backorders that one record fills.
 const FILLS_PER_RECORD: usize = 10_000;
 
-/// Supplies of one cell.
+/// The maximum number of supplies of one cell.
 const SUPPLIES_MAX: usize = 1000;
 
-/// Lines that wait and are overdue, looked at in one batch.
+/// Overdue backorders that are examined in one batch.
 pub(crate) const OVERDUE_PER_BATCH: usize = 4096;
 
-/// A refusal of a field of a row of supply.
+/// A refusal of a field in a row of supply.
 fn in_row(failure: Failure, at: usize) -> Failure {
     match failure {
         Failure::Refused(Refusal::Invalid { field, reason }) => {
@@ -76,7 +77,7 @@ pub(crate) fn decide(cx: &mut Decide<'_>, command: Command, cause: &mut Option<B
     }
 }
 
-/// Sets supplies, all or none. They name only what there is, and create nothing.
+/// Sets supplies, all or none. They name only what exists, and create nothing.
 fn put_supply(cx: &mut Decide<'_>, rows: &[SupplyFields], cause: &mut Option<Box<Cause>>) -> Decision {
     let mut set = Fresh::new();
     let mut cells = Vec::new();
@@ -84,9 +85,14 @@ fn put_supply(cx: &mut Decide<'_>, rows: &[SupplyFields], cause: &mut Option<Box
     for (at, row) in rows.iter().enumerate() {
         let field = |name: &str| format!("supplies[{at}].{name}");
         if is_of_transfer(row.name.as_str()) {
-            return Err(Refusal::invalid(field("supply"), "is of a transfer, which says itself what is to come").into());
+            return Err(Refusal::invalid(
+                field("supply"),
+                "belongs to a transfer, which sets its own supply; change \
+                the transfer",
+            )
+            .into());
         }
-        // The end of what nobody knew of creates nothing.
+        // Ending an unknown supply creates nothing.
         if row.quantity == 0 && cx.known_cell(&row.sku, &row.location).is_err() {
             continue;
         }
@@ -109,7 +115,7 @@ fn put_supply(cx: &mut Decide<'_>, rows: &[SupplyFields], cause: &mut Option<Box
     Ok(Answer::Put(seq, None))
 }
 
-/// The supply that a row leads to; `None` where it is what is known.
+/// The supply after a row; `None` if nothing changes.
 pub(crate) fn describe_supply(
     cx: &mut Decide<'_>,
     row: &SupplyFields,
@@ -119,9 +125,13 @@ pub(crate) fn describe_supply(
     field: &dyn Fn(&str) -> String,
 ) -> Result<Option<SupplySet>, Failure> {
     if cx.draft.is_quarantine(location) {
-        return Err(Refusal::invalid(field("location"), "is a quarantine: nothing comes to it").into());
+        return Err(Refusal::invalid(
+            field("location"),
+            "is a quarantine, which receives no supply; name its location",
+        )
+        .into());
     }
-    // A file of our own has it, and changes nothing.
+    // An own export contains it, and changes nothing.
     if is_of_transfer(row.name.as_str()) {
         return Ok(None);
     }
@@ -151,7 +161,7 @@ pub(crate) fn describe_supply(
         (Some(date), _) | (None, Some((_, _, date))) => date,
         (None, None) if quantity == 0 => cx.draft.now,
         (None, None) => {
-            return Err(Refusal::invalid(field("expected_at"), "is needed while units are to come").into());
+            return Err(Refusal::invalid(field("expected_at"), "is required while units are inbound").into());
         }
     };
     let is_known = match known {
@@ -172,10 +182,10 @@ pub(crate) fn describe_supply(
     Ok(Some(SupplySet { name: name.clone(), kind: *kind, open: quantity, expected_at, cell }))
 }
 
-/// What of `units` more may be promised in a cell by `latest`, beyond the plan.
+/// The part of `units` more that may be promised in a cell by `latest`, beyond the plan.
 pub(crate) fn grant_to_come(
     cx: &mut Decide<'_>,
-    plan: &mut Plan,
+    plan: &mut AllocationPlan,
     sku: SkuId,
     location: LocationId,
     units: u32,
@@ -198,7 +208,7 @@ pub(crate) fn grant_to_come(
     outlook.promise(units, latest, now, &allowances, plan.waiting(sku, location))
 }
 
-/// What a receipt uses up: the supply that it names, if there is or was one of that name, or else the earliest.
+/// The supply that a receipt uses up: the named one, if one of that name exists or existed, or else the earliest.
 fn uses_of(cx: &Decide<'_>, receipt: &Receipt) -> Uses {
     let Receipt { sku, location, unplanned, supply, .. } = receipt;
     if *unplanned {
@@ -215,7 +225,7 @@ fn uses_of(cx: &Decide<'_>, receipt: &Receipt) -> Uses {
     }
 }
 
-/// Uses up supply of a cell for what came: the earliest, or the one of that `name` alone.
+/// Uses up supply of a cell for an arrival: the earliest, or only the one with `name`.
 fn use_up_supply(
     cx: &Decide<'_>,
     (sku, location): (SkuId, LocationId),
@@ -225,10 +235,10 @@ fn use_up_supply(
 ) {
     let mut left = came;
     let supplies = cx.draft.ledger.outlook(sku, location).map_or(&[][..], SupplyOutlook::supplies);
-    // Bounded by SUPPLIES_MAX, against those that the rows of one command used.
+    // Bounded by SUPPLIES_MAX, times those that the rows of one command used.
     let is_meant = |supply: &Name| name.map_or(!is_of_transfer(supply.as_str()), |name| supply == name);
     for supply in supplies.iter().filter(|supply| is_meant(&supply.name)) {
-        // Rows before this one of the same record may have used some of it.
+        // Earlier rows of the same record may have used some of it.
         let known = |of: &&mut SupplyUsed| (of.sku, of.location, &of.name) == (sku, location, &supply.name);
         match used.iter_mut().find(known) {
             Some(before) => {
@@ -248,8 +258,7 @@ fn use_up_supply(
     }
 }
 
-/// Logs movements, with the supply that they use up and the promises that they fill. `receipts` are the cells to which
-/// something came.
+/// Logs movements, with the supply that they use up and the backorders that they fill. `receipts` are the arrivals.
 pub(crate) fn log_moved(
     cx: &mut Decide<'_>,
     cause: &mut Option<Box<Cause>>,
@@ -267,11 +276,11 @@ pub(crate) fn log_moved(
     Ok(Answer::Record(seq))
 }
 
-/// Units that are still to be given to those who wait, cell by cell.
+/// Units that are still to be given to backorders, by cell.
 pub(crate) type Wanted = BTreeMap<(SkuId, LocationId), u32>;
 
-/// What movements come to, with the supply that they use up and the promises that they fill: to be logged, by itself or
-/// within what it is a part of; and what is left to be filled behind it, by [`log_fills`].
+/// Computes movements, with the supply that they use up and the backorders that they fill: the caller logs them, by
+/// themselves or in a larger event; and the rest to be filled after it, by [`log_fills`].
 pub(crate) fn receive(cx: &mut Decide<'_>, rows: Vec<Moved>, receipts: &[Receipt]) -> (Received, Wanted) {
     let (mut used, mut wanted) = (Vec::new(), BTreeMap::new());
     // Bounded by the rows of the request.
@@ -282,7 +291,7 @@ pub(crate) fn receive(cx: &mut Decide<'_>, rows: Vec<Moved>, receipts: &[Receipt
         let given = wanted.get(&(*sku, *location)).copied().unwrap_or(0);
         let left = outlook.waiting().saturating_sub(u64::from(given));
         let units = if uses == Uses::Nothing {
-            // What rows before this one used up covers nobody any more, and what they gave is waited for no more.
+            // Supply and backorders that earlier rows used up no longer count.
             let here = |of: &&SupplyUsed| (of.sku, of.location) == (*sku, *location);
             let gone: u64 = used.iter().filter(here).map(|used| u64::from(used.quantity)).sum();
             let covers = outlook.supplied_after(cx.draft.now).saturating_sub(gone);
@@ -300,7 +309,7 @@ pub(crate) fn receive(cx: &mut Decide<'_>, rows: Vec<Moved>, receipts: &[Receipt
     (Received { rows, used, fills }, wanted)
 }
 
-/// Logs what is left to be filled. Bounded by those who wait for the cells, `cell_waits_max` each.
+/// Logs the rest of the fills. Bounded by the backorders of the cells, `cell_waits_max` each.
 pub(crate) fn log_fills(cx: &mut Decide<'_>, mut wanted: BTreeMap<(SkuId, LocationId), u32>) {
     loop {
         let fills = fill_some(cx, &mut wanted);
@@ -311,7 +320,7 @@ pub(crate) fn log_fills(cx: &mut Decide<'_>, mut wanted: BTreeMap<(SkuId, Locati
     }
 }
 
-/// Gives units to those who wait for them, the first first, as many as go into one record; takes them off `wanted`.
+/// Gives units to backorders in queue order, as many as one record holds; subtracts them from `wanted`.
 fn fill_some(cx: &mut Decide<'_>, wanted: &mut BTreeMap<(SkuId, LocationId), u32>) -> Vec<Fill> {
     let mut fills: Vec<Fill> = Vec::new();
     for ((sku, location), units) in wanted.iter_mut() {
@@ -333,7 +342,7 @@ fn fill_some(cx: &mut Decide<'_>, wanted: &mut BTreeMap<(SkuId, LocationId), u32
         cx.draft.set_level(*sku, *location, level.expect("what is given is free"));
         let cell = cx.draft.cell_after(*sku, *location);
         for ((reservation, line), quantity) in mine {
-            // Known to the draft, so that it hears of the record.
+            // Known to the draft, which applies the record to it.
             cx.draft.take_in(reservation);
             fills.push(Fill { reservation, line, quantity, cell });
         }
@@ -345,22 +354,21 @@ fn fill_some(cx: &mut Decide<'_>, wanted: &mut BTreeMap<(SkuId, LocationId), u32
     fills
 }
 
-/// What is free above what is held back goes to those for whom nothing is to come, where the command may have changed
-/// either.
+/// Gives units that are available above the floor to backorders without supply, in cells that the command changed.
 pub(crate) fn fill_uncovered(cx: &mut Decide<'_>) {
     if !cx.draft.ledger.has_outlooks() {
         return;
     }
-    // Bounded by the cells of one command, and those who wait for each, `cell_waits_max`.
+    // Bounded by the cells of one command, and the backorders of each, `cell_waits_max`.
     for (sku, location) in cx.draft.touched_or_redated() {
-        // Cell by cell and part by part, so that what is given counts in what is given next.
+        // Cell by cell and part by part, so that given units count for the next.
         loop {
             let (units, is_cut) = uncovered_and_free(cx, sku, location);
             if units == 0 {
                 break;
             }
             log_fills(cx, BTreeMap::from([((sku, location), units)]));
-            // Who may have a part of what is free has it once: another round is for those behind, and not for more.
+            // A backorder gets its part of available units once: another round is for the later ones.
             if !is_cut {
                 break;
             }
@@ -368,8 +376,8 @@ pub(crate) fn fill_uncovered(cx: &mut Decide<'_>) {
     }
 }
 
-/// Units for those in a cell whom no supply covers, as long as the channel of each may have what is free; and whether
-/// more of them wait than were looked at.
+/// Units for backorders of a cell without supply, while the channel of each may have available units; and whether there
+/// are more backorders than were examined.
 fn uncovered_and_free(cx: &mut Decide<'_>, sku: SkuId, location: LocationId) -> (u32, bool) {
     let Some(outlook) = cx.draft.ledger.outlook(sku, location) else { return (0, false) };
     let mut uncovered = outlook.uncovered(cx.draft.now);
@@ -383,7 +391,7 @@ fn uncovered_and_free(cx: &mut Decide<'_>, sku: SkuId, location: LocationId) -> 
     let book = cx.state.rules.share_book();
     let mut level = cx.draft.cell(sku, location).level;
     let (mut given, mut is_cut): (u32, bool) = (0, waits.len() == FILLS_PER_RECORD);
-    let mut plans: FxHashMap<ChannelId, (Plan, u32)> = FxHashMap::default();
+    let mut plans: FxHashMap<ChannelId, (AllocationPlan, u32)> = FxHashMap::default();
     // Bounded by FILLS_PER_RECORD.
     for waiting in waits {
         let Some(reservation) = cx.draft.reservation(waiting.holder.0) else { break };
@@ -392,7 +400,7 @@ fn uncovered_and_free(cx: &mut Decide<'_>, sku: SkuId, location: LocationId) -> 
         let is_charged = terms.is_some_and(|terms| !terms.charges.is_empty());
         let mut allowed = cx.draft.gate(&book, sku, location, channel).available(level);
         if !is_charged {
-            // What a quota's places hold is added up once for each channel that waits.
+            // The units of a quota's places are added up once for each channel with backorders.
             let (plan, known) = plans.entry(channel).or_insert_with(|| (new_plan(cx, channel, Purpose::Cart), 0));
             plan::take(&*cx.draft, plan, sku, location, i64::from(given - *known));
             *known = given;
@@ -411,7 +419,7 @@ fn uncovered_and_free(cx: &mut Decide<'_>, sku: SkuId, location: LocationId) -> 
     (given, is_cut)
 }
 
-/// Tells which promises are at risk, and which no longer are, where the command changed what is to come.
+/// Reports which promises are at risk, and which no longer are, in cells whose inbound supply the command changed.
 pub(crate) fn date_waits(cx: &mut Decide<'_>) {
     for (sku, location) in cx.draft.take_redated() {
         date_waits_of(cx, sku, location);
@@ -420,7 +428,7 @@ pub(crate) fn date_waits(cx: &mut Decide<'_>) {
 
 fn date_waits_of(cx: &mut Decide<'_>, sku: SkuId, location: LocationId) {
     let Some(outlook) = cx.draft.ledger.outlook(sku, location) else { return };
-    // Bounded by those who wait for the cell, `cell_waits_max`.
+    // Bounded by the backorders of the cell, `cell_waits_max`.
     let rows = outlook.redated(sku, location, cx.draft.now);
     for chunk in rows.chunks(DATED_PER_RECORD) {
         for row in chunk {
@@ -430,7 +438,7 @@ fn date_waits_of(cx: &mut Decide<'_>, sku: SkuId, location: LocationId) {
     }
 }
 
-/// Promises whose date has passed are at risk, or get what is free.
+/// Promises whose date has passed become at risk, or get available units.
 pub(crate) fn date_overdue(cx: &mut Decide<'_>, settle: impl Fn(&mut Decide<'_>)) {
     // Bounded by OVERDUE_PER_BATCH.
     for (sku, location) in cx.draft.ledger.overdue(cx.draft.now, OVERDUE_PER_BATCH) {

@@ -8,22 +8,22 @@ use crate::kernel::tagged::tagged;
 use crate::outcome::Outcome;
 
 tagged! {
-    /// What can happen to inbound supply, and to those who wait for it.
+    /// An event of inbound supply and of backorders.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
         /// Inbound supply changed.
         23 => SupplySet(Vec<SupplySet>),
-        /// Stock moved, and some of it was supply that came, or was waited for.
+        /// Stock moved, and some of it was inbound supply, or filled backorders.
         24 => Received(Box<Received>),
-        /// Units that became free went to promises that waited for them, by reservation and line.
+        /// Units that became available filled backorders, by reservation and line.
         25 => Filled(Vec<Fill>),
-        /// Promises that wait are at risk, or no longer are, by reservation and line.
+        /// Backorders are at risk, or no longer are, by reservation and line.
         27 => BackordersDated(Vec<BackorderDated>),
     }
 }
 
 impl Event {
-    /// Tells what it does.
+    /// Lists its effects.
     #[inline]
     pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
         match self {
@@ -40,7 +40,7 @@ impl Event {
         }
     }
 
-    /// How a repeat of the request behind it is answered.
+    /// How a repeat of the request is answered.
     pub fn repeat(&self) -> Repeat {
         match self {
             Self::Received(_) => Repeat::Record,
@@ -50,7 +50,7 @@ impl Event {
 }
 
 impl Received {
-    /// Tells what it does: cells with the levels after the fills, movements, supply that came, and who got it.
+    /// Lists its effects: cells with the levels after the fills, movements, arrived supply, and fills.
     pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
         let filled = |row: &crate::stock::movement::Moved| {
             self.fills.iter().any(|fill| fill.cell.is_of(row.cell.sku, row.cell.location))
@@ -73,10 +73,10 @@ impl Received {
     }
 }
 
-/// Rows among which one is found by looking at each.
+/// Up to this number of rows, a linear search is used.
 const FEW: usize = 16;
 
-/// The cells of fills, each once: all fills of a cell tell the level after the whole record.
+/// The cells of fills, each once: all fills of a cell state the level after the whole record.
 fn cells_of<'a>(fills: &'a [Fill], to: &mut impl Tell<'a>) {
     if fills.len() > FEW {
         let mut seen = std::collections::BTreeSet::new();
@@ -92,7 +92,7 @@ fn cells_of<'a>(fills: &'a [Fill], to: &mut impl Tell<'a>) {
 }
 
 impl Event {
-    /// The outcome that the record at `seq` tells by itself, where it tells one.
+    /// The outcome that the record at `seq` contains, if it contains one.
     pub fn outcome(&self, seq: Seq) -> Option<Outcome> {
         match self {
             Self::Received(received) => Some(Outcome::Moved { seq, rows: received.rows_after() }),

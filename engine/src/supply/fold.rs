@@ -1,4 +1,4 @@
-//! Folding inbound supply into the durable view.
+//! Folds inbound supply into the durable view.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +6,10 @@ use super::Supply;
 use crate::effect::{At, Inbound};
 use crate::hash::{self, Part};
 use crate::ids::{LocationId, Name, SkuId};
-use crate::state::State;
+use crate::state::DurableState;
 
-/// Folds what a record says of supply. Bounded by the supplies that it names.
-pub(crate) fn inbound(state: &State, at: At<'_>, inbound: Inbound<'_>) {
+/// Folds the supplies of a record. Bounded by their number.
+pub(crate) fn inbound(state: &DurableState, at: At<'_>, inbound: Inbound<'_>) {
     let named: BTreeSet<(SkuId, LocationId, &Name)> = match inbound {
         Inbound::Set(rows) => rows.iter().map(|row| (row.cell.sku, row.cell.location, &row.name)).collect(),
         Inbound::Used(rows, _) => rows.iter().map(|used| (used.sku, used.location, &used.name)).collect(),
@@ -27,12 +27,12 @@ pub(crate) fn inbound(state: &State, at: At<'_>, inbound: Inbound<'_>) {
     state.hash.change(Part::Supply, before, sum());
 }
 
-pub(crate) fn digest(state: &State, sku: SkuId, location: LocationId, supply: &Supply) -> hash::Digest {
+pub(crate) fn digest(state: &DurableState, sku: SkuId, location: LocationId, supply: &Supply) -> hash::Digest {
     hash::content::digest(&state.catalogue, Part::Supply, state.catalogue.place(sku, location).word(), supply)
 }
 
-/// Puts back a supply that a checkpoint holds.
-pub(crate) fn restore(state: &State, sku: SkuId, location: LocationId, supplies: &[Supply]) {
+/// Restores a supply from a checkpoint.
+pub(crate) fn restore(state: &DurableState, sku: SkuId, location: LocationId, supplies: &[Supply]) {
     state.change_ledger(|ledger| ledger.restore_supply(sku, location, supplies));
     let digests = supplies.iter().map(|supply| digest(state, sku, location, supply));
     digests.for_each(|digest| state.hash.change(Part::Supply, 0, digest));

@@ -1,4 +1,4 @@
-//! What a checkpoint holds of inbound supply.
+//! The frames of inbound supply in a checkpoint.
 
 use std::io;
 
@@ -7,23 +7,23 @@ use crate::ids::{LocationId, SkuId};
 use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames};
 use crate::kernel::tagged::tagged;
 use crate::reservations::ledger::CameKey;
-use crate::state::State;
+use crate::state::DurableState;
 
 tagged! {
-    /// A piece of it.
+    /// A frame.
     pub enum Frame {
-        /// What is to come, each cell whole.
+        /// Inbound supply, by cell.
         16 => Supply(Vec<(SkuId, LocationId, Vec<Supply>)>),
-        /// What came of supplies. Each row says of which record it is, so that what is replayed behind it counts once.
+        /// Arrivals of supplies. Each row names its record, so that a replayed one counts once.
         20 => Came(Vec<(CameKey, Came)>),
     }
 }
 
-/// Saves inbound supply, and what came of it.
+/// Saves inbound supply and its arrivals.
 ///
 /// # Errors
-/// What `put` said.
-pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
+/// An error of `put`.
+pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
     let cells: Vec<_> = state.ledger().outlooks(None).map(|(cell, _)| cell).collect();
     for chunk in cells.chunks(ITEMS_PER_FRAME) {
         let (_, copied) = state.view.read(|| {
@@ -41,8 +41,8 @@ pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) 
     in_frames(came, |rows| put(Frame::Came(rows)))
 }
 
-/// Puts a piece back.
-pub(crate) fn restore(state: &State, frame: Frame) {
+/// Restores a frame.
+pub(crate) fn restore(state: &DurableState, frame: Frame) {
     match frame {
         Frame::Supply(rows) => {
             rows.iter().for_each(|(sku, location, supplies)| super::fold::restore(state, *sku, *location, supplies));

@@ -1,29 +1,29 @@
-//! Units that are to come, as they were told.
+//! Inbound supply, as it was set.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Name, Timestamp};
 
-/// Units that are to come.
+/// An inbound supply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Supply {
     /// The caller's own document.
     pub name: Name,
-    /// Where they are.
+    /// Its kind.
     pub kind: SupplyKind,
-    /// Units still to come.
+    /// Units still inbound.
     pub open: u32,
     /// When they are expected.
     pub expected_at: Timestamp,
 }
 
-/// Where units that are to come are.
+/// The kind of inbound supply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum SupplyKind {
     /// Ordered from a supplier.
     #[default]
     PurchaseOrder,
-    /// On their way.
+    /// In transit.
     InTransit,
 }
 

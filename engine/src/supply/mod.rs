@@ -1,11 +1,11 @@
-//! What is to come, cell by cell, and who waits for it.
+//! Inbound supply by cell, and the backorders that wait for it.
 //!
-//! Promises wait in one line for each cell, in the order in which they were made, and what comes goes to the first. So a
-//! promise is kept when as many units have come as it and all before it wait for, and the date of a new one follows from
-//! adding up: it is the first on which supply and allowances reach what everybody waits for, the new one included.
+//! The backorders of a cell are one queue, in the order in which they were made, and arrivals fill the first one. So a
+//! promise is kept when as many units have arrived as it and all earlier ones need, and the date of a new one is
+//! computed by addition: it is the first on which supply and allowances reach the units of all backorders, the new one
+//! included.
 
 pub(crate) mod audit;
-pub mod coming;
 pub mod command;
 pub(crate) mod decide;
 pub mod event;
@@ -13,6 +13,7 @@ pub(crate) mod fold;
 pub(crate) mod frames;
 pub(crate) mod inbound;
 pub(crate) mod load;
+pub mod query;
 pub mod received;
 
 use std::collections::BTreeMap;
@@ -29,31 +30,32 @@ use received::BackorderDated;
 
 pub use inbound::{Supply, SupplyKind};
 
-/// How the names of supplies begin that are of transfers.
+/// The prefix of the names of supplies that belong to transfers.
 pub(crate) const OF_TRANSFER: &str = "transfer:";
 
-/// Whether a supply is of a transfer: it comes by the transfer alone, and no other receipt uses it up.
+/// Whether a supply belongs to a transfer: only the transfer receives it, and no other receipt uses it up.
 pub(crate) fn is_of_transfer(name: &str) -> bool {
     name.starts_with(OF_TRANSFER)
 }
 
-/// What came of a supply. It is remembered as long as the log is kept after it last came, so that a supply which is told
-/// once more does not live again.
+/// The arrivals of a supply. They are remembered as long as the log is kept after the last one, so that the same
+/// supply, sent again, does not count twice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Came {
     /// The last record that changed it.
     pub seq: Seq,
-    /// When that was.
+    /// The time of that record.
     pub time: Timestamp,
-    /// Units that were told to come, those that came included.
+    /// The supply's quantity, arrived units included.
     pub told: u32,
-    /// Units that came.
+    /// Units that arrived.
     pub came: u32,
 }
 
 impl Came {
-    /// What is left to come where `quantity` is told, and `open` units were to come so far. What was told before tells
-    /// nothing new. Of a supply that is used up or ended, more than was told is what comes beyond what came.
+    /// The inbound rest if `quantity` is set, and `open` units were inbound so far. The same quantity as before changes
+    /// nothing. For a supply that is used up or ended, only the part above its former quantity is inbound, minus
+    /// arrivals.
     pub fn left_of(&self, quantity: u32, open: u32) -> u32 {
         match open {
             0 if quantity <= self.told => 0,
@@ -69,33 +71,33 @@ impl Came {
 pub struct Allowance {
     /// The rule that allows it.
     pub rule: RuleId,
-    /// How many.
+    /// The number of units.
     pub units: u32,
-    /// When they would be there.
+    /// The date at which they count as arrived.
     pub date: Timestamp,
-    /// Whether it is for what is not sold yet, rather than for what will be there again.
+    /// Whether it is a preorder, not a backorder.
     pub is_preorder: bool,
 }
 
-/// A promise that waits.
+/// A backorder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
-    /// Whose, and which line of it.
+    /// The reservation, and its line.
     pub holder: (ReservationId, u16),
-    /// Units that it waits for.
+    /// Its units.
     pub units: u32,
-    /// When they are promised for.
+    /// The promised date.
     pub promised_for: Timestamp,
-    /// When they are expected, as was last told.
+    /// The expected date, as last reported.
     pub expected_at: Option<Timestamp>,
-    /// Whether the promise rests on an allowance.
+    /// Whether the promise depends on an allowance.
     pub on_allowance: bool,
-    /// Whether it is told to be at risk.
+    /// Whether it is reported as at risk.
     pub at_risk: bool,
 }
 
 impl Waiting {
-    /// As a line of a reservation has it.
+    /// The same as a line of a reservation stores it.
     pub fn of(holder: (ReservationId, u16), wait: &Backorder) -> Self {
         Self {
             holder,
@@ -108,79 +110,80 @@ impl Waiting {
     }
 }
 
-/// What may be promised of what is to come.
+/// Inbound units that may be promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant {
-    /// Units.
+    /// The number of units.
     pub units: u32,
-    /// When all of them will be there.
+    /// When all of them have arrived.
     pub promised_for: Timestamp,
-    /// Whether that rests on an allowance.
+    /// Whether that depends on an allowance.
     pub on_allowance: bool,
-    /// The turn of a line that it replaces.
+    /// The queue position of a line that it replaces.
     pub turn: Option<QueuePosition>,
 }
 
-/// What is to come to one cell, and who waits for it.
+/// The inbound supply and the backorders of one cell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SupplyOutlook {
     /// By date, then by name.
     supplies: Vec<Supply>,
-    /// By their turn, which is the order in which they were made.
+    /// In queue order, which is the order in which they were made.
     waits: BTreeMap<QueuePosition, Waiting>,
     waiting: u64,
-    /// Promises told to be at risk.
+    /// The number of promises at risk.
     at_risk: usize,
 }
 
 impl SupplyOutlook {
-    /// Whether nothing is to come and nobody waits.
+    /// Whether there is neither supply nor backorder.
     pub fn is_empty(&self) -> bool {
         self.supplies.is_empty() && self.waits.is_empty()
     }
 
-    /// What is to come, the earliest first.
+    /// The supplies, the earliest first.
     pub fn supplies(&self) -> &[Supply] {
         &self.supplies
     }
 
-    /// Who waits, in the order in which the promises were made.
+    /// The backorders, in queue order.
     pub fn waits(&self) -> impl Iterator<Item = (QueuePosition, Waiting)> + '_ {
         self.waits.iter().map(|(turn, waiting)| (*turn, *waiting))
     }
 
-    /// How many lines wait.
+    /// The number of backorders.
     pub fn waits_count(&self) -> usize {
         self.waits.len()
     }
 
-    /// Units that are to come.
+    /// Inbound units.
     pub fn supplied(&self) -> u64 {
         self.supplies.iter().map(|supply| u64::from(supply.open)).sum()
     }
 
-    /// Units that are to come and not overdue. What is overdue is promised to nobody until it is dated anew.
+    /// Inbound units that are not overdue. Overdue units are not promised until the supply gets a new date.
     pub fn supplied_after(&self, now: Timestamp) -> u64 {
         let open = self.supplies.iter().filter(|supply| supply.expected_at >= now);
         open.map(|supply| u64::from(supply.open)).sum()
     }
 
-    /// Units that are waited for.
+    /// Units of backorders.
     pub fn waiting(&self) -> u64 {
         self.waiting
     }
 
-    /// Units that are waited for beyond what is to come and not overdue.
+    /// Units of backorders beyond the inbound units that are not overdue.
     pub fn uncovered(&self, now: Timestamp) -> u64 {
         self.waiting.saturating_sub(self.supplied_after(now))
     }
 
-    /// Whether any promise is told to be at risk.
+    /// Whether any promise is at risk.
     pub fn has_risks(&self) -> bool {
         self.at_risk > 0
     }
 
-    /// What of `units` more may be promised by `latest`, while `planned` more are waited for than are in line.
+    /// The part of `units` more that may be promised by `latest`, while `planned` more are on backorder than in the
+    /// queue.
     pub fn promise(
         &self,
         units: u32,
@@ -203,7 +206,7 @@ impl SupplyOutlook {
         let needed = waiting + granted;
         let (mut reached, mut supplied, mut promised_for) = (0, 0, None);
         for (date, units, is_supply) in comes {
-            // Whatever comes at the same moment counts together.
+            // Arrivals of the same time count together.
             if reached >= needed && promised_for != Some(date) {
                 break;
             }
@@ -215,7 +218,7 @@ impl SupplyOutlook {
         promised_for.map(|promised_for| Grant { units, promised_for, on_allowance, turn: None })
     }
 
-    /// The promises for which it has to be told anew whether they are at risk.
+    /// The promises whose risk must be reported again.
     pub fn redated(&self, sku: SkuId, location: LocationId, now: Timestamp) -> Vec<BackorderDated> {
         let mut rows = Vec::new();
         let (mut needed, mut reached) = (0, 0);
@@ -230,7 +233,7 @@ impl SupplyOutlook {
                 last = Some(supply.expected_at);
             }
             let comes = last.filter(|date| reached >= needed && *date >= now);
-            // An allowance is trusted until its date has passed.
+            // An allowance counts until its date has passed.
             let trusted = waiting.on_allowance && waiting.promised_for >= now;
             let expected_at = match comes {
                 Some(date) if date <= waiting.promised_for => Some(date),
@@ -246,7 +249,7 @@ impl SupplyOutlook {
                 promised_for: waiting.promised_for,
                 expected_at,
             };
-            // Of those that stay at risk another date is news; of those that stay in time it is not.
+            // For a promise that stays at risk, a new date is reported; for one that stays in time, it is not.
             if row.at_risk() != waiting.at_risk || (waiting.at_risk && expected_at != waiting.expected_at) {
                 rows.push(row);
             }
@@ -255,7 +258,7 @@ impl SupplyOutlook {
         rows
     }
 
-    /// Sets a supply; none of it is left where `open` is 0.
+    /// Sets a supply; removes it if `open` is 0.
     pub(crate) fn set(&mut self, name: &Name, kind: SupplyKind, open: u32, expected_at: Timestamp) {
         self.supplies.retain(|supply| supply.name != *name);
         if open > 0 {
@@ -265,7 +268,7 @@ impl SupplyOutlook {
         }
     }
 
-    /// Something of a supply came.
+    /// Records an arrival of a supply.
     pub(crate) fn used(&mut self, name: &Name, open: u32) {
         if let Some(supply) = self.supplies.iter_mut().find(|supply| supply.name == *name) {
             supply.open = open;
@@ -273,7 +276,7 @@ impl SupplyOutlook {
         self.supplies.retain(|supply| supply.open > 0);
     }
 
-    /// A promise waits for so many; tells what waited there before.
+    /// Sets the units of a backorder; returns the former number.
     pub(crate) fn wait(&mut self, turn: QueuePosition, waiting: Waiting) -> Option<Waiting> {
         let is_mine = self.waits.get(&turn).is_some_and(|before| before.holder == waiting.holder);
         let before = match waiting.units {

@@ -1,4 +1,4 @@
-//! Inbound supply and backorders, as events tell them.
+//! Inbound supply and backorders in events.
 
 use std::collections::BTreeMap;
 
@@ -9,34 +9,34 @@ use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::kernel::cell_after::CellAfter;
 use crate::stock::movement::Moved;
 
-/// A supply of one cell as it is from here on.
+/// A supply of one cell after a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SupplySet {
-    /// The caller's own document; with the cell, its identity.
+    /// The caller's own document; together with the cell, its identity.
     pub name: Name,
-    /// Where the units are.
+    /// Its kind.
     pub kind: SupplyKind,
-    /// Units still to come; 0 where there is none any more.
+    /// Units still inbound; 0 for none.
     pub open: u32,
     /// When they are expected.
     pub expected_at: Timestamp,
-    /// The cell that they come to.
+    /// The cell that receives them.
     pub cell: CellAfter,
 }
 
-/// Stock moved, with the supply that it used up and the promises that it filled.
+/// Stock moved, used up supply, and filled backorders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Received {
     /// The movements.
     pub rows: Vec<Moved>,
-    /// Supplies of which something came.
+    /// Supplies of which units arrived.
     pub used: Vec<SupplyUsed>,
-    /// Promises that got what they waited for, by reservation and line.
+    /// Fills, by reservation and line.
     pub fills: Vec<Fill>,
 }
 
 impl Received {
-    /// The movements, each cell as it is after the whole event.
+    /// The movements, each with its cell after the whole event.
     pub fn rows_after(&self) -> Vec<Moved> {
         let filled = filled_cells(&self.fills);
         let after = |row: &Moved| {
@@ -52,72 +52,72 @@ pub(super) fn filled_cells(fills: &[Fill]) -> BTreeMap<(SkuId, LocationId), Cell
     fills.iter().map(|fill| ((fill.cell.sku, fill.cell.location), fill.cell)).collect()
 }
 
-/// A supply of which something came.
+/// An arrival of a supply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SupplyUsed {
     /// Its name.
     pub name: Name,
     /// The SKU.
     pub sku: SkuId,
-    /// Where.
+    /// The location.
     pub location: LocationId,
-    /// Units that came.
+    /// Units that arrived.
     pub quantity: u32,
-    /// Units still to come.
+    /// Units still inbound.
     pub open: u32,
 }
 
-/// Units that were waited for and are there.
+/// A fill of a backorder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {
-    /// Whose.
+    /// The reservation.
     pub reservation: ReservationId,
-    /// Which line of it, from 0.
+    /// The line, from 0.
     pub line: u16,
-    /// How many units.
+    /// The number of units.
     pub quantity: u32,
     /// The cell after the whole event.
     pub cell: CellAfter,
 }
 
-/// When units that are waited for are expected now.
+/// A new expected date of a backorder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackorderDated {
-    /// Whose.
+    /// The reservation.
     pub reservation: ReservationId,
-    /// Which line of it, from 0.
+    /// The line, from 0.
     pub line: u16,
     /// The SKU.
     pub sku: SkuId,
-    /// Where.
+    /// The location.
     pub location: LocationId,
-    /// Units that are waited for.
+    /// Units of the backorder.
     pub quantity: u32,
-    /// When they were promised for.
+    /// The promised date.
     pub promised_for: Timestamp,
     /// When they are expected; `None` if all inbound supply is already promised to others.
     pub expected_at: Option<Timestamp>,
 }
 
 impl BackorderDated {
-    /// Whether they will come too late, or not at all.
+    /// Whether they will arrive too late, or not at all.
     pub fn at_risk(&self) -> bool {
         self.expected_at.is_none_or(|expected| expected > self.promised_for)
     }
 }
 
-/// What is to come to a cell, and who waits for it.
+/// The inbound supply and the backorders of a cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CellToCome {
     /// The SKU.
     pub sku: SkuId,
-    /// Where.
+    /// The location.
     pub location: LocationId,
-    /// What is to come, the earliest first.
+    /// The supplies, the earliest first.
     pub supplies: Vec<Supply>,
-    /// Units that are waited for.
+    /// Units of backorders.
     pub waiting: u64,
-    /// Promises at risk, in the order in which they were made: whose, units, for when they are promised, and when they are
-    /// expected. The first of them, where there are many.
+    /// Promises at risk, in the order of their creation: reservation, units, promised date, and expected date. Only the
+    /// first ones, if there are many.
     pub at_risk: Vec<(ReservationId, u32, Timestamp, Option<Timestamp>)>,
 }

@@ -31,16 +31,16 @@ pub(crate) fn check(books: &mut Books, at: At<'_>, event: &Event) -> Result<(), 
         }
         return Ok(());
     };
-    let known = all.get_mut(&id).ok_or("a transfer changed that is not there")?;
+    let known = all.get_mut(&id).ok_or("an unknown transfer changed")?;
     match event {
         Event::Redrafted(event) => *known = drafted_as(&event.content)?,
         Event::Readied(ready) => check_ready(id, known, ready)?,
         Event::Shipped(event) => {
             if std::mem::replace(&mut known.left, true) {
-                return Err("a transfer left twice".into());
+                return Err("a transfer was shipped twice".into());
             }
             for (number, units) in &event.lines {
-                let line = known.lines.get_mut(usize::from(*number)).ok_or("a line left that is not there")?;
+                let line = known.lines.get_mut(usize::from(*number)).ok_or("a line was shipped that does not exist")?;
                 line.shipped += u64::from(*units);
             }
             let shipped: u64 = event.lines.iter().map(|(_, units)| u64::from(*units)).sum();
@@ -48,7 +48,7 @@ pub(crate) fn check(books: &mut Books, at: At<'_>, event: &Event) -> Result<(), 
             let mut taken = 0;
             for line in collected {
                 if line.cell.location != known.from {
-                    return Err("units of a transfer left another place".into());
+                    return Err("units of a transfer left another location".into());
                 }
                 taken += u64::from(line.quantity);
             }
@@ -65,27 +65,27 @@ pub(crate) fn check(books: &mut Books, at: At<'_>, event: &Event) -> Result<(), 
                     known.lines.push(Line::new(sku));
                 }
                 let of = known.lines.get_mut(usize::from(line)).filter(|of| of.sku == sku);
-                let of = of.ok_or("units arrived on a line that is not there")?;
+                let of = of.ok_or("units arrived on a line that does not exist")?;
                 of.surplus += u64::from(surplus);
                 of.arrived += u64::from(received) + u64::from(damaged);
                 of.gone += u64::from(missing);
                 of.outstanding()?;
                 let told = |at: Option<LocationId>| moved(&event.receipt.rows, sku, at);
                 if told(Some(known.to)) != i64::from(received) || told(quarantine) != i64::from(damaged) {
-                    return Err("what arrived of a transfer is not what came to its place".into());
+                    return Err("the arrivals of a transfer differ from the receipts of its location".into());
                 }
             }
             check_supplies(id, known.to, &event.ended)?;
         }
         Event::Cancelled(event) => {
             for row in &event.lines {
-                let of = known.lines.get_mut(usize::from(row.line)).ok_or("a line went back that is not there")?;
+                let of = known.lines.get_mut(usize::from(row.line)).ok_or("a line was returned that does not exist")?;
                 of.gone += u64::from(row.returned) + u64::from(row.missing);
                 if of.outstanding()? != 0 {
-                    return Err("a transfer was cancelled with units on their way".into());
+                    return Err("a transfer was cancelled with units in transit".into());
                 }
                 if moved(&event.receipt.rows, of.sku, Some(known.from)) != i64::from(row.returned) {
-                    return Err("what went back of a transfer is not what came to its place".into());
+                    return Err("the returns of a transfer differ from the receipts of its location".into());
                 }
             }
             check_supplies(id, known.to, &event.ended)?;
@@ -98,7 +98,7 @@ pub(crate) fn check(books: &mut Books, at: At<'_>, event: &Event) -> Result<(), 
 fn drafted_as(content: &Content) -> Result<Audited, String> {
     let skus: BTreeSet<SkuId> = content.lines.iter().map(|(sku, _)| *sku).collect();
     if content.from == content.to || skus.len() != content.lines.len() {
-        return Err("a transfer goes nowhere, or names a SKU twice".into());
+        return Err("a transfer has the same sender and receiver, or names a SKU twice".into());
     }
     let lines = content.lines.iter().map(|(sku, _)| Line::new(*sku)).collect();
     Ok(Audited { from: content.from, to: content.to, lines, left: false })
@@ -111,13 +111,13 @@ fn check_ready(id: TransferId, known: &Audited, ready: &Readied) -> Result<(), S
         return Err("a transfer's promise has other lines".into());
     }
     if promised.iter().any(|line| line.cell.location != known.from) {
-        return Err("units were promised for a transfer at another place".into());
+        return Err("units were promised for a transfer at another location".into());
     }
     check_supplies(id, known.to, &ready.supplies)?;
     for supply in &ready.supplies {
         let line = promised.iter().find(|line| line.cell.sku == supply.cell.sku);
         if line.map(|line| line.quantity) != Some(supply.open) {
-            return Err("a transfer is to come with other units than are promised for it".into());
+            return Err("the inbound units of a transfer differ from its promised units".into());
         }
     }
     Ok(())
@@ -128,7 +128,7 @@ fn check_supplies(id: TransferId, to: LocationId, supplies: &[SupplySet]) -> Res
     let name = supply_name(id);
     match supplies.iter().all(|supply| supply.name == name && supply.cell.location == to) {
         true => Ok(()),
-        false => Err("a transfer changed supply that is not its own".into()),
+        false => Err("a transfer changed supply that belongs to another".into()),
     }
 }
 

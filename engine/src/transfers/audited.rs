@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::reason::TransferId;
 use super::transfer::Transfer;
 use crate::ids::{LocationId, SkuId};
-use crate::state::State;
+use crate::state::DurableState;
 
 /// One line as the auditor adds it up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(crate) struct Audit(pub(super) BTreeMap<TransferId, Audited>);
 
 impl Audit {
     /// Starts from what a checkpoint says.
-    pub fn start_from(&mut self, state: &State) {
+    pub fn start_from(&mut self, state: &DurableState) {
         let all = state.own.transfers.all();
         self.0 = all.iter().map(|transfer| (transfer.id, Audited::from(transfer.as_ref()))).collect();
     }
@@ -74,7 +74,7 @@ impl Audit {
     ///
     /// # Errors
     /// The transfer that differs.
-    pub fn compare(&self, state: &State) -> Result<(), String> {
+    pub fn compare(&self, state: &DurableState) -> Result<(), String> {
         let all = state.own.transfers.all();
         if self.0.len() != all.len() {
             return Err(format!("memory has {} transfers, and the log {}", all.len(), self.0.len()));

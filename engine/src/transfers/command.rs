@@ -5,7 +5,7 @@ use super::reason::Reason;
 use crate::ids::{Name, Timestamp};
 use crate::kernel::asked::Asked;
 use crate::kernel::version::Precondition;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// What can be asked of transfers.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ pub enum Units {
     WrittenOff,
 }
 
-impl Asked<State> for Command {
+impl Asked<DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::Make(_) => "transfer",

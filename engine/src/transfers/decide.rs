@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::answer::TransferAnswer;
 use super::command::{Command, Fields, Make, Receive, Ship, Units};
 use super::event::{Arrived, Cancelled, Content, Drafted, Event, GoneBack, Readied, Received, Redrafted, Shipped};
 use super::policy::{Policy, PolicySet, Run};
 use super::reason::TransferId;
-use super::told::Told;
 use super::transfer::{Transfer, TransferState, supply_name};
+use crate::answers::Thing;
 use crate::catalogue::names::TRANSFER_CHANNEL;
 use crate::decide::draft::Answer;
 use crate::decide::{Decide, Decision, effect_of, left, unknown};
@@ -27,7 +28,6 @@ use crate::stock::movement::MovementKind;
 use crate::supply::decide::{Wanted, log_fills, receive};
 use crate::supply::received::{Received as Receipt, SupplySet};
 use crate::supply::{SupplyKind, SupplyOutlook};
-use crate::told::Thing;
 
 /// Units of one line: those that leave, and those that arrive and were never shipped.
 const UNITS_MAX: u32 = 1_000_000_000;
@@ -65,19 +65,19 @@ fn log(cx: &mut Decide<'_>, event: Event, name: &Name, cause: &mut Option<Box<Ca
 
 fn tell(cx: &mut Decide<'_>, seq: Seq, name: &Name, cause: &mut Option<Box<Cause>>) -> Decision {
     let transfer = find(cx, name)?;
-    Ok(cx.tell_thing(cause, seq, thing(Told::Transfer(transfer))))
+    Ok(cx.tell_thing(cause, seq, thing(TransferAnswer::Transfer(transfer))))
 }
 
 /// Answers with a transfer as it is: there is nothing to do.
 fn tell_as_is(cx: &mut Decide<'_>, transfer: Transfer, cause: &mut Option<Box<Cause>>) -> Decision {
-    Ok(cx.tell_thing(cause, transfer.version, thing(Told::Transfer(transfer))))
+    Ok(cx.tell_thing(cause, transfer.version, thing(TransferAnswer::Transfer(transfer))))
 }
 
 fn find(cx: &Decide<'_>, name: &Name) -> Result<Transfer, Failure> {
     cx.draft.own.transfers.named(cx.state, name).ok_or_else(|| Refusal::NotFound("transfer").into())
 }
 
-fn thing(told: Told) -> Thing {
+fn thing(told: TransferAnswer) -> Thing {
     Thing::Transfers(Box::new(told))
 }
 
@@ -91,10 +91,12 @@ fn content(cx: &Decide<'_>, fields: &Fields) -> Result<Content, Failure> {
     let place = |field: &str, name: &Name| cx.draft.known_location(name).ok_or_else(|| unknown(field, name));
     let (from, to) = (place("from", &fields.from)?, place("to", &fields.to)?);
     if from == to {
-        return Err(Refusal::invalid("to", "is the place that it leaves").into());
+        return Err(Refusal::invalid("to", "is the location that it leaves; name another one").into());
     }
     if cx.draft.is_quarantine(to) {
-        return Err(Refusal::invalid("to", "is a quarantine: goods come to it by damage and returns").into());
+        return Err(
+            Refusal::invalid("to", "is a quarantine, which only damage and returns reach; name its location").into()
+        );
     }
     let mut seen = BTreeSet::new();
     let mut lines = Vec::with_capacity(fields.lines.len());
@@ -129,7 +131,7 @@ fn make_transfer(cx: &mut Decide<'_>, make: Make, cause: &mut Option<Box<Cause>>
     let of_effect = effect_of(cause);
     let seq = cx.draft.log(of_effect, Event::Drafted(Box::new(drafted)));
     let made = find(cx, &make.name)?;
-    Ok(cx.tell_thing(cause, seq, thing(Told::Made(made))))
+    Ok(cx.tell_thing(cause, seq, thing(TransferAnswer::Made(made))))
 }
 
 fn redraft(cx: &mut Decide<'_>, name: &Name, fields: &Fields, cause: &mut Option<Box<Cause>>) -> Decision {
@@ -155,7 +157,7 @@ fn promise(
     cause: &Option<Box<Cause>>,
 ) -> Result<Readied, Failure> {
     if expected_at.is_some_and(|date| date <= cx.draft.now) {
-        return Err(Refusal::invalid("expected_at", "is not in the future").into());
+        return Err(Refusal::invalid("expected_at", "is not in the future; choose a later time").into());
     }
     for (at, (sku, _)) in content.lines.iter().enumerate() {
         cx.refuse_uncounted(*sku, &|field| format!("lines[{at}].{field}"))?;
@@ -260,7 +262,9 @@ fn ship(cx: &mut Decide<'_>, asked: &Ship, cause: &mut Option<Box<Cause>>) -> De
             let (Some(line), Some(units)) =
                 (number.and_then(|at| known.lines.get(at)), number.and_then(|at| leaves.get_mut(at)))
             else {
-                return Err(Refusal::invalid(format!("lines[{at}].sku"), "is not in this transfer").into());
+                return Err(
+                    Refusal::invalid(format!("lines[{at}].sku"), "is not in this transfer; leave it out").into()
+                );
             };
             if *units > 0 || *quantity > line.reserved {
                 let reason = format!("is more than the {} that are reserved; name each SKU once", line.reserved);
@@ -270,7 +274,7 @@ fn ship(cx: &mut Decide<'_>, asked: &Ship, cause: &mut Option<Box<Cause>>) -> De
         }
     }
     if leaves.iter().all(|units| *units == 0) {
-        return Err(Refusal::invalid("lines", "nothing leaves; cancel the transfer instead").into());
+        return Err(Refusal::invalid("lines", "selects no units; cancel the transfer instead").into());
     }
     // What a count made since knows to be gone moves no stock any more, and is only given back.
     let mut taken: Vec<(u16, u32)> = Vec::new();
@@ -359,7 +363,7 @@ fn take_in(cx: &mut Decide<'_>, asked: &Receive, cause: &mut Option<Box<Cause>>)
         return Err(in_state(&known));
     }
     if asked.reference.is_some() && known.references.len() >= REFERENCES_MAX {
-        let reason = format!("is one more than the {REFERENCES_MAX} that a transfer keeps; close it");
+        let reason = format!("is one more than the {REFERENCES_MAX} references of a transfer; close it");
         return Err(Refusal::invalid("reference", reason).into());
     }
     let told_at = told_at(cx, asked.occurred_at)?;
@@ -370,12 +374,12 @@ fn take_in(cx: &mut Decide<'_>, asked: &Receive, cause: &mut Option<Box<Cause>>)
         let sku = cx.draft.known_sku(name).ok_or_else(|| unknown(&field("sku"), name))?;
         cx.refuse_uncounted(sku, &field)?;
         if arrived.iter().any(|other| other.sku == sku) {
-            return Err(Refusal::invalid(field("sku"), "is named twice").into());
+            return Err(Refusal::invalid(field("sku"), "is named twice; name it once").into());
         }
         let others = arrived.iter().filter(|other| usize::from(other.line) >= known.lines.len()).count();
         let number = known.lines.iter().position(|line| line.sku == sku).unwrap_or(known.lines.len() + others);
         if number >= LINES_MAX {
-            let reason = format!("is one more than the {LINES_MAX} lines of a transfer");
+            let reason = format!("is one more than the {LINES_MAX} lines of a transfer; leave it out");
             return Err(Refusal::invalid(field("sku"), reason).into());
         }
         let line = known.lines.get(number);
@@ -384,7 +388,7 @@ fn take_in(cx: &mut Decide<'_>, asked: &Receive, cause: &mut Option<Box<Cause>>)
         let surplus = came.saturating_sub(outstanding);
         // So the sums of a line stay what they are.
         if line.map_or(0, |line| line.surplus).saturating_add(surplus) > UNITS_MAX || came > 2 * UNITS_MAX {
-            return Err(Refusal::invalid(field("quantity"), "is more than a transfer can hold").into());
+            return Err(Refusal::invalid(field("quantity"), "is more than a transfer can hold; send less").into());
         }
         arrived.push(Arrived { line: number as u16, sku, received: *quantity, damaged: *damaged, surplus, missing: 0 });
     }
@@ -414,7 +418,7 @@ fn take_in(cx: &mut Decide<'_>, asked: &Receive, cause: &mut Option<Box<Cause>>)
         }
     }
     if arrived.is_empty() {
-        return Err(Refusal::invalid("lines", "nothing arrives; close it, or cancel the transfer").into());
+        return Err(Refusal::invalid("lines", "has no units; close the transfer, or cancel it").into());
     }
     let (receipt, wanted) = rows.receive(cx);
     // What is to come is what is outstanding: damaged units, and those that are given up, come no more.
@@ -473,7 +477,7 @@ fn cancel(cx: &mut Decide<'_>, name: &Name, units: Option<Units>, cause: &mut Op
         }
         TransferState::InTransit | TransferState::PartiallyReceived => {
             let units = units.ok_or_else(|| {
-                let reason = "is needed while units are on their way: \"returned\" or \"written_off\"";
+                let reason = "is required while units are in transit: \"returned\" or \"written_off\"";
                 Refusal::invalid("units", reason)
             })?;
             let supply = known.supply_name();
@@ -518,7 +522,7 @@ fn set_policy(
     if known.is_none() && policy.is_none() {
         return Err(Refusal::NotFound("policy").into());
     }
-    let told = thing(Told::Policy(name.clone(), policy.clone()));
+    let told = thing(TransferAnswer::Policy(name.clone(), policy.clone()));
     if known.is_some_and(|(_, known)| policy.as_ref() == Some(&*known)) {
         return Ok(cx.tell_thing(cause, version, told));
     }
@@ -529,7 +533,7 @@ fn set_policy(
 
 fn note_run(cx: &mut Decide<'_>, run: Run, cause: &mut Option<Box<Cause>>) -> Answer {
     let of_effect = effect_of(cause);
-    let told = thing(Told::Run(run.clone()));
+    let told = thing(TransferAnswer::Run(run.clone()));
     let seq = cx.draft.log(of_effect, Event::RunMade(Box::new(run)));
     cx.tell_thing(cause, seq, told)
 }

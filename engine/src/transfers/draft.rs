@@ -9,7 +9,7 @@ use super::reason::TransferId;
 use super::transfer::Transfer;
 use crate::effect::At;
 use crate::ids::Name;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// Transfers that the batch made or changed.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ impl Draft {
     }
 
     /// Lets later decisions of the batch see what an event does.
-    pub fn stage(&mut self, state: &State, at: At<'_>, event: &Event) {
+    pub fn stage(&mut self, state: &DurableState, at: At<'_>, event: &Event) {
         if let Event::Drafted(drafted) = event {
             let made = Transfer::made(at, drafted);
             self.made.insert(made.name.clone(), made.id);
@@ -45,7 +45,7 @@ impl Draft {
     }
 
     /// A transfer as the batch so far leaves it.
-    pub fn named(&self, state: &State, name: &Name) -> Option<Transfer> {
+    pub fn named(&self, state: &DurableState, name: &Name) -> Option<Transfer> {
         if let Some(id) = self.made.get(name) {
             return self.changed.get(id).cloned();
         }

@@ -4,7 +4,7 @@ use super::event::Event;
 use super::reason::TransferId;
 use super::transfer::Transfer;
 use crate::effect::At;
-use crate::state::State;
+use crate::state::DurableState;
 
 impl Event {
     /// The transfer that was there before and is changed.
@@ -21,7 +21,7 @@ impl Event {
 }
 
 /// Stores what an event says of transfers and policies.
-pub(crate) fn fold(state: &State, at: At<'_>, event: &Event) {
+pub(crate) fn fold(state: &DurableState, at: At<'_>, event: &Event) {
     let store = &state.own.transfers;
     match event {
         Event::Drafted(drafted) => {

@@ -8,7 +8,7 @@ use super::transfer::Transfer;
 use crate::ids::{Name, Seq};
 use crate::kernel::frames::in_frames;
 use crate::kernel::tagged::tagged;
-use crate::state::State;
+use crate::state::DurableState;
 
 tagged! {
     /// A piece of it.
@@ -26,7 +26,7 @@ tagged! {
 ///
 /// # Errors
 /// What `put` said.
-pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
     let transfers = state.own.transfers.all().into_iter().map(Arc::unwrap_or_clone);
     in_frames(transfers, |rows| put(Frame::Transfers(rows)))?;
     let policies = state.own.transfers.policies().into_iter();
@@ -38,7 +38,7 @@ pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) 
 }
 
 /// Puts a piece back.
-pub(crate) fn restore(state: &State, frame: Frame) {
+pub(crate) fn restore(state: &DurableState, frame: Frame) {
     match frame {
         Frame::Transfers(rows) => rows.into_iter().for_each(|transfer| state.own.transfers.insert(transfer)),
         Frame::Policies(rows) => {

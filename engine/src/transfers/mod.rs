@@ -3,6 +3,7 @@
 //! Until a transfer leaves, its units are promised at the place that they are at (channel `transfer`); from the same record
 //! on they are supply of the place that they go to. So a unit is never promised at both ends.
 
+mod answer;
 pub(crate) mod audit;
 pub(crate) mod audited;
 pub mod command;
@@ -11,14 +12,13 @@ pub(crate) mod draft;
 pub mod event;
 pub(crate) mod fold;
 pub(crate) mod frames;
-pub mod plan;
 pub mod policy;
 mod reason;
+pub mod replenishment;
 mod store;
-mod told;
 mod transfer;
 
+pub use answer::TransferAnswer;
 pub use reason::{Reason, TransferId};
 pub use store::{Filter, Store};
-pub use told::Told;
 pub use transfer::{Happened, Transfer, TransferLine, TransferState};

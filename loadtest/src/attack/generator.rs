@@ -1,5 +1,5 @@
-//! The attackers' process: all connections of both keys on one thread, at the lowest priority, so that what the attackers'
-//! side costs is taken from nobody else. It learns the keys from its standard input, and tells its tally on its standard
+//! The attackers' process: all connections of both keys on one thread, at the lowest priority, so that the attackers'
+//! cost is not taken from others. It reads the keys from its standard input, and prints its tally on its standard
 //! output when its time is over.
 
 use std::io::{BufRead, Read, Write};
@@ -17,37 +17,37 @@ use super::shapes::{Attacker, Kit, SHAPES, Shape, Who};
 use super::tally::Tally;
 use crate::client::Client;
 
-/// After so long the attackers think of something else: each of its own, or all of the same.
+/// The interval at which attackers change their attack: each its own, or all the same.
 const SLOT: Duration = Duration::from_secs(5);
 
-/// Of so many connections one is for what keeps connections, when each attacks by itself.
+/// One of this many connections keeps connections open when each attacks by itself.
 const HOLDERS: u64 = 4;
 
-/// Requests of each route that are made ready for each key.
+/// Prepared requests of each route for each key.
 const EACH: usize = 40;
 
-/// Messages of sockets that are made ready.
+/// Prepared messages of sockets.
 const MESSAGES: usize = 500;
 
 /// How long after its time the process may take to end.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// What attackers do; the arguments of their process.
+/// The arguments of the attackers' process.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Orders {
-    /// The server that is attacked.
+    /// The address of the attacked server.
     #[arg(long)]
     pub address: SocketAddr,
-    /// How long.
+    /// The duration.
     #[arg(long)]
     pub seconds: u64,
-    /// Of each key.
+    /// Connections of each key.
     #[arg(long)]
     pub connections: u64,
-    /// Of each connection, a second; 0 for as many as are answered.
+    /// Requests a second of each connection; 0 for no limit.
     #[arg(long)]
     pub rate: f64,
-    /// Where the random choices come from.
+    /// The seed of the random choices.
     #[arg(long)]
     pub seed: u64,
     /// Locations of the shop.
@@ -61,17 +61,17 @@ pub struct Orders {
     pub only: Vec<String>,
 }
 
-/// The names of everything that can be chosen from.
+/// The names of everything that can be chosen.
 pub fn rows() -> Vec<&'static str> {
     let mut rows: Vec<_> = SHAPES.iter().map(|shape| shape.row).collect();
     rows.dedup();
     rows
 }
 
-/// The body of the attackers' process.
+/// The main function of the attackers' process.
 ///
 /// # Errors
-/// The server does not show its document before the attack begins.
+/// The server's document is unavailable before the attack.
 pub fn run(orders: &Orders) -> anyhow::Result<()> {
     let mut keys = std::io::stdin().lock().lines();
     let mut key = || anyhow::Ok(keys.next().context("two keys on standard input")??);
@@ -85,7 +85,7 @@ pub fn run(orders: &Orders) -> anyhow::Result<()> {
         let mut maker = Maker { document: &document, network, numbers: Numbers::new(orders.seed ^ u64::from(last)) };
         let mut kit = Kit {
             address: orders.address,
-            // An address of its own for each, as attackers have: limits for an address are not the shop's.
+            // Each has its own address, like real attackers: limits by address do not affect the shop.
             source: IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)),
             who,
             network,
@@ -148,7 +148,7 @@ async fn live(mut attacker: Attacker, orders: Orders, began: Instant) -> Tally {
             Ok(Err(error)) => {
                 attacker.tally.failed(shape.row, &error);
                 attacker.line = None;
-                // Whoever is not let in tries again, and does not spin.
+                // A refused connection tries again, with a pause.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Err(_) => break,
@@ -157,14 +157,14 @@ async fn live(mut attacker: Attacker, orders: Orders, began: Instant) -> Tally {
             let due = (attacker.sent - sent).max(1) as f64 / orders.rate;
             tokio::time::sleep(Duration::from_secs_f64(due.min(60.0))).await;
         }
-        // A task that always finds its answers there gives way to the others.
+        // A task whose answers are always ready yields to the others.
         tokio::task::yield_now().await;
     }
     attacker.tally
 }
 
-/// What to do next. In every other slot all do the same, as many at once as there are; otherwise a few keep connections,
-/// and the others do whatever else there is.
+/// The next attack. In every other slot all do the same, as many at once as there are; otherwise a few keep connections
+/// open, and the others choose among the rest.
 fn choose<'a>(shapes: &[&'a Shape], seed: u64, slot: u64, is_holder: bool, numbers: &mut Numbers) -> Option<&'a Shape> {
     let all = rows();
     let mut of_slot = Numbers::new(seed ^ slot.wrapping_mul(0x9e37_79b9));
@@ -180,7 +180,7 @@ fn choose<'a>(shapes: &[&'a Shape], seed: u64, slot: u64, is_holder: bool, numbe
         .or_else(|| pick(shapes.iter().collect()))
 }
 
-/// A process of one's own at the lowest priority. Dropping it ends it.
+/// The attackers' process at the lowest priority. Dropping it ends it.
 pub(super) struct Crowd {
     child: Child,
     until: Instant,
@@ -210,7 +210,7 @@ impl Crowd {
         Ok(crowd)
     }
 
-    /// Starts a process that does nothing but burn what nobody else wants.
+    /// Starts a process that only uses idle CPU time.
     pub fn burn(seconds: u64) -> anyhow::Result<Self> {
         Self::start(&["burn".to_owned(), seconds.to_string()], seconds)
     }
@@ -227,7 +227,7 @@ impl Crowd {
         Ok(Self { child, until: Instant::now() + Duration::from_secs(seconds) + GRACE })
     }
 
-    /// Waits until it has ended by itself; what it told.
+    /// Waits for its end; returns its output.
     pub fn finish(mut self) -> anyhow::Result<String> {
         let mut out = self.child.stdout.take().context("its standard output")?;
         let told = std::thread::spawn(move || {
@@ -252,7 +252,7 @@ impl Drop for Crowd {
     }
 }
 
-/// Burns every core for so long.
+/// Burns every core for this long.
 pub fn burn(seconds: u64) {
     let end = Instant::now() + Duration::from_secs(seconds);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

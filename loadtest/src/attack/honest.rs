@@ -1,6 +1,6 @@
-//! The honest shop: so many writes a second, due by the clock whatever the server does, each with an idempotency key, on
-//! cells of its own; and a read beside every five of them. A latency counts from when its request was due. Everything that
-//! is told goes to the audit.
+//! The honest shop: a fixed rate of writes, due by the clock whatever the server does, each with an idempotency key, on
+//! cells of its own; and a read for every five of them. A latency counts from when its request was due. All answers go
+//! to the audit.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -26,25 +26,25 @@ const CONNECTIONS: usize = 32;
 /// How long the shop waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long what was due may still be sent after the end.
+/// How long due requests may still be sent after the end.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// Open reservations that one connection has at the most.
+/// The maximum number of open reservations of one connection.
 const OPEN_MAX: usize = 8;
 
-/// One visit in so many is a read.
+/// One of this many visits is a read.
 const VISITS_A_READ: u64 = 6;
 
-/// One write in so many is asked for again under its key.
+/// One of this many writes is repeated with its key.
 const WRITES_A_REPEAT: u64 = 50;
 
-/// Refusals that are told word by word.
+/// Refusals whose text is recorded.
 const SAMPLES: usize = 8;
 
 /// Requests of one kind. Milliseconds.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Latency {
-    /// Requests that were answered.
+    /// Answered requests.
     pub answered: u64,
     /// The median, milliseconds.
     pub p50: f64,
@@ -58,10 +58,10 @@ pub struct Latency {
     pub max: f64,
 }
 
-/// What became of one part of a run.
+/// The results of one part of a run.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Part {
-    /// How long it went on, seconds.
+    /// Its duration, in seconds.
     pub seconds: f64,
     /// Of writes.
     pub writes: Latency,
@@ -71,11 +71,11 @@ pub struct Part {
     pub refused: u64,
     /// The same for reads.
     pub reads_refused: u64,
-    /// Writes that were asked for again and told what was told before.
+    /// Repeated writes that got the first answer.
     pub repeated: u64,
-    /// By status, or what else became of them.
+    /// By status, or another result.
     pub outcomes: BTreeMap<String, u64>,
-    /// Some refusals, as they were told.
+    /// Some refusals, with their texts.
     pub samples: Vec<String>,
 }
 
@@ -85,29 +85,29 @@ struct Measured {
     part: Part,
 }
 
-/// What there is to know for a part.
+/// The parameters of a part.
 pub(super) struct Shop<'a> {
     pub address: SocketAddr,
     pub key: &'a str,
     /// Writes a second.
     pub rate: f64,
     pub seed: u64,
-    /// Tells the keys of this part from those of others.
+    /// Distinguishes the keys of this part from those of others.
     pub tag: &'static str,
     pub witness: Witness,
 }
 
-/// Goes on for `length`.
+/// Runs for `length`.
 ///
 /// # Errors
-/// An answer that is not true: of a record that another was told of, against real time, or another than before.
+/// A wrong answer: of a record that another answer has, against real time, or different from the first one.
 pub(super) fn serve(shop: &Shop<'_>, length: Duration) -> anyhow::Result<Part> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(visits(shop, length))
 }
 
 async fn visits(shop: &Shop<'_>, length: Duration) -> anyhow::Result<Part> {
-    // Of so many visits one is a read.
+    // One of this many visits is a read.
     let rate = shop.rate * VISITS_A_READ as f64 / (VISITS_A_READ - 1) as f64;
     let count = (length.as_secs_f64() * rate) as u64;
     let (released, taken) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU64::new(0)));
@@ -178,9 +178,9 @@ async fn visits(shop: &Shop<'_>, length: Duration) -> anyhow::Result<Part> {
     Ok(Part { seconds: length.as_secs_f64(), writes, reads, ..measured.part.clone() })
 }
 
-/// Of an answer, what is needed.
+/// The needed parts of an answer.
 #[derive(Deserialize)]
-struct Told {
+struct HonestAnswer {
     #[serde(default)]
     id: String,
     seq: u64,
@@ -196,7 +196,7 @@ struct Item {
     reserved: i64,
 }
 
-impl Told {
+impl HonestAnswer {
     fn cells(self) -> Vec<(Cell, Level)> {
         self.items.into_iter().map(|item| ((item.sku, item.location), (item.on_hand, item.reserved))).collect()
     }
@@ -255,7 +255,7 @@ impl Clerk {
         self.witness.read(asked, told.seq, told.cells())
     }
 
-    /// Writes, and has it witnessed; the id that was told, or none where it came to nothing.
+    /// Writes, and reports the answer to the audit; returns the id, or `None` if it failed.
     async fn write(
         &mut self,
         path: &str,
@@ -273,7 +273,7 @@ impl Clerk {
         if self.numbers.below(WRITES_A_REPEAT) == 0
             && let Some(again) = self.exchange("POST", path, &key, body).await.ok().filter(|(status, _)| *status < 300)
         {
-            let again: Told = serde_json::from_slice(&again.1)?;
+            let again: HonestAnswer = serde_json::from_slice(&again.1)?;
             anyhow::ensure!(
                 (again.seq, &again.id) == (seq, &id),
                 "{path}: {seq} first, {} under the same key",
@@ -292,7 +292,7 @@ impl Clerk {
         key: &str,
         body: &str,
         due: Instant,
-    ) -> anyhow::Result<Option<Told>> {
+    ) -> anyhow::Result<Option<HonestAnswer>> {
         let answer = self.exchange(method, path, key, body).await;
         let micros = due.elapsed().as_micros() as u64;
         match answer {
@@ -333,7 +333,7 @@ impl Clerk {
         tokio::time::timeout(PATIENCE, exchange).await?
     }
 
-    /// It came to nothing.
+    /// The request failed.
     fn lost(&self, is_read: bool, outcome: &str, sample: Option<String>) {
         let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
         let part = &mut measured.part;

@@ -1,4 +1,4 @@
-//! Two attackers, each with a key of the least that there is and free to send anything, while an honest shop goes on.
+//! Two attackers, each with a key of minimal rights and free to send anything, while an honest shop continues.
 //!
 //! **What is compared.** The latency of the shop's writes, each counted from the moment at which it was due (open loop, so a
 //! stall shows in everything that had to wait for it), with the attackers there, against the same shop at the same rate by
@@ -40,7 +40,7 @@ pub use honest::{Latency, Part};
 use honest::{Shop, serve};
 use network::{Keys, Network, SHOP};
 use report::ratio;
-pub use report::{Bound, Report};
+pub use report::{AttackReport, Bound};
 pub use tally::{Row, Tally};
 pub use watch::Seen;
 use watch::Watch;
@@ -49,10 +49,10 @@ use watch::Watch;
 const BASE_MAX_SECONDS: u64 = 120;
 const AFTERWARDS_MAX_SECONDS: u64 = 60;
 
-/// What to do.
+/// The arguments.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Plan {
-    /// How long the attack goes on. The shop is measured by itself for a third of it before, for a sixth beside a busy
+pub struct AttackPlan {
+    /// How long the attack lasts. The shop is measured alone for a third of this time before, for a sixth beside a busy
     /// neighbour, and for a sixth afterwards.
     #[arg(long, default_value_t = 600)]
     pub seconds: u64,
@@ -62,13 +62,13 @@ pub struct Plan {
     /// Writes a second of the honest shop.
     #[arg(long, default_value_t = 500.0)]
     pub rate: f64,
-    /// Requests a second of each attacking connection; 0 for as many as are answered.
+    /// Requests a second of each attacking connection; 0 for no limit.
     #[arg(long, default_value_t = 0.0)]
     pub attack_rate: f64,
-    /// Where the random choices come from; printed, so that a run can be repeated.
+    /// The seed of the random choices; printed, so that a run can be repeated.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// What the server may have resident, in MiB.
+    /// The maximum resident memory of the server, in MiB.
     #[arg(long, default_value_t = 2048)]
     pub memory_mib: u64,
     /// Only these attacks: C1, C2, H1 to H6, M1 to M6, M10, M12, L, routes, socket.
@@ -77,13 +77,13 @@ pub struct Plan {
     /// Locations of the largest group.
     #[arg(long, default_value_t = 10_000)]
     pub places: u64,
-    /// SKUs that stand in a fifth of them.
+    /// SKUs that are stocked in a fifth of them.
     #[arg(long, default_value_t = 500)]
     pub skus: u64,
-    /// How many times its median the shop may take; 0 for any.
+    /// The maximum factor on the shop's median; 0 for any.
     #[arg(long, default_value_t = 3.0)]
     pub median_ratio: f64,
-    /// How many times its 99th percentile the shop may take; 0 for any.
+    /// The maximum factor on the shop's 99th percentile; 0 for any.
     #[arg(long, default_value_t = 5.0)]
     pub p99_ratio: f64,
     /// Settings of the server.
@@ -94,11 +94,11 @@ pub struct Plan {
     pub out: Option<PathBuf>,
 }
 
-/// Attacks a server of its own, by the binary that is named or the one beside this, and tells what it came to.
+/// Attacks a server of its own, started from the named binary or the one beside this, and reports the result.
 ///
 /// # Errors
-/// The server does not start, the attackers' process does not, or the shop was told something that is not true.
-pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
+/// The server or the attackers' process does not start, or an answer to the shop was wrong.
+pub fn run(plan: &AttackPlan, server: Option<&Path>) -> anyhow::Result<AttackReport> {
     let seed = plan.seed.unwrap_or_else(anaquel_seeds::fresh);
     eprintln!("seed {seed}");
     ensure!((6..=86_400).contains(&plan.seconds), "--seconds: 6 to 86,400");
@@ -130,7 +130,7 @@ pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
     let audit = auditor.finish().map_err(|error| format!("{error:#}"));
     let stopped = server.stop_within(STOP_PATIENCE).map_err(|error| format!("{error:#}"));
     let verified = verify(&binary, &data).map_err(|error| format!("{error:#}"));
-    let mut report = Report {
+    let mut report = AttackReport {
         seed,
         machine: crate::machine::describe(),
         rate: plan.rate,
@@ -158,7 +158,7 @@ pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
 
 /// The shop alone, beside a burner, attacked, and afterwards.
 fn parts(
-    plan: &Plan,
+    plan: &AttackPlan,
     seed: u64,
     server: &Server,
     keys: &Keys,
@@ -171,7 +171,7 @@ fn parts(
         serve(&Shop { address, key, rate, seed, tag, witness }, Duration::from_secs(seconds))
     };
     let base = (plan.seconds / 3).clamp(2, BASE_MAX_SECONDS);
-    // The first seconds on fresh connections and a fresh log are nobody's base.
+    // The first seconds on new connections and a new log are not part of the base.
     shop("warming-up", base.min(3))?;
     let alone = shop("alone", base)?;
     let burner = Crowd::burn((base / 2).max(2))?;
@@ -194,8 +194,8 @@ fn parts(
     Ok(([alone, beside_burner, attacked, afterwards], serde_json::from_str(&told)?))
 }
 
-fn bounds(plan: &Plan, report: &Report) -> Vec<Bound> {
-    let Report { alone, attacked, afterwards, seen, .. } = report;
+fn bounds(plan: &AttackPlan, report: &AttackReport) -> Vec<Bound> {
+    let AttackReport { alone, attacked, afterwards, seen, .. } = report;
     let mut bounds = Vec::new();
     let mut add = |what, held, measured: String, limit: String| bounds.push(Bound { what, limit, measured, held });
     for (what, most, under, base) in [

@@ -1,5 +1,5 @@
-//! The retailer that is attacked: who may come in, the honest shop's own stock, and everything that attacks bite on. The
-//! names are a function of a few numbers, so that the attackers' process knows them, too.
+//! The retailer under attack: its keys, the honest shop's own stock, and the targets of the attacks. The names are a
+//! function of a few numbers, so that the attackers' process can compute them, too.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::server;
 
-/// How the SKUs of the honest shop begin. No attacker takes units of them: whoever may reserve may take what there is,
-/// and that is a matter of rights and limits, not of load.
+/// The prefix of the honest shop's SKUs. No attacker takes units of them: a caller that may reserve may take all stock,
+/// which is a matter of rights and limits, not of load.
 pub(super) const SHOP: &str = "SHOP-";
 /// SKUs of the honest shop, each in [`SHOP_STORES`] stores.
 pub(super) const SHOP_SKUS: u64 = 50;
@@ -19,34 +19,34 @@ pub(super) const SHOP_SKUS: u64 = 50;
 pub(super) const SHOP_STORES: u64 = 4;
 /// The channel that the attacker's `reserve` key is bound to.
 pub(super) const CHANNEL: &str = "mkt";
-/// SKUs that are known, and that nobody has.
+/// Known SKUs without stock.
 pub(super) const VOIDS: u64 = 100;
-/// SKUs with a promise that can only be made by moving two others.
+/// SKUs with a promise that needs two others to move.
 pub(super) const TRIPLES: u64 = 64;
-/// SKUs of small overlapping groups, under rules, buffers and quotas, with supply on its way.
+/// SKUs of small overlapping groups, under rules, buffers and quotas, with inbound supply.
 pub(super) const MIXES: u64 = 20;
-/// SKUs of which there is more than anybody takes.
+/// SKUs with more units than anybody takes.
 pub(super) const BAITS: u64 = 32;
-/// The most units of a line, and what there is of whatever shall not end.
+/// The most units of a line, and the stock of SKUs that must not run out.
 pub(super) const PLENTY: u64 = 1_000_000_000;
-/// What a channel must leave that the attackers' reservations come through.
+/// The buffer of the attackers' channel.
 const BUFFER: u64 = 2;
 /// Rows of one request.
 const ROWS: usize = 1000;
 
-/// How large it is.
+/// The size of the network.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Network {
     /// Locations of the large group.
     pub places: u64,
-    /// SKUs that stand in a fifth of them.
+    /// SKUs that are stocked in a fifth of them.
     pub skus: u64,
 }
 
-/// What lets in whom.
+/// The keys.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
-    /// Everything: it loads the network, and reads the log.
+    /// All scopes: loads the network, and reads the log.
     pub house: String,
     /// The honest shop's.
     pub shop: String,
@@ -57,7 +57,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Makes them, in a data directory that no server has open.
+    /// Creates them, in a data directory that no server has open.
     pub fn make(binary: &Path, data: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data)?;
         let data = data.to_str().context("a path that is text")?;
@@ -89,27 +89,27 @@ impl Network {
         format!("att-{:05}", n % self.places)
     }
 
-    /// A SKU that stands in many of them.
+    /// A SKU that is stocked in many of them.
     pub fn wide(self, n: u64) -> String {
         format!("WIDE-{:04}", n % self.skus)
     }
 
-    /// Locations that each of those stands in.
+    /// The locations that stock each of those.
     pub fn wide_places(self) -> u64 {
         (self.places / 5).max(1)
     }
 
-    /// Units of each kind that a triple has.
+    /// Units of each kind in a triple.
     pub fn triple_units(n: u64) -> u64 {
         [100_000, 1_000_000, 10_000_000, PLENTY].get(n as usize % 4).copied().unwrap_or(PLENTY)
     }
 
-    /// What the attackers' channel may ask of a place of a triple at the most.
+    /// The most units that the attackers' channel may request from a location of a triple.
     pub fn triple_most(n: u64) -> u64 {
         Self::triple_units(n) - BUFFER
     }
 
-    /// Loads it.
+    /// Loads the network.
     pub fn load(self, client: &mut Client) -> anyhow::Result<()> {
         self.places_and_skus(client)?;
         self.stock(client)?;
@@ -125,7 +125,8 @@ impl Network {
         }
         let mut csv = "location,kind,latitude,longitude,groups\n".to_owned();
         for n in 0..self.places {
-            // Groups that overlap: all, every other, every third, and sixteen that share places with their neighbours.
+            // Groups that overlap: all, every other, every third, and sixteen that share locations with their
+            // neighbours.
             let (other, third, belt) = (n % 2, n % 3, n * 16 / self.places);
             let (north, west) = (36.0 + (n % 100) as f64 / 20.0, (n / 100 % 100) as f64 / 20.0);
             let next = (belt + 1) % 16;
@@ -148,7 +149,7 @@ impl Network {
     }
 
     fn stock(self, client: &mut Client) -> anyhow::Result<()> {
-        // SKU by SKU, in bodies that stay small.
+        // SKU by SKU, in small bodies.
         for first in (0..self.skus).step_by(50) {
             let mut csv = "sku,location,on_hand\n".to_owned();
             for sku in first..(first + 50).min(self.skus) {
@@ -175,7 +176,7 @@ impl Network {
     }
 }
 
-/// Rules about the mixed SKUs, so that the shop's own promises rest on none of them.
+/// Rules for the mixed SKUs, so that the shop's own promises depend on none of them.
 fn rules(client: &mut Client) -> anyhow::Result<()> {
     let skus = |step: usize| (0..MIXES).step_by(step).map(|n| format!("MIX-{n:02}")).collect::<Vec<_>>();
     let rules = [
@@ -203,8 +204,8 @@ fn supply(client: &mut Client) -> anyhow::Result<()> {
     told(client.put("/v1/supply", &json!({"supplies": supplies}))?, "supply")
 }
 
-/// Units of one group stand in *a*, those of the other in *b*, and what is free is in *c*: a promise in *a* is made by
-/// moving the first to *b*, and the second to *c*.
+/// Units of one group are at *a*, those of the other at *b*, and *c* has available units: a promise at *a* needs the
+/// first to move to *b*, and the second to *c*.
 fn triples(client: &mut Client) -> anyhow::Result<()> {
     for (place, group) in [("tri-a", Some("tri-ab")), ("tri-b", Some("tri-bc")), ("tri-c", None)] {
         let receipt = |n: u64| {
@@ -221,7 +222,7 @@ fn triples(client: &mut Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Promises of the shop's own in groups, which attackers' promises must move to make room.
+/// Promises of the shop in groups, which must move to make room for attackers' promises.
 fn mixes(client: &mut Client) -> anyhow::Result<()> {
     for n in 0..MIXES {
         for group in ["mix-abc", "mix-bcd", "mix-cde"] {

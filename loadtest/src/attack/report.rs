@@ -1,4 +1,4 @@
-//! What a run showed: as a table, as JSON, and bound by bound.
+//! The results of a run: as a table, as JSON, and by bound.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -11,25 +11,25 @@ use super::tally::Tally;
 use super::watch::Seen;
 use crate::audit::Findings;
 
-/// One thing that must be so.
+/// One bound.
 #[derive(Debug, Clone, Serialize)]
 pub struct Bound {
-    /// What is bounded.
+    /// The bounded value.
     pub what: &'static str,
-    /// In words and numbers.
+    /// The bound in words and numbers.
     pub limit: String,
-    /// What was measured.
+    /// The measured value.
     pub measured: String,
     /// Whether the bound holds.
     pub held: bool,
 }
 
-/// All that a run tells.
+/// The results of a run.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// Where the random choices come from.
+pub struct AttackReport {
+    /// The seed.
     pub seed: u64,
-    /// What it was measured on.
+    /// The machine.
     pub machine: String,
     /// Visits of the shop a second.
     pub rate: f64,
@@ -39,35 +39,35 @@ pub struct Report {
     pub places: u64,
     /// SKUs of the shop.
     pub skus: u64,
-    /// The shop by itself.
+    /// The shop alone.
     pub alone: Part,
-    /// The shop beside a process as low in priority as the attackers' that burns every core.
+    /// The shop beside a process of the same low priority as the attackers' that burns every core.
     pub beside_burner: Part,
-    /// The shop while it is attacked.
+    /// The shop during the attack.
     pub attacked: Part,
-    /// The shop when the attackers are gone.
+    /// The shop after the attack.
     pub afterwards: Part,
-    /// What the server took meanwhile.
+    /// The server's resources meanwhile.
     pub seen: Seen,
     /// Attacks, by answer.
     pub attacks: Tally,
-    /// What the audit found, or why it did not.
+    /// The result of the audit.
     pub audit: Result<Findings, String>,
     /// Whether the server ended in order, and `anaquel verify` was clean.
     pub stopped: Result<(), String>,
-    /// What `anaquel verify` said.
+    /// The output of `anaquel verify`.
     pub verified: Result<String, String>,
-    /// What must hold.
+    /// The bounds.
     pub bounds: Vec<Bound>,
 }
 
-/// How many times `base` something is.
+/// The factor of a value on `base`.
 pub(super) fn ratio(part: f64, base: f64) -> f64 {
     part / base.max(0.001)
 }
 
-impl Report {
-    /// Whether every bound was held.
+impl AttackReport {
+    /// Whether every bound holds.
     pub fn holds(&self) -> bool {
         self.bounds.iter().all(|bound| bound.held)
     }

@@ -1,5 +1,5 @@
-//! Every route of the served OpenAPI document, with values that it allows and values that it does not, as bytes that only
-//! need to be sent. What is not named by a schema is made up from the name of the field.
+//! Prepares requests for every route of the served OpenAPI document as bytes, with valid and invalid values. Values
+//! without a schema are invented from the name of the field.
 
 use anaquel_seeds::Numbers;
 use anyhow::Context;
@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 use super::network::{BAITS, CHANNEL, MIXES, Network, TRIPLES, VOIDS, shop_cell};
 use super::wire::request;
 
-/// How deep bodies go.
+/// The maximum depth of bodies.
 const DEPTH: u32 = 6;
 
-/// What a socket takes, and what it does not.
+/// Valid and invalid messages of a socket.
 const OPERATIONS: [&str; 17] = [
     "subscribe",
     "track",
@@ -32,7 +32,7 @@ const OPERATIONS: [&str; 17] = [
     "ready-steady",
 ];
 
-/// Makes values.
+/// Generates values.
 pub(super) struct Maker<'a> {
     pub document: &'a Value,
     pub network: Network,
@@ -40,7 +40,7 @@ pub(super) struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    /// So many requests of each route, for one caller.
+    /// This many requests of each route, for one caller.
     pub fn requests(&mut self, headers: &str, each: usize) -> anyhow::Result<Vec<Vec<u8>>> {
         let document = self.document;
         let paths = document.get("paths").and_then(Value::as_object).context("the document has paths")?;
@@ -94,7 +94,7 @@ impl Maker<'_> {
         request(method, &(path + &query), &format!("{headers}{key}"), body.as_bytes())
     }
 
-    /// Something that a socket may be told.
+    /// A message for a socket.
     pub fn message(&mut self) -> String {
         let op = OPERATIONS.get(self.numbers.below(OPERATIONS.len() as u64) as usize).copied().unwrap_or_default();
         let mut message = Map::new();
@@ -128,7 +128,7 @@ impl Maker<'_> {
         }
     }
 
-    /// A value of a schema, or, now and then, none of it.
+    /// A value of a schema or, now and then, an invalid one.
     fn value(&mut self, schema: &Value, name: &str, depth: u32, is_read: bool) -> Value {
         if depth == 0 || self.numbers.below(16) == 0 {
             return self.nonsense();
@@ -185,7 +185,7 @@ impl Maker<'_> {
         values.get(self.numbers.below(values.len() as u64) as usize).copied().unwrap_or(1).into()
     }
 
-    /// A word that fits the field's name, often one that is known.
+    /// A word that fits the field's name, often a known one.
     fn text(&mut self, name: &str, is_read: bool) -> String {
         let (choice, n) = (self.numbers.below(10), self.numbers.below(1 << 20));
         let network = self.network;

@@ -1,4 +1,4 @@
-//! What an attacker does with a connection, by the name of what it attacks:
+//! The attacks, by the name of their target:
 //!
 //! | name | what is sent |
 //! | --- | --- |
@@ -31,13 +31,13 @@ use super::tally::Tally;
 use super::wire::{Line, handshake, message, request, windowless};
 use anaquel_seeds::Numbers;
 
-/// Requests that go out in one piece.
+/// Requests that are sent in one piece.
 const PIPELINED: u64 = 16;
 
-/// The longest that a connection is kept open for nothing.
+/// The longest time that an idle connection is kept open.
 const HOLD_MAX_SECONDS: u64 = 15;
 
-/// Whose key it has.
+/// The key of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
     Read,
@@ -75,14 +75,14 @@ enum What {
     Socket,
 }
 
-/// A shape of attack.
+/// An attack.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
-    /// What it is told under.
+    /// Its name in the tally.
     pub row: &'static str,
     what: What,
     who: &'static [Who],
-    /// Whether it is about keeping a connection, and not about what is sent on it.
+    /// Whether it keeps a connection open, instead of sending requests.
     pub is_held: bool,
 }
 
@@ -125,17 +125,17 @@ pub(super) const SHAPES: &[Shape] = &[
 ];
 
 impl Shape {
-    /// Whether it is for this key.
+    /// Whether it fits this key.
     pub fn is_for(&self, who: Who) -> bool {
         self.who.contains(&who)
     }
 }
 
-/// What all connections of one key share.
+/// The shared state of all connections of one key.
 #[derive(Debug)]
 pub(super) struct Kit {
     pub address: SocketAddr,
-    /// Where its connections come from.
+    /// Their local address.
     pub source: IpAddr,
     pub who: Who,
     pub network: Network,
@@ -143,18 +143,18 @@ pub(super) struct Kit {
     pub headers: String,
     /// `Bearer …`.
     pub bearer: String,
-    /// A request about all that there is.
+    /// A request for all cells.
     pub query: Vec<u8>,
     /// The same for an HTTP/2 connection.
     pub windowless: Vec<u8>,
-    /// A body that is a hundred times as large once it is unpacked.
+    /// A body that is a hundred times as large after decompression.
     pub bomb: Vec<u8>,
     pub routes: Vec<Vec<u8>>,
     pub messages: Vec<String>,
 }
 
 impl Kit {
-    /// Makes ready what is large.
+    /// Prepares the large parts.
     pub fn prepare(&mut self) -> anyhow::Result<()> {
         let skus: Vec<_> = (0..1000).map(|n| format!("\"{}\"", self.network.wide(n))).collect();
         let body = format!(r#"{{"skus":[{}]}}"#, skus.join(","));
@@ -168,7 +168,7 @@ impl Kit {
     }
 }
 
-/// One connection's attacker.
+/// The attacker of one connection.
 #[derive(Debug)]
 pub(super) struct Attacker {
     pub kit: Rc<Kit>,
@@ -177,12 +177,12 @@ pub(super) struct Attacker {
     pub tally: Tally,
     /// Requests so far.
     pub sent: u64,
-    /// Tells its keys from those of others.
+    /// Distinguishes its idempotency keys from those of others.
     pub nth: u64,
 }
 
 impl Attacker {
-    /// Does it once.
+    /// Runs it once.
     ///
     /// # Errors
     /// The connection failed, was closed, or was not answered in time.
@@ -253,7 +253,7 @@ impl Attacker {
         self.line.as_mut().ok_or_else(|| anyhow::anyhow!("connected above"))
     }
 
-    /// Sends ready-made bytes, and takes down what status they get.
+    /// Sends prepared bytes, and records the status of each answer.
     async fn ask(&mut self, row: &'static str, bytes: &[u8]) -> anyhow::Result<()> {
         self.ask_many(row, bytes, 1).await
     }
@@ -282,7 +282,7 @@ impl Attacker {
         self.ask(row, &bytes).await
     }
 
-    /// Reserves one line; the reservation's id, where there is one.
+    /// Reserves one line; returns the reservation's id, if there is one.
     async fn reserve(&mut self, row: &'static str, ttl: u64, line: &str) -> anyhow::Result<Option<String>> {
         let body = format!(r#"{{"channel":"{CHANNEL}","ttl_seconds":{ttl},"lines":[{line}]}}"#);
         self.post(row, "/v1/reservations", &body).await?;
@@ -296,7 +296,7 @@ impl Attacker {
         self.kit.network.wide(n)
     }
 
-    /// A place that the wide SKUs stand in.
+    /// A location of the wide SKUs.
     fn wide_place(&mut self) -> String {
         let n = self.numbers.below(self.kit.network.wide_places());
         self.kit.network.place(n * 5)
@@ -350,7 +350,7 @@ impl Attacker {
         )
     }
 
-    /// Asks for more than anybody would read, and does not.
+    /// Requests more than anybody would read, and does not read it.
     async fn unread(&mut self, row: &'static str, what: What) -> anyhow::Result<()> {
         let kit = Rc::clone(&self.kit);
         let mut line = Line::connect(kit.address, kit.source, true).await?;
@@ -393,7 +393,7 @@ impl Attacker {
         if self.numbers.below(2) == 0 {
             return self.post(row, "/v1/reservations", &body).await;
         }
-        // Asked for, and gone.
+        // Sends a request and disconnects.
         let bytes = request("POST", "/v1/reservations", &self.kit.headers, body.as_bytes());
         let mut line = Line::connect(self.kit.address, self.kit.source, false).await?;
         self.tally.sent(row, 1);
@@ -442,7 +442,7 @@ impl Attacker {
         }
     }
 
-    /// A connection that says nothing, or says it very slowly.
+    /// A connection that sends nothing, or sends very slowly.
     async fn slow(&mut self, row: &'static str, what: What) -> anyhow::Result<()> {
         let mut line = Line::connect(self.kit.address, self.kit.source, false).await?;
         let pause = self.pause();
@@ -553,7 +553,7 @@ impl Attacker {
         }
     }
 
-    /// An id of one's own, and those near it.
+    /// An own id, and similar ones.
     async fn others_steps(&mut self, row: &'static str) -> anyhow::Result<()> {
         let line = self.bait_line();
         let Some(id) = self.reserve(row, 1, &line).await? else { return Ok(()) };
@@ -618,7 +618,7 @@ impl Attacker {
         }
     }
 
-    /// What no client sends.
+    /// Bytes that no client sends.
     async fn odd(&mut self, row: &'static str) -> anyhow::Result<()> {
         let kit = Rc::clone(&self.kit);
         let host = format!("Host: {}\r\n", kit.address);
@@ -650,7 +650,7 @@ impl Attacker {
             20 => request("GET", "/v1/events?after=18446744073709551615&limit=1000&wait=1e9", &kit.headers, b""),
             _ => request("GET", "/v1/info", &format!("{host}Authorization: Bearer {}\r\n", "z".repeat(8000)), b""),
         };
-        // What it leads to may be an answer, or an end; neither may be waited for long.
+        // The result may be an answer, or an end; neither is waited for.
         let asked = tokio::time::timeout(Duration::from_secs(2), self.ask(row, &bytes)).await;
         self.line = None;
         asked.unwrap_or_else(|_| {

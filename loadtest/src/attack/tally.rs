@@ -1,4 +1,4 @@
-//! What attackers sent, and what they were told, by the name of the attack.
+//! The requests of the attackers and their results, by the name of the attack.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Row {
     /// Requests and messages.
     pub sent: u64,
-    /// How often each status was answered; and what else became of them: `held` (kept open, and not read on purpose),
+    /// The number of answers by status; and other results: `held` (kept open, and not read on purpose),
     /// `left` (gone before the answer), `closed` (by the server, or never let in), `unanswered` (for ten seconds).
     pub outcomes: BTreeMap<String, u64>,
 }

@@ -1,5 +1,5 @@
-//! What the server has of memory, descriptors and threads, four times a second; and whether it says that it lives, each
-//! time to a connection that was not there before.
+//! Measures the server's memory, descriptors and threads, four times a second; and sends `/healthz`, each time on a new
+//! connection.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,13 +14,13 @@ use serde::Serialize;
 
 use crate::live::resident;
 
-/// How often is looked.
+/// The interval of the measurements.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// How long the server may take to say that it lives.
+/// How long the server may take to answer `/healthz`.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The most that there was at a time, from the start of the watch on.
+/// The maxima since the start of the watch.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Seen {
     /// Resident bytes at the start, at the most, and at the end.
@@ -33,20 +33,20 @@ pub struct Seen {
     pub descriptors_max: u64,
     /// Most threads.
     pub threads_max: u64,
-    /// Times that `/healthz` was asked for, that it was not answered 200 (five seconds are waited to be let in,
-    /// and five for each piece of the answer; ten in all), and the slowest answer.
+    /// Requests of `/healthz`, failed ones (five seconds for the connection, and five for each piece of the answer; ten
+    /// in total), and the slowest answer.
     pub healthz_asked: u64,
     /// Times that `/healthz` did not answer.
     pub healthz_missed: u64,
     /// Its slowest answer, milliseconds.
     pub healthz_slowest_ms: f64,
-    /// Times that `/readyz` said no, and what it said last.
+    /// Failures of `/readyz`, and the last reason.
     pub not_ready: u64,
-    /// Why `/readyz` said no at the end, if it did.
+    /// The reason of `/readyz` at the end, if it failed.
     pub not_ready_last: Option<String>,
 }
 
-/// The threads that look.
+/// The measuring threads.
 pub(super) struct Watch {
     over: Arc<AtomicBool>,
     process: JoinHandle<Seen>,
@@ -84,7 +84,7 @@ fn process(pid: u32, over: &AtomicBool) -> Seen {
     let folder = Path::new("/proc").join(pid.to_string());
     let count = |name: &str| std::fs::read_dir(folder.join(name)).map_or(0, |entries| entries.count() as u64);
     while !over.load(Ordering::Relaxed) {
-        // A server that ended has nothing any more; that it ended shows elsewhere.
+        // A server that ended has no values; its end is visible elsewhere.
         let now = resident(pid).unwrap_or(0);
         if seen.resident_first == 0 {
             seen.resident_first = now;
@@ -124,7 +124,7 @@ fn door(address: SocketAddr, over: &AtomicBool) -> Seen {
     seen
 }
 
-/// All that is answered, on a connection that is closed afterwards.
+/// The whole answer on a connection that is closed afterwards.
 fn ask(address: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;

@@ -1,5 +1,5 @@
-//! A connection of an attacker, as cheap for its process as it can be: bytes go out ready-made, of an answer only the
-//! status is looked at, and the rest is thrown away.
+//! A connection of an attacker, as cheap as possible for its process: bytes are prepared, only the status of an answer
+//! is parsed, and the rest is dropped.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::net::{TcpSocket, TcpStream};
 /// How long an answer is waited for, unless it is not waited for at all.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is kept of a body: enough for the id of a reservation.
+/// The kept part of a body: enough for the id of a reservation.
 const KEPT: usize = 4096;
 
 /// The longest head of an answer.
@@ -21,24 +21,24 @@ const HEAD_MAX: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Line {
     stream: TcpStream,
-    /// What was read and belongs to answers to come.
+    /// Bytes that belong to later answers.
     read: Vec<u8>,
     /// The beginning of the last body.
     pub body: Vec<u8>,
-    /// Whether nothing more can be asked on it.
+    /// Whether the connection is unusable.
     pub is_over: bool,
 }
 
 impl Line {
-    /// Connects from an address of this machine; with little room for what comes, if it shall never be read. It is reset
-    /// when it is dropped, so that attackers do not run out of ports before the server runs out of anything.
+    /// Connects from an address of this machine; with small buffers, if the answer will never be read. The connection
+    /// is reset when it is dropped, so that attackers do not run out of ports before the server runs out of anything.
     pub async fn connect(address: SocketAddr, source: IpAddr, is_small: bool) -> anyhow::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_zero_linger()?;
         if is_small {
             socket.set_recv_buffer_size(4096)?;
         }
-        // A machine that has one loopback address only attacks from that.
+        // A machine with only one loopback address attacks from that.
         let _ = socket.bind(SocketAddr::new(source, 0));
         let stream = tokio::time::timeout(PATIENCE, socket.connect(address)).await??;
         stream.set_nodelay(true)?;
@@ -75,7 +75,7 @@ impl Line {
         }
         self.body.clear();
         if is_chunked {
-            // Where it ends is not looked for: some of it is read, and the rest is left to the one who sends it.
+            // The end of the body is not parsed: some of it is read, and the rest stays with the sender.
             self.is_over = true;
             let _ = self.stream.read_buf(&mut self.body).await?;
             return Ok(status);
@@ -87,7 +87,7 @@ impl Line {
         Ok(status)
     }
 
-    /// Throws away what comes next.
+    /// Drops the next bytes.
     async fn discard(&mut self, mut length: usize) -> anyhow::Result<()> {
         let mut scratch = vec![0; length.min(64 << 10)];
         while length > 0 {
@@ -102,7 +102,7 @@ impl Line {
         Ok(())
     }
 
-    /// Reads whatever comes, slowly, so many times.
+    /// Reads slowly, this many times.
     pub async fn sip(&mut self, times: u32, pause: Duration) -> anyhow::Result<()> {
         let mut scratch = [0; 512];
         for _ in 0..times {
@@ -124,7 +124,7 @@ pub(super) fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> V
     [head.as_bytes(), body].concat()
 }
 
-/// The same requests on one HTTP/2 connection that gives no room for a body, ever.
+/// The same requests on one HTTP/2 connection whose window stays closed.
 pub(super) fn windowless(host: &str, path: &str, authorization: &str, body: &[u8], streams: u32) -> Vec<u8> {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     // SETTINGS_INITIAL_WINDOW_SIZE = 0.

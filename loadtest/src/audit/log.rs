@@ -1,4 +1,4 @@
-//! The log, as its own quantities lead to it, and what callers were told, until both are there.
+//! The log with its computed quantities, and answers of callers, until both have arrived.
 
 use std::borrow::Cow;
 use std::collections::hash_map::{DefaultHasher, HashMap};
@@ -8,15 +8,15 @@ use std::hash::{Hash, Hasher};
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 
-use super::told::{Cell, Findings, Level, Told};
+use super::answer::{Answer, Cell, Findings, Level};
 
-/// Records that wait for whoever was answered with them, if anybody was; the oldest go first.
+/// Records that wait for their answer, if there is one; the oldest are dropped.
 const KEPT_MAX: usize = 4_000_000;
 
-/// Levels of one cell that are kept for reads that come late.
+/// Levels of one cell that are kept for late reads.
 const LEVELS_MAX: usize = 4096;
 
-/// What an audit needs of a record.
+/// The parts of a record that an audit needs.
 #[derive(Debug, Deserialize)]
 pub(super) struct Record<'a> {
     pub seq: u64,
@@ -28,7 +28,7 @@ pub(super) struct Record<'a> {
     pub items: Vec<Item<'a>>,
 }
 
-/// A cell of a record, as it is after it. Records of other things have items, too, without levels.
+/// A cell of a record, after it. Other records have items without levels, too.
 #[derive(Debug, Deserialize)]
 pub(super) struct Item<'a> {
     #[serde(borrow, default)]
@@ -43,15 +43,15 @@ pub(super) struct Item<'a> {
     waiting: i64,
     #[serde(default)]
     delta: i64,
-    /// Noted, and changes nothing.
+    /// The movement was recorded without a change.
     #[serde(default)]
     absorbed: bool,
-    /// False where nobody counts the SKU: its units come and go with their promises.
+    /// False if the SKU is untracked: its units exist only with their promises.
     #[serde(default)]
     tracked: Option<bool>,
 }
 
-/// A record that nobody was told of yet.
+/// A record whose answer has not arrived.
 #[derive(Debug)]
 struct Unclaimed {
     kind: String,
@@ -61,29 +61,29 @@ struct Unclaimed {
 /// The level of a cell, from record to record.
 #[derive(Debug, Default)]
 struct History {
-    /// What it was before the first of `levels`; unknown until something is told of it.
+    /// The level before the first of `levels`; unknown until a record states it.
     opening: Option<Level>,
     levels: VecDeque<(u64, Level)>,
-    /// Levels were let go of up to here.
+    /// Levels up to here were dropped.
     forgotten: u64,
 }
 
-/// Everything between what was read of the log and what was told.
+/// Everything between the read log and the answers.
 #[derive(Debug)]
 pub(super) struct Ledger {
     seq: u64,
-    /// How the SKUs begin whose levels are added up.
+    /// The prefix of the SKUs whose levels are computed.
     skus: &'static str,
-    /// By `seq`, from the oldest that is kept.
+    /// By `seq`, from the oldest kept one on.
     unclaimed: VecDeque<Option<Unclaimed>>,
-    /// What was told of records that were not read yet.
-    ahead: BTreeMap<u64, Vec<Told>>,
+    /// Answers about records that were not read yet.
+    ahead: BTreeMap<u64, Vec<Answer>>,
     cells: HashMap<u64, History>,
     findings: Findings,
 }
 
 impl Ledger {
-    /// A ledger of what comes after `seq`.
+    /// A ledger of the records after `seq`.
     pub fn after(seq: u64, skus: &'static str) -> Self {
         Self {
             seq,
@@ -100,7 +100,7 @@ impl Ledger {
         self.seq
     }
 
-    /// Takes in a record: each of its cells must be what its quantities lead to.
+    /// Adds a record: each of its cells must follow from its quantities.
     pub fn add(&mut self, record: &Record<'_>) -> anyhow::Result<()> {
         let seq = record.seq;
         ensure!(seq == self.seq + 1, "record {} is missing", self.seq + 1);
@@ -122,7 +122,7 @@ impl Ledger {
             };
             let known = cells.entry(hash(&(&item.sku, &item.location))).or_insert((item, (0, 0)));
             let sum = (known.1.0 + change.0, known.1.1 + change.1);
-            // The last of several is the one that says what there is after all of them.
+            // The last of several rows states the level after all of them.
             *known = (item, sum);
         }
         for (key, (item, change)) in cells {
@@ -132,7 +132,7 @@ impl Ledger {
             let sum = before.map_or(stated, |before| (before.0 + change.0, before.1 + change.1));
             ensure!(
                 sum == stated,
-                "record {seq}: {} at {} is told to be {stated:?}, and is {sum:?}",
+                "record {seq}: {} at {} is stated as {stated:?}, and the sum is {sum:?}",
                 item.sku,
                 item.location
             );
@@ -158,8 +158,8 @@ impl Ledger {
         due.into_iter().try_for_each(|told| self.settle(told))
     }
 
-    /// Takes in what a caller was told.
-    pub fn told(&mut self, told: Told) -> anyhow::Result<()> {
+    /// Adds an answer.
+    pub fn told(&mut self, told: Answer) -> anyhow::Result<()> {
         if told.seq() > self.seq {
             self.ahead.entry(told.seq()).or_default().push(told);
             return Ok(());
@@ -167,25 +167,25 @@ impl Ledger {
         self.settle(told)
     }
 
-    /// Holds what was told against a record that is there.
-    fn settle(&mut self, told: Told) -> anyhow::Result<()> {
+    /// Compares an answer with its record.
+    fn settle(&mut self, told: Answer) -> anyhow::Result<()> {
         match told {
-            Told::Read(seq, cells) => {
+            Answer::Read(seq, cells) => {
                 for (cell, told) in cells {
                     self.holds(&cell, seq, told)?;
                 }
                 self.findings.reads += 1;
             }
-            Told::Wrote(seq, kind, reservation, cells) => {
+            Answer::Wrote(seq, kind, reservation, cells) => {
                 let oldest = self.seq + 1 - self.unclaimed.len() as u64;
                 let at = seq.checked_sub(oldest).context("an answer came too late for this audit")?;
                 let record = self.unclaimed.get_mut(at as usize).and_then(Option::take);
                 let record = record.with_context(|| format!("two writes were told of record {seq}"))?;
-                ensure!(record.kind == kind, "{seq} was told to be {kind}, and is {}", record.kind);
+                ensure!(record.kind == kind, "the answer of {seq} says {kind}, and its record is {}", record.kind);
                 if let Some(id) = reservation {
                     ensure!(
                         record.reservation == hash(&id.as_str()),
-                        "{seq} was told of {id}, and is of another reservation"
+                        "the answer of {seq} names {id}, and its record another reservation"
                     );
                 }
                 for (cell, told) in cells {
@@ -197,19 +197,19 @@ impl Ledger {
         Ok(())
     }
 
-    /// A cell was what was told of it. What is the first word on a cell is taken for its opening level.
+    /// Compares a cell with an answer. The first statement about a cell is its opening level.
     fn holds(&mut self, (sku, location): &Cell, seq: u64, told: Level) -> anyhow::Result<()> {
         let history = self.cells.entry(hash(&(sku, location))).or_default();
         let is = history.at(seq).unwrap_or(told);
-        ensure!(is == told, "{sku} at {location} was told to be {told:?} at {seq}, and is {is:?}");
+        ensure!(is == told, "{sku} at {location}: the answer says {told:?} at {seq}, and it is {is:?}");
         history.opening.get_or_insert(told);
         Ok(())
     }
 
-    /// Everything was read: nothing may be left that was told and is not there.
+    /// Everything was read: no answer may lack its record.
     pub fn close(self) -> anyhow::Result<Findings> {
         let missing = self.ahead.keys().next();
-        ensure!(missing.is_none(), "{missing:?} was told, and is not in the log");
+        ensure!(missing.is_none(), "{missing:?} was answered, and is not in the log");
         Ok(self.findings)
     }
 }
@@ -223,7 +223,7 @@ impl History {
         }
     }
 
-    /// The level at a record; none where it is not known, or not any more.
+    /// The level at a record; `None` if it is unknown, or no longer known.
     fn at(&self, seq: u64) -> Option<Level> {
         let known = self.levels.partition_point(|(since, _)| *since <= seq);
         match known.checked_sub(1) {
@@ -243,7 +243,7 @@ fn hash(of: &impl Hash) -> u64 {
 #[allow(clippy::unwrap_used, reason = "a test that fails shall say where")]
 mod tests {
     use super::*;
-    use crate::audit::{Told, Witness};
+    use crate::audit::{Answer, Witness};
     use std::sync::Arc;
     use std::sync::atomic::AtomicU64;
 
@@ -298,9 +298,9 @@ mod tests {
 
     #[test]
     fn what_was_told_is_held_against_its_record_before_or_after_it_is_read() {
-        let wrote = |seq, kind, id: &str| Told::Wrote(seq, kind, Some(id.to_owned()), Vec::new());
+        let wrote = |seq, kind, id: &str| Answer::Wrote(seq, kind, Some(id.to_owned()), Vec::new());
         for is_ahead in [true, false] {
-            let told = |what: Told| {
+            let told = |what: Answer| {
                 let mut ledger = begun();
                 let read = |ledger: &mut Ledger| add(ledger, 2, "reserved", 3, 5, 3);
                 if is_ahead {
@@ -316,7 +316,7 @@ mod tests {
             assert!(told(wrote(2, "cancelled", "r-2")).is_err());
             assert!(told(wrote(2, "reserved", "r-1")).is_err());
             assert!(told(wrote(3, "reserved", "r-3")).is_err(), "a record that is not there");
-            let read = |seq, level| told(Told::Read(seq, vec![(cell(), level)]));
+            let read = |seq, level| told(Answer::Read(seq, vec![(cell(), level)]));
             assert_eq!(read(2, (5, 3)).unwrap().reads, 1);
             assert!(read(1, (5, 0)).is_ok());
             assert!(read(1, (5, 3)).is_err(), "a read from the future");
@@ -327,8 +327,8 @@ mod tests {
     #[test]
     fn one_record_is_told_once() {
         let mut ledger = begun();
-        ledger.told(Told::Wrote(1, "moved", None, vec![(cell(), (5, 0))])).unwrap();
-        assert!(ledger.told(Told::Wrote(1, "moved", None, Vec::new())).is_err());
+        ledger.told(Answer::Wrote(1, "moved", None, vec![(cell(), (5, 0))])).unwrap();
+        assert!(ledger.told(Answer::Wrote(1, "moved", None, Vec::new())).is_err());
     }
 
     #[test]
@@ -347,8 +347,8 @@ mod tests {
     #[test]
     fn the_first_word_on_a_cell_is_its_opening_level() {
         let mut ledger = Ledger::after(9, "A");
-        ledger.told(Told::Read(9, vec![(cell(), (5, 1))])).unwrap();
-        assert!(ledger.told(Told::Read(9, vec![(cell(), (6, 1))])).is_err());
+        ledger.told(Answer::Read(9, vec![(cell(), (5, 1))])).unwrap();
+        assert!(ledger.told(Answer::Read(9, vec![(cell(), (6, 1))])).is_err());
         assert!(add(&mut ledger, 10, "moved", 1, 7, 1).is_err());
     }
 }

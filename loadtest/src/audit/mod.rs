@@ -1,16 +1,17 @@
-//! What callers were told, held against the server's own log: every answer carries its `seq`, so one pass over the log,
-//! in order, decides it.
+//! Compares the answers of callers with the server's own log: every answer carries its `seq`, so one pass over the log,
+//! in order, is sufficient.
 //!
-//! - The log respects real time: what was asked after an answer was there comes after it.
-//! - Every answer to a write has a record at its `seq`, of its kind, about its reservation, and no two have the same.
-//! - A read is the cells as they are at its `seq`, all of them at once.
-//! - Every level is what the quantities before it lead to, and at no promise is more promised than is there.
+//! - The log respects real time: a request that was sent after an answer arrived comes after it.
+//! - Every answer to a write has a record at its `seq`, of its kind, about its reservation, and no two answers have the
+//!   same record.
+//! - A read returns the cells at its `seq`, all of them at once.
+//! - Every level follows from the quantities before it, and no promise exceeds what is on hand.
 //!
-//! Callers talk to a [`Witness`]; the [`Auditor`] reads the log along with them, or afterwards, and keeps only what is not
-//! settled yet.
+//! Callers report to a [`Witness`]; the [`Auditor`] reads the log along with them, or afterwards, and keeps only what
+//! is not settled yet.
 
+mod answer;
 mod log;
-mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,9 +22,9 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use crate::client::Client;
+pub(crate) use answer::Answer;
+pub use answer::{Cell, Findings, Level};
 use log::{Ledger, Record};
-pub(crate) use told::Told;
-pub use told::{Cell, Findings, Level};
 
 /// Records read at a time.
 const PAGE: usize = 1000;
@@ -31,19 +32,19 @@ const PAGE: usize = 1000;
 /// Looks at a log that ends too early.
 const LAST_LOOKS: u32 = 40;
 
-/// The latest `seq` that anybody had been told when something was asked.
+/// The latest `seq` in any answer when a request is sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked(u64);
 
-/// Takes down what one caller is told.
+/// Collects the answers of one caller.
 #[derive(Debug, Clone)]
 pub struct Witness {
     latest: Arc<AtomicU64>,
-    told: Sender<Told>,
+    told: Sender<Answer>,
 }
 
 impl Witness {
-    /// To be called before a request goes out.
+    /// Must be called before a request is sent.
     pub fn ask(&self) -> Asked {
         Asked(self.latest.load(Ordering::SeqCst))
     }
@@ -51,16 +52,16 @@ impl Witness {
     /// A read was answered with the cells at `seq`.
     ///
     /// # Errors
-    /// Somebody had been told of a later record before this was asked.
+    /// A later record was in an answer before this request.
     pub fn read(&self, Asked(before): Asked, seq: u64, cells: Vec<(Cell, Level)>) -> anyhow::Result<()> {
         ensure!(seq >= before, "a read, asked when {before} was answered, was told {seq}");
-        self.tell(Told::Read(seq, cells))
+        self.tell(Answer::Read(seq, cells))
     }
 
     /// A write was answered with the `seq` of its record.
     ///
     /// # Errors
-    /// Somebody had been told of it, or of a later one, before this was asked.
+    /// Its record, or a later one, was in an answer before this request.
     pub fn wrote(
         &self,
         Asked(before): Asked,
@@ -70,12 +71,12 @@ impl Witness {
         cells: Vec<(Cell, Level)>,
     ) -> anyhow::Result<()> {
         ensure!(seq > before, "a write ({kind}), asked when {before} was answered, was told {seq}");
-        self.tell(Told::Wrote(seq, kind, reservation, cells))
+        self.tell(Answer::Wrote(seq, kind, reservation, cells))
     }
 
-    fn tell(&self, told: Told) -> anyhow::Result<()> {
+    fn tell(&self, told: Answer) -> anyhow::Result<()> {
         self.latest.fetch_max(told.seq(), Ordering::SeqCst);
-        // An auditor that ended has found something, and says so itself.
+        // An auditor that ended has found an error, and reports it itself.
         self.told.send(told).ok().context("the audit ended early")
     }
 }
@@ -83,13 +84,13 @@ impl Witness {
 /// When the log is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
-    /// All the time, so that little is kept.
+    /// All the time, so that little memory is needed.
     Meanwhile,
-    /// At the end, so that the server is not asked for it while it is measured.
+    /// At the end, so that the measured server does not serve it.
     Afterwards,
 }
 
-/// Reads the log and holds against it what callers were told.
+/// Reads the log and compares it with the answers of callers.
 #[derive(Debug)]
 pub struct Auditor {
     witness: Witness,
@@ -98,8 +99,8 @@ pub struct Auditor {
 }
 
 impl Auditor {
-    /// Audits what comes after the last record that `client`'s server has now. Levels are added up of the SKUs that begin
-    /// with `skus`: those that nobody else changes meanwhile.
+    /// Audits the records after the server's current last one. Levels are computed for SKUs with the prefix `skus`,
+    /// which nobody else changes meanwhile.
     ///
     /// # Errors
     /// The server does not answer.
@@ -117,7 +118,7 @@ impl Auditor {
         Ok(Self { witness: Witness { latest, told: sender }, over, thread })
     }
 
-    /// For one caller.
+    /// A witness for one caller.
     pub fn witness(&self) -> Witness {
         self.witness.clone()
     }
@@ -125,7 +126,7 @@ impl Auditor {
     /// Reads the rest of the log, after the last caller was answered.
     ///
     /// # Errors
-    /// The first thing that was told and that the log does not bear out.
+    /// The first answer that contradicts the log.
     pub fn finish(self) -> anyhow::Result<Findings> {
         drop(self.witness);
         self.over.store(true, Ordering::SeqCst);
@@ -137,7 +138,7 @@ fn audit(
     mut client: Client,
     mut ledger: Ledger,
     when: When,
-    told: &Receiver<Told>,
+    told: &Receiver<Answer>,
     latest: &AtomicU64,
     over: &AtomicBool,
 ) -> anyhow::Result<Findings> {
@@ -156,7 +157,7 @@ fn audit(
         let page: Page<'_> = serde_json::from_slice(&page.body).context("a page of events")?;
         let is_behind = page.items.len() == PAGE;
         page.items.iter().try_for_each(|record| ledger.add(record))?;
-        // What was told and is not there after a while is not there.
+        // An answer without a record after a while has none.
         ended += u32::from(is_over && !is_behind);
         if ended > 0 && (ledger.seq() >= target || ended > LAST_LOOKS) {
             return ledger.close();

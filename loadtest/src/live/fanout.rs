@@ -1,5 +1,5 @@
-//! Many sockets, each tracking a few SKUs of many, while reservations go on: how long from acknowledgement to frame, what
-//! a socket costs, and how many frames a second there are when all track one SKU.
+//! Many sockets, each tracking a few SKUs of many, during reservations: the time from acknowledgement to frame, the
+//! cost of a socket, and the frames a second if all track one SKU.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,9 +10,9 @@ use super::{resident, stock};
 use crate::server::Server;
 use anaquel_seeds::Numbers;
 
-/// What to measure.
+/// The parameters.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub struct FanoutPlan {
     /// Subscribers.
     pub sockets: usize,
     /// SKUs of the catalogue.
@@ -28,8 +28,8 @@ pub struct Plan {
 /// Measures, and prints a row of a table.
 ///
 /// # Errors
-/// The server, or a socket, did not do as it should.
-pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<()> {
+/// The server, or a socket, failed.
+pub fn run(binary: &Path, data: &Path, plan: FanoutPlan) -> anyhow::Result<()> {
     let server = Server::start(binary, data, &[])?;
     stock(&mut server.client(), plan.skus, 1, 1_000_000)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -43,7 +43,7 @@ pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<()> {
         .await?;
         let gathered = started.elapsed();
         let a_socket = (resident(server.pid())?.saturating_sub(before)) / plan.sockets as u64;
-        // The first seconds are not counted: threads wake up, caches fill.
+        // The first seconds do not count: threads wake up, caches fill.
         reserve_unrecorded(&server, plan).await?;
         let after_warm_up = reserved(&server, plan).await?;
         swarm.record();
@@ -81,14 +81,14 @@ pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<()> {
     })
 }
 
-async fn reserve_unrecorded(server: &Server, plan: Plan) -> anyhow::Result<()> {
+async fn reserve_unrecorded(server: &Server, plan: FanoutPlan) -> anyhow::Result<()> {
     reserve(server.address, plan.skus, plan.rate, 3).await?;
     tokio::time::sleep(Duration::from_millis(500)).await;
     Ok(())
 }
 
 /// Units reserved of each SKU.
-async fn reserved(server: &Server, plan: Plan) -> anyhow::Result<Vec<usize>> {
+async fn reserved(server: &Server, plan: FanoutPlan) -> anyhow::Result<Vec<usize>> {
     let address = server.address;
     tokio::task::spawn_blocking(move || {
         let mut client = crate::client::Client::new(address);

@@ -1,5 +1,5 @@
-//! Lossless subscribers who are cut off at random and resume, while the server is killed and restarted: each must have
-//! heard of every event of its selection, once, with the values that the log has.
+//! Lossless subscribers that disconnect at random and resume, while the server is killed and restarted: each must
+//! receive every event of its selection, once, with the values of the log.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -21,44 +21,44 @@ use crate::socket::{Heard, Mirror, PATIENCE, Socket};
 const SKUS: u64 = 400;
 const LOCATIONS: u64 = 10;
 
-/// Rows of one movements request; each is a change, all of them one event.
+/// Rows of one movements request; each is a change, and all of them are one event.
 const ROWS: u64 = 200;
 
-/// What to do.
+/// The parameters.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub struct GaplessPlan {
     /// Changes of cells to make.
     pub changes: u64,
     /// Times to kill the server.
     pub kills: u64,
     /// Subscribers.
     pub subscribers: u64,
-    /// Where the random choices come from.
+    /// The seed of the random choices.
     pub seed: u64,
 }
 
-/// What was seen.
+/// The results.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct GaplessReport {
     /// Changes made.
     pub changes: u64,
-    /// Events told to subscribers, all together.
+    /// Events sent to subscribers, in total.
     pub told: u64,
     /// Cells in them.
     pub cells: u64,
-    /// Times that a subscriber was cut off or cut itself off, and resumed.
+    /// Times that a subscriber was disconnected or disconnected itself, and resumed.
     pub resumed: u64,
     /// Times that the server was killed.
     pub kills: u64,
 }
 
-/// What a subscriber follows, and a digest of all that it heard.
+/// The SKUs of a subscriber, and a digest of everything that it received.
 struct Follower {
     selection: Selection,
     mirror: Mirror,
     heard: Digest,
     resumed: u64,
-    /// Everything up to here was told.
+    /// Everything up to here was received.
     told: u64,
     /// The cursor is that of a heartbeat at this `seq`.
     resumes_at: Option<u64>,
@@ -70,7 +70,7 @@ struct Selection {
     location: Option<String>,
 }
 
-/// How many events, how many cells, and the sum of a hash of each cell of each event.
+/// The number of events and cells, and the sum of a hash of each cell of each event.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Digest {
     events: u64,
@@ -93,11 +93,11 @@ impl Digest {
     }
 }
 
-/// Where the server is now, and whether it is all over.
+/// The server's address, and whether the test is over.
 struct Stage {
     address: Mutex<SocketAddr>,
     changes: AtomicU64,
-    /// Subscribers that have their snapshot. Nothing is written before all do.
+    /// Subscribers with their snapshot. Nothing is written before all have it.
     whole: AtomicU64,
     over: AtomicBool,
 }
@@ -108,11 +108,11 @@ impl Stage {
     }
 }
 
-/// Runs the whole of it, and audits every subscriber against the log.
+/// Runs the test, and audits every subscriber against the log.
 ///
 /// # Errors
-/// A subscriber missed something, heard it twice, or knows other values than the server.
-pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<Report> {
+/// A subscriber missed an event, received it twice, or has other values than the server.
+pub fn run(binary: &Path, data: &Path, plan: GaplessPlan) -> anyhow::Result<GaplessReport> {
     let first = Server::start(binary, data, &[])?;
     stock(&mut first.client(), SKUS, LOCATIONS, 1_000_000)?;
     let loaded = seq_of(first.address)?;
@@ -131,7 +131,7 @@ pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<Report> {
                 scope.spawn(move || follow(stage, numbers, nth))
             })
             .collect();
-        // However this ends: nobody listens on.
+        // However this ends: all subscribers stop.
         let over = Over(&stage.over);
         let started = Instant::now();
         while stage.whole.load(Ordering::SeqCst) < plan.subscribers {
@@ -167,7 +167,8 @@ pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<Report> {
             .map(|follower| follower.join().map_err(|_| anyhow::anyhow!("a subscriber panicked"))?)
             .collect()
     })?;
-    let mut report = Report { changes: stage.changes.load(Ordering::Relaxed), kills, ..Report::default() };
+    let mut report =
+        GaplessReport { changes: stage.changes.load(Ordering::Relaxed), kills, ..GaplessReport::default() };
     audit(stage.address(), loaded, &followers)?;
     for follower in &followers {
         report.told += follower.heard.events;
@@ -177,7 +178,7 @@ pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Says that it is over, once this is dropped.
+/// Ends the test when this is dropped.
 struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -191,7 +192,7 @@ fn seq_of(address: SocketAddr) -> anyhow::Result<u64> {
     info.get("seq").and_then(Value::as_u64).context("a seq")
 }
 
-/// Moves stock and reserves until enough was changed; goes on through kills.
+/// Moves stock and reserves until enough has changed; continues through kills.
 fn write(stage: &Stage, mut numbers: Numbers, changes: u64) -> anyhow::Result<()> {
     let mut client = Client::new(stage.address());
     while stage.changes.load(Ordering::Relaxed) < changes && !stage.over.load(Ordering::SeqCst) {
@@ -217,7 +218,7 @@ fn write(stage: &Stage, mut numbers: Numbers, changes: u64) -> anyhow::Result<()
             Ok(answer) if answer.status < 300 => drop(stage.changes.fetch_add(count, Ordering::Relaxed)),
             Ok(answer) if answer.status == 409 => {}
             Ok(answer) => anyhow::bail!("{}: {}", answer.status, answer.json()),
-            // Killed; whatever became of the request, the log tells.
+            // After a kill, the log has the result of the request.
             Err(_) => {
                 std::thread::sleep(Duration::from_millis(20));
                 client = Client::new(stage.address());
@@ -227,7 +228,7 @@ fn write(stage: &Stage, mut numbers: Numbers, changes: u64) -> anyhow::Result<()
     Ok(())
 }
 
-/// Listens, and cuts itself off now and then, until all is over and everything was heard.
+/// Listens, and disconnects itself now and then, until the test is over and everything was received.
 fn follow(stage: &Stage, mut numbers: Numbers, nth: u64) -> anyhow::Result<Follower> {
     let skus: Vec<String> = match nth % 3 {
         0 => Vec::new(),
@@ -274,7 +275,7 @@ impl From<anyhow::Error> for Listening {
     }
 }
 
-/// One connection: true once everything was heard, false when it had enough.
+/// One connection: true once everything was received, false if it disconnected itself.
 fn listen(stage: &Stage, follower: &mut Follower, mut left: u64, last: &mut Option<u64>) -> Result<bool, Listening> {
     let mut socket = Socket::connect(stage.address()).map_err(|_| Listening::Cut)?;
     let Selection { skus, location } = &follower.selection;
@@ -298,7 +299,7 @@ fn listen(stage: &Stage, follower: &mut Follower, mut left: u64, last: &mut Opti
         match message.get("type").and_then(Value::as_str) {
             Some("heartbeat") => {
                 let told = message.get("seq").and_then(Value::as_u64).unwrap_or_default();
-                // A heartbeat's cursor is as good as a delta's, and the next resume may be from it.
+                // A heartbeat's cursor is as good as a delta's, and the next resume may use it.
                 if let Some(cursor) = message.pointer("/cursors/s").and_then(Value::as_str) {
                     follower.mirror.cursor = Some(cursor.to_owned());
                     follower.resumes_at = Some(told);
@@ -360,7 +361,7 @@ fn cells_in(value: &Value, selection: &Selection) -> BTreeMap<(String, String), 
     found
 }
 
-/// Reads the whole log, and holds every subscriber to it, up to where it was told.
+/// Reads the whole log, and compares every subscriber with it, up to its position.
 fn audit(address: SocketAddr, loaded: u64, followers: &[Follower]) -> anyhow::Result<()> {
     let mut expected = vec![(Digest::default(), BTreeMap::new()); followers.len()];
     let mut stream = TcpStream::connect(address)?;
@@ -376,7 +377,7 @@ fn audit(address: SocketAddr, loaded: u64, followers: &[Follower]) -> anyhow::Re
         }
         let record: Value = serde_json::from_str(&line)?;
         let kind = record.get("kind").and_then(Value::as_str).unwrap_or_default();
-        // These tell of a cell and do not change it.
+        // These events name a cell and do not change it.
         if kind.starts_with("shortage") {
             continue;
         }

@@ -1,4 +1,4 @@
-//! The live stream under load: many sockets, cuts and kills, readers that do not read.
+//! The live stream under load: many sockets, disconnects and kills, and readers that do not read.
 
 pub mod fanout;
 pub mod gapless;

@@ -15,7 +15,7 @@ const SOCKETS: u64 = 4;
 /// Reservations go out in groups this far apart.
 const TICK: Duration = Duration::from_millis(2);
 
-/// Reserves for `seconds`, and tells when each was acknowledged. `skus` is how many there are to choose from.
+/// Reserves for `seconds`, and records when each was acknowledged. `skus` is the number of SKUs to choose from.
 pub async fn reserve(address: SocketAddr, skus: u64, a_second: u64, seconds: u64) -> anyhow::Result<Acknowledged> {
     let mut writers = Vec::new();
     for nth in 0..SOCKETS {
@@ -40,7 +40,7 @@ pub async fn reserve(address: SocketAddr, skus: u64, a_second: u64, seconds: u64
             let mut numbers = Numbers::new(nth + 1);
             let mut done = 0;
             while done < total {
-                // Whatever the server does, the schedule goes on: a stall must show.
+                // The schedule continues whatever the server does, so that a stall is visible.
                 let due = (started.elapsed().as_secs_f64() * a_second as f64 / SOCKETS as f64) as u64;
                 while done < due.min(total) {
                     let sku = numbers.below(skus);

@@ -1,4 +1,5 @@
-//! One reader that stops reading while far more changes than it could take: what it costs the server and the others.
+//! A reader that stops reading while far more changes arrive than it can hold: its cost for the server and for other
+//! readers.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use super::{resident, stock};
 use crate::server::Server;
 use crate::socket::{Mirror, Socket};
 
-/// SKUs, all of which the stalled reader follows.
+/// SKUs, all of which the stalled reader tracks.
 const SKUS: u64 = 2000;
 
 /// Reservations a second.
@@ -20,7 +21,7 @@ const RATE: u64 = 5000;
 /// Readers that read.
 const OTHERS: usize = 20;
 
-/// Measures, and checks that the reader knows the right values when it reads again.
+/// Measures, and checks that the reader has the right values after it reads again.
 ///
 /// # Errors
 /// It does not, or a socket broke.
@@ -51,7 +52,7 @@ pub fn run(binary: &Path, data: &Path, seconds: u64) -> anyhow::Result<()> {
             swarm.dismiss(&acknowledged).await
         })?;
         let ms = |quantile: f64| lags.value_at_quantile(quantile) as f64 / 1000.0;
-        // Every reservation is kept, so each part costs what the one before did; a reader must cost nothing more.
+        // Every reservation is kept, so each part costs as much as the previous one; a reader must cost nothing more.
         let now = resident(server.pid())? >> 20;
         let grown = now.saturating_sub(before);
         before = now;
@@ -72,7 +73,7 @@ pub fn run(binary: &Path, data: &Path, seconds: u64) -> anyhow::Result<()> {
     }
     round("one does not read")?;
     round("one still does not read")?;
-    // It reads again: what it was sent before it stopped, and then the latest of everything, or all anew.
+    // It reads again: first buffered messages, then the latest values, or a new snapshot.
     let truth = Mirror::of_location(server.address, "L0")?;
     let mut heard = 0;
     while mirror.seq < truth.seq || !mirror.whole {
@@ -85,7 +86,7 @@ pub fn run(binary: &Path, data: &Path, seconds: u64) -> anyhow::Result<()> {
 }
 
 impl Mirror {
-    /// What a fresh subscriber to all of a location is told.
+    /// The snapshot of a new subscriber to all of a location.
     ///
     /// # Errors
     /// The socket broke.

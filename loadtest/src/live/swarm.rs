@@ -1,4 +1,4 @@
-//! Many subscribers in one process: each counts what it hears and when.
+//! Many subscribers in one process: each counts its messages and their times.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-/// Handshakes under way at a time.
+/// Concurrent handshakes.
 const HANDSHAKES: usize = 64;
 
-/// A cell that was heard of: SKU, units reserved, when.
+/// A received cell: SKU, units reserved, time.
 type Heard = (u32, u32, Instant);
 
-/// Subscribers that listen until told to stop.
+/// Subscribers that listen until they are stopped.
 pub struct Swarm {
     listeners: JoinSet<anyhow::Result<Vec<Heard>>>,
     stop: watch::Sender<bool>,
@@ -96,17 +96,17 @@ impl Swarm {
         Ok(Self { listeners, stop, frames, recording })
     }
 
-    /// Counts and keeps what is heard from here on.
+    /// Counts and records messages from now on.
     pub fn record(&self) {
         self.recording.store(true, Ordering::Relaxed);
     }
 
-    /// Deltas heard so far.
+    /// Deltas so far.
     pub fn frames(&self) -> u64 {
         self.frames.load(Ordering::Relaxed)
     }
 
-    /// Ends all; the time from a reservation's acknowledgement to the frame that tells of it, in microseconds.
+    /// Ends all; returns the times from a reservation's acknowledgement to its frame, in microseconds.
     pub async fn dismiss(mut self, acknowledged: &Acknowledged) -> anyhow::Result<Histogram<u64>> {
         self.stop.send_replace(true);
         let mut lags = Histogram::new(3)?;
@@ -123,8 +123,8 @@ impl Swarm {
     }
 }
 
-/// SKU and units reserved of each cell in a frame. Reading it as JSON would cost the client more than the server's whole
-/// share in it.
+/// SKU and units reserved of each cell in a frame. Parsing it as JSON would cost the client more than the whole cost of
+/// the server.
 fn cells(text: &str) -> impl Iterator<Item = (u32, u32)> + '_ {
     text.split(r#"{"sku":"K"#).skip(1).filter_map(|cell| {
         let sku = cell.split('"').next()?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! Open loop: requests are due by the clock, and go out over the first connection that is free then.
+//! Open loop: requests are due by the clock, and are sent over the first free connection.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use super::schedule::Schedule;
 use super::shopper::{Script, Shopper};
 use crate::audit::Witness;
 
-/// Requests are released this far apart at the least; what is due earlier waits so long at the most.
+/// The minimum interval between releases; an earlier request waits at most this long.
 const TICK: Duration = Duration::from_micros(100);
 
-/// How long requests that were due may still be sent after the end.
+/// How long due requests may still be sent after the end.
 const GRACE: Duration = Duration::from_secs(20);
 
 /// Everything that visits need.
@@ -37,7 +37,8 @@ pub(super) struct Drive {
     pub recorder: Arc<Recorder>,
 }
 
-/// Goes through the schedule; the requests that were never sent, because the server was too far behind at the end.
+/// Runs the schedule; returns the number of requests that were never sent, because the server was too far behind at the
+/// end.
 pub(super) async fn drive(drive: Drive) -> anyhow::Result<u64> {
     let Drive { address, protocol, connections, seed, schedule, script, chooser, witness, recorder } = drive;
     let (released, taken) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU64::new(0)));
@@ -96,7 +97,7 @@ pub(super) async fn drive(drive: Drive) -> anyhow::Result<u64> {
     all.map(|()| unsent.load(Ordering::Relaxed))
 }
 
-/// Releases requests as they become due, and at last one more for each connection, which tells it to end.
+/// Releases due requests, and finally one more for each connection, which ends it.
 fn pace(schedule: &Schedule, released: &Semaphore, began: Instant, connections: usize) {
     let (count, mut out) = (schedule.count(), 0);
     while out < count && !released.is_closed() {
@@ -108,7 +109,7 @@ fn pace(schedule: &Schedule, released: &Semaphore, began: Instant, connections: 
     released.add_permits(connections);
 }
 
-/// Shows on a terminal how it goes.
+/// Shows the progress on a terminal.
 async fn show(recorder: Arc<Recorder>, length: Duration) {
     let bar = ProgressBar::new(length.as_secs());
     if let Ok(style) = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {msg}") {

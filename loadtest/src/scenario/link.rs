@@ -1,4 +1,4 @@
-//! One connection to the server, over which one request at a time is under way: HTTP, or the socket.
+//! One connection to the server with one request in flight at a time: HTTP, or the socket.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::audit::{Cell, Level};
 use crate::http::Connection;
 
-/// How requests travel.
+/// The transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Protocol {
     /// One request a turn on kept connections.
@@ -21,10 +21,10 @@ pub enum Protocol {
     Socket,
 }
 
-/// What is asked for.
+/// The request.
 #[derive(Debug)]
 pub(super) enum Ask {
-    /// What there is of a SKU, everywhere.
+    /// Availability of a SKU at all locations.
     Availability(String),
     /// The members of a reservation's body.
     Reserve(String),
@@ -58,7 +58,7 @@ impl Ask {
     }
 }
 
-/// What came back. Of a body, only what was asked for is read.
+/// The answer. A body is read only on request.
 #[derive(Debug, Default)]
 pub(super) struct Reply {
     pub status: u16,
@@ -87,7 +87,7 @@ struct Item {
 }
 
 #[derive(Deserialize)]
-struct Told {
+struct SocketAnswer {
     status: u16,
     body: Option<Body>,
 }
@@ -125,7 +125,7 @@ impl Link {
         })
     }
 
-    /// Asks, and waits for the answer; its body is read only if `with_body`.
+    /// Sends a request, and waits for the answer; its body is read only if `with_body`.
     pub async fn ask(&mut self, ask: &Ask, with_body: bool) -> anyhow::Result<Reply> {
         match self {
             Self::Http(connection) => {
@@ -149,10 +149,10 @@ impl Link {
                     if text.starts_with(r#"{"type":"result""#) && !with_body {
                         return Ok(Reply { status: 200, ..Reply::default() });
                     } else if text.starts_with(r#"{"type":"result""#) {
-                        let Told { status, body } = serde_json::from_str(&text)?;
+                        let SocketAnswer { status, body } = serde_json::from_str(&text)?;
                         return Ok(Reply::with(status, body.context("a result has a body")?));
                     } else if text.starts_with(r#"{"type":"error""#) {
-                        let Told { status, .. } = serde_json::from_str(&text)?;
+                        let SocketAnswer { status, .. } = serde_json::from_str(&text)?;
                         return Ok(Reply::bare(status, text.as_bytes()));
                     } else if !text.starts_with(r#"{"type":"heartbeat""#) {
                         bail!("not an answer: {text}");

@@ -1,4 +1,4 @@
-//! What was asked, how long it took, and what became of it: over all, and second by second.
+//! Requests, their latencies and their results: in total, and by second.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// Quantiles that are told.
+/// Quantiles that are reported.
 const QUANTILES: [f64; 14] = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999, 0.99999, 1.0];
 
 /// A kind of request.
@@ -22,11 +22,11 @@ pub enum Kind {
     Confirm,
     /// A hand-over.
     Collect,
-    /// A hold given back.
+    /// A cancelled hold.
     Cancel,
     /// A sale at a till.
     Movement,
-    /// A subscriber that comes back.
+    /// A subscriber that reconnects.
     Resume,
 }
 
@@ -45,7 +45,7 @@ impl std::fmt::Display for Kind {
 }
 
 impl KindRow {
-    /// What a table shows of it: done, refused, shed, a second, median, 90th, 99th, 99.9th, slowest.
+    /// The columns of a table: done, refused, shed, a second, median, 90th, 99th, 99.9th, slowest.
     pub(super) fn figures(&self) -> [String; 9] {
         let ms = |value: f64| format!("{value:.2}");
         [
@@ -62,13 +62,13 @@ impl KindRow {
     }
 }
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     Done,
-    /// There was not enough.
+    /// Stock was short.
     Refused,
-    /// The server had too much to do, and said so.
+    /// The server was overloaded, and said so.
     Shed,
 }
 
@@ -93,7 +93,7 @@ struct Measured {
     resident: BTreeMap<u64, u64>,
 }
 
-/// Where all connections write down what they see.
+/// The results of all connections.
 #[derive(Debug)]
 pub(super) struct Recorder {
     began: Instant,
@@ -103,13 +103,13 @@ pub(super) struct Recorder {
 /// One kind of request, over all. Latencies in milliseconds, counted from when the request was due.
 #[derive(Debug, Clone, Serialize)]
 pub struct KindRow {
-    /// Of which requests.
+    /// The kind.
     pub kind: Kind,
     /// Requests that did what they asked for.
     pub done: u64,
-    /// Requests that were refused.
+    /// Refused requests.
     pub refused: u64,
-    /// Requests that the server had no room for.
+    /// Shed requests.
     pub shed: u64,
     /// Requests done a second.
     pub a_second: f64,
@@ -123,7 +123,7 @@ pub struct KindRow {
     pub p999: f64,
     /// The slowest, milliseconds.
     pub max: f64,
-    /// Quantile, and the latency that so many were not slower than.
+    /// Quantile, and its latency.
     pub quantiles: Vec<(f64, f64)>,
 }
 
@@ -142,7 +142,7 @@ pub struct SecondRow {
     pub p99: f64,
     /// The slowest, milliseconds.
     pub max: f64,
-    /// Resident bytes of the server, where it is this command's own.
+    /// Resident bytes of the server, if it belongs to this command.
     pub resident: Option<u64>,
 }
 
@@ -187,7 +187,7 @@ impl Recorder {
         }
     }
 
-    /// What the server has resident now.
+    /// The server's resident memory now.
     pub fn resident(&self, bytes: u64) {
         let second = self.elapsed().as_secs();
         self.measured.lock().unwrap_or_else(PoisonError::into_inner).resident.insert(second, bytes);

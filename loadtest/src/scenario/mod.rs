@@ -1,8 +1,8 @@
-//! What an ordinary day, and an extraordinary one, ask of a server; and whether every answer was true.
+//! Scenarios: the load of an ordinary and of an extraordinary day, with a check of every answer.
 //!
 //! Open loop: requests are due by the clock, and a latency counts from when its request was due, so a stall shows in
-//! everything that had to wait for it. Afterwards the server's own log is read, and every acknowledgement is held
-//! against it.
+//! everything that had to wait for it. Afterwards the server's own log is read, and every acknowledgement is compared
+//! with it.
 
 mod drive;
 mod link;
@@ -35,18 +35,18 @@ use measure::Recorder;
 pub use measure::{Kind, KindRow, SecondRow};
 use pattern::Chooser;
 pub use pattern::Pattern;
-pub use plan::{Plan, Scenario};
-pub use report::Report;
+pub use plan::{Scenario, ScenarioPlan};
+pub use report::ScenarioReport;
 use report::{Books, Memory};
 pub use schedule::Rate;
 use schedule::Schedule;
 use shopper::Script;
 
-/// What a soak may grow by, for each reservation that the server keeps, and beside them.
+/// The allowed growth of a soak, for each reservation that the server keeps, and besides them.
 const KEPT_BYTES: f64 = 1024.0;
 const SLACK_BYTES: f64 = (64 << 20) as f64;
 
-/// Whom the load is for.
+/// The server under load.
 struct Target {
     address: SocketAddr,
     own: Option<Own>,
@@ -59,16 +59,16 @@ struct Own {
     folder: tempfile::TempDir,
 }
 
-/// Runs a scenario, audits it, and tells what it measured.
+/// Runs a scenario, audits it, and reports the results.
 ///
 /// # Errors
-/// An answer that is neither success nor a proper refusal, or the first thing that the log does not bear out.
-pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
+/// An answer that is neither a success nor a proper refusal, or the first answer that contradicts the log.
+pub fn run(plan: &ScenarioPlan, server: Option<&Path>) -> anyhow::Result<ScenarioReport> {
     let seed = plan.seed.unwrap_or_else(anaquel_seeds::fresh);
     eprintln!("seed {seed}");
     ensure!((1..=20_000).contains(&plan.connections), "--connections: 1 to 20,000");
     ensure!((1..=86_400).contains(&plan.seconds), "--seconds: 1 to 86,400");
-    ensure!(plan.speed > 0.0, "--speed: more than 0");
+    ensure!(plan.speed > 0.0, "--speed: must be more than 0");
     crate::out::prepare(plan.out.as_deref())?;
     let target = Target::of(plan, server)?;
     let mut client = Client::new(target.address);
@@ -103,17 +103,17 @@ pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
     drop(runtime);
     let grown = memory.map(Memory::stop).transpose()?;
     if driven.is_ok() {
-        // What was walked away from is given back, and audited, too.
+        // Abandoned reservations are cancelled, and audited, too.
         std::thread::sleep(Duration::from_secs(shopper::ABANDONED_SECONDS + 1));
     }
-    // What the audit found is why visits could not go on.
+    // A finding of the audit is the reason why visits could not continue.
     let findings = auditor.finish()?;
     let unsent = driven?;
     if plan.scenario == Scenario::FlashSale {
         sold_out(&mut client, &recorder, plan.units, length)?;
     }
     let books = Books { findings, state_hash: target.prove()? };
-    let report = Report::new(plan, seed, length, unsent, &recorder, books, grown);
+    let report = ScenarioReport::new(plan, seed, length, unsent, &recorder, books, grown);
     print!("{}", report.table());
     if let Some(folder) = &plan.out {
         page::write(&report, folder)?;
@@ -126,10 +126,13 @@ pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
 }
 
 /// Loads what the scenario is about; what happens when, and what a visit is.
-fn prepare(plan: &Plan, client: &mut Client) -> anyhow::Result<(Script, Schedule)> {
+fn prepare(plan: &ScenarioPlan, client: &mut Client) -> anyhow::Result<(Script, Schedule)> {
     let script = match plan.scenario {
         Scenario::StoreDay => {
-            let folder = plan.folder.as_deref().context("--folder: a store day needs the tills' data")?;
+            let folder = plan.folder.as_deref().context(
+                "--folder: required by store-day; name the folder of the \
+                tills' data",
+            )?;
             return store_day(plan, folder, client);
         }
         Scenario::Browse => Script::Browse,
@@ -148,7 +151,7 @@ fn prepare(plan: &Plan, client: &mut Client) -> anyhow::Result<(Script, Schedule
     Ok((script, Schedule::of(plan.rate, plan.seconds)))
 }
 
-fn store_day(plan: &Plan, folder: &Path, client: &mut Client) -> anyhow::Result<(Script, Schedule)> {
+fn store_day(plan: &ScenarioPlan, folder: &Path, client: &mut Client) -> anyhow::Result<(Script, Schedule)> {
     let mut tills = Tills::read(folder, plan.lines)?;
     tills.stock_up(client)?;
     tills.baskets.sort_by_key(|basket| basket.at);
@@ -163,7 +166,7 @@ fn store_day(plan: &Plan, folder: &Path, client: &mut Client) -> anyhow::Result<
     Ok((Script::Baskets(tills.baskets), Schedule::Times(times)))
 }
 
-/// A flash sale sells exactly what there was, if enough was asked for.
+/// A flash sale sells exactly its units, if enough were requested.
 fn sold_out(client: &mut Client, recorder: &Recorder, units: u64, length: Duration) -> anyhow::Result<()> {
     let cells = client.get("/v1/availability?sku=SKU-FLASH")?.json();
     let reserved = cells.pointer("/items/0/reserved").and_then(Value::as_u64).context("the flash sale's cell")?;
@@ -178,9 +181,9 @@ fn sold_out(client: &mut Client, recorder: &Recorder, units: u64, length: Durati
 }
 
 impl Target {
-    fn of(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Self> {
+    fn of(plan: &ScenarioPlan, server: Option<&Path>) -> anyhow::Result<Self> {
         if let Some(address) = plan.address {
-            ensure!(address.ip().is_loopback(), "--address: load is for this machine only, and {address} is another");
+            ensure!(address.ip().is_loopback(), "--address: must be on this machine, and {address} is not");
             return Ok(Self { address, own: None });
         }
         let (binary, folder) = (binary(server)?, tempfile::tempdir()?);
@@ -188,7 +191,7 @@ impl Target {
         Ok(Self { address: server.address, own: Some(Own { server, binary, folder }) })
     }
 
-    /// Lets `anaquel verify` replay the log, where the server is this run's own; the state hash that both have.
+    /// Runs `anaquel verify` on the log, if the server belongs to this run; returns the state hash that both have.
     fn prove(self) -> anyhow::Result<Option<String>> {
         let Some(own) = self.own else { return Ok(None) };
         let told = own.server.client().get("/v1/info")?.json();

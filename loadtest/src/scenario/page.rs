@@ -1,4 +1,4 @@
-//! The report as one page: no script, no style sheet, no picture from elsewhere.
+//! The report as one page without scripts, style sheets or images from elsewhere.
 
 use std::fmt::Write;
 
@@ -7,13 +7,13 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::measure::KindRow;
-use super::report::Report;
+use super::report::ScenarioReport;
 
 /// Writes `report.json` and `report.html`.
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn write(report: &Report, folder: &Path) -> anyhow::Result<()> {
+pub fn write(report: &ScenarioReport, folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
     std::fs::write(folder.join("report.json"), serde_json::to_string_pretty(report)?)?;
     std::fs::write(folder.join("report.html"), html(report))?;
@@ -40,14 +40,14 @@ struct Series {
     points: Vec<(f64, f64)>,
 }
 
-/// Whether a plot's values are told by their magnitude.
+/// Whether a plot has a logarithmic scale.
 #[derive(Clone, Copy, PartialEq)]
 enum Scale {
     Linear,
     Logarithmic,
 }
 
-pub(super) fn html(report: &Report) -> String {
+pub(super) fn html(report: &ScenarioReport) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{0}</title>\n<style>{STYLE}</style>\n\
          <h1>{0}</h1>\n<p>Visits a second: {1}; over {2} connections ({3}), {4} demand, {5:.0} s, seed {6}, on {7}. \
@@ -110,7 +110,7 @@ fn table(rows: &[KindRow]) -> String {
     text
 }
 
-/// Lines over one axis, from nothing (or the power of ten below the least) to the most.
+/// Lines over one axis, from 0 (or the power of ten below the minimum) to the maximum.
 fn plot(title: &str, across: &str, scale: Scale, series: &[Series]) -> String {
     let points = || series.iter().flat_map(|of| &of.points);
     let last = points().map(|(x, _)| *x).fold(1.0, f64::max);

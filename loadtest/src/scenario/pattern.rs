@@ -1,16 +1,16 @@
-//! Which cells are wanted.
+//! The distribution of demand.
 
 use std::str::FromStr;
 
 use anaquel_seeds::Numbers;
 use anyhow::{Context, ensure};
 
-/// How demand is spread over cells: `uniform`, `zipf` or `zipf:1.2`, or `hot` for one cell that all want.
+/// How demand is spread over cells: `uniform`, `zipf` or `zipf:1.2`, or `hot` for one cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pattern {
-    /// All cells alike.
+    /// All cells equally.
     Uniform,
-    /// The nth most wanted cell is wanted 1 / n^exponent times as often as the first.
+    /// The demand of the nth cell is 1 / n^exponent of the first one's.
     Zipf(f64),
     /// One cell.
     Hot,
@@ -25,11 +25,11 @@ impl FromStr for Pattern {
             ("hot", "") => Ok(Self::Hot),
             ("zipf", "") => Ok(Self::Zipf(1.0)),
             ("zipf", exponent) => {
-                let exponent: f64 = exponent.parse().with_context(|| format!("{exponent:?} is no number"))?;
-                ensure!(exponent > 0.0 && exponent <= 5.0, "an exponent is more than 0 and at most 5");
+                let exponent: f64 = exponent.parse().with_context(|| format!("{exponent:?} is not a number"))?;
+                ensure!(exponent > 0.0 && exponent <= 5.0, "an exponent must be more than 0 and at most 5");
                 Ok(Self::Zipf(exponent))
             }
-            _ => anyhow::bail!("{text:?}: uniform, zipf, zipf:EXPONENT or hot"),
+            _ => anyhow::bail!("{text:?}: write uniform, zipf, zipf:EXPONENT or hot"),
         }
     }
 }
@@ -48,7 +48,7 @@ impl std::fmt::Display for Pattern {
 #[derive(Debug)]
 pub(super) struct Chooser {
     cells: u64,
-    /// Shares of the cells up to each, of a whole of 1; empty where all are alike.
+    /// Cumulative shares of the cells, up to 1; empty for a uniform distribution.
     shares: Vec<f64>,
 }
 
@@ -76,7 +76,7 @@ impl Chooser {
         }
         let at = numbers.below(1 << 53) as f64 / (1_u64 << 53) as f64;
         let rank = (self.shares.partition_point(|share| *share <= at) as u64).min(self.cells - 1);
-        // The most wanted do not lie side by side; the factor is prime, so that every cell is hit.
+        // The most popular cells are not adjacent; the factor is prime, so that every cell is hit.
         rank.wrapping_mul(7_368_787) % self.cells
     }
 }

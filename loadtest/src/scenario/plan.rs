@@ -1,4 +1,4 @@
-//! What is asked of a server, how much of it, and for how long.
+//! The parameters of a scenario.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,18 +7,18 @@ use super::link::Protocol;
 use super::pattern::Pattern;
 use super::schedule::Rate;
 
-/// What the load is like.
+/// The kind of load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scenario {
     /// Availability reads.
     Browse,
     /// Reserve, confirm, collect; one in ten cancels, two in ten walk away.
     Checkout,
-    /// Everyone wants one SKU, of which there is little.
+    /// Everyone wants one SKU with little stock.
     FlashSale,
     /// A real quarter of tills, many times as fast; needs --folder.
     StoreDay,
-    /// Checkouts, while subscribers are all cut off at once and come back, again and again.
+    /// Checkouts, while all subscribers are disconnected at once and reconnect, again and again.
     ReconnectStorm,
     /// Nine reads in ten visits, a checkout in eleven, a movement in a hundred.
     Mixed,
@@ -26,19 +26,20 @@ pub enum Scenario {
     Soak,
 }
 
-/// What to do.
+/// The arguments.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Plan {
-    /// What the load is like.
+pub struct ScenarioPlan {
+    /// The kind of load.
     pub scenario: Scenario,
-    /// A running server on this machine, such as 127.0.0.1:7070; without it, one is started for the run, and proven by
+    /// A running server on this machine, such as 127.0.0.1:7070; without it, one is started for the run, and verified
+    /// by
     /// `anaquel verify` afterwards.
     #[arg(long)]
     pub address: Option<SocketAddr>,
     /// Visits a second: a number, a ramp such as 1000..20000, or steps such as 1000..20000/5.
     #[arg(long, default_value = "5000")]
     pub rate: Rate,
-    /// How long; a store day takes as long as it takes.
+    /// The duration; a store day lasts as long as its data.
     #[arg(long, default_value_t = 20)]
     pub seconds: u64,
     /// Connections.
@@ -47,22 +48,22 @@ pub struct Plan {
     /// How requests travel.
     #[arg(long, value_enum, default_value = "http")]
     pub protocol: Protocol,
-    /// How demand is spread: uniform, zipf, zipf:EXPONENT, or hot.
+    /// The distribution of demand: uniform, zipf, zipf:EXPONENT, or hot.
     #[arg(long, default_value = "zipf")]
     pub pattern: Pattern,
-    /// Units that a flash sale has.
+    /// Units of a flash sale.
     #[arg(long, default_value_t = 10_000)]
     pub units: u64,
     /// Subscribers of a reconnect storm.
     #[arg(long, default_value_t = 1000)]
     pub subscribers: u64,
-    /// Times that they are cut off.
+    /// Times that they are disconnected.
     #[arg(long, default_value_t = 5)]
     pub storms: u32,
     /// Folder with the tills of a store day: products.csv.gz and transactions.csv.gz.
     #[arg(long)]
     pub folder: Option<PathBuf>,
-    /// How many times as fast as it was a store day goes by; 86,400 is a day a second.
+    /// The speed factor of a store day; 86,400 is a day per second.
     #[arg(long, default_value_t = 86_400.0)]
     pub speed: f64,
     /// Only the first so many lines of the tills.
@@ -71,7 +72,7 @@ pub struct Plan {
     /// Folder for report.json and report.html.
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// Where the random choices come from; printed, so that a run can be repeated.
+    /// The seed of the random choices; printed, so that a run can be repeated.
     #[arg(long)]
     pub seed: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! What a run measured: as a table, as JSON, and as a page that needs nothing else.
+//! The results of a run: as a table, as JSON, and as a page without dependencies.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -11,62 +11,62 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::measure::{KindRow, Recorder, SecondRow};
-use super::plan::{Plan, Scenario};
+use super::plan::{Scenario, ScenarioPlan};
 use crate::audit::Findings;
 use crate::client::Client;
 use crate::live::resident;
 
-/// What was proven.
+/// The proofs.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Books {
     #[serde(flatten)]
     pub findings: Findings,
-    /// What `anaquel verify` and the server agreed on, where the server was the run's own.
+    /// The state hash of `anaquel verify` and of the server, if the server belongs to the run.
     pub state_hash: Option<String>,
 }
 
-/// What the server's memory grew by, from a quarter of the way to the end.
+/// The growth of the server's memory, from a quarter of the run to its end.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Grown {
     /// Resident bytes.
     pub bytes: i64,
-    /// Reservations that it keeps more.
+    /// Additional reservations that it keeps.
     pub kept: i64,
 }
 
-/// All that a run tells.
+/// The results of a run.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// Which scenario.
+pub struct ScenarioReport {
+    /// The scenario.
     pub scenario: String,
-    /// Over what.
+    /// The transport.
     pub protocol: String,
     /// Connections.
     pub connections: usize,
     /// Visits a second that were due.
     pub rate: String,
-    /// Which cells are asked for.
+    /// The distribution of demand.
     pub pattern: String,
-    /// Where the random choices come from.
+    /// The seed.
     pub seed: u64,
-    /// How long it went on, seconds.
+    /// The duration, in seconds.
     pub seconds: f64,
     /// Visits that were due and never sent.
     pub unsent: u64,
-    /// What it was measured on.
+    /// The machine.
     pub machine: String,
     /// Kind by kind.
     pub kinds: Vec<KindRow>,
     /// Second by second.
     pub timeline: Vec<SecondRow>,
     audit: Books,
-    /// What the server grew by.
+    /// The growth of the server's memory.
     pub memory: Option<Grown>,
 }
 
-impl Report {
+impl ScenarioReport {
     pub(super) fn new(
-        plan: &Plan,
+        plan: &ScenarioPlan,
         seed: u64,
         length: Duration,
         unsent: u64,
@@ -141,7 +141,7 @@ impl Report {
         text
     }
 
-    /// What was proven, in words.
+    /// The proofs, in words.
     pub(super) fn proof(&self) -> String {
         let Findings { records, writes, reads } = self.audit.findings;
         let verified = match &self.audit.state_hash {
@@ -155,7 +155,7 @@ impl Report {
     }
 }
 
-/// As it is written on the command line.
+/// As on the command line.
 fn name(value: impl clap::ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }

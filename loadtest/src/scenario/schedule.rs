@@ -1,5 +1,5 @@
-//! When each request is due. The schedule goes on whatever the server does, so that a stall shows in every request that
-//! was due meanwhile.
+//! The times at which requests are due. The schedule continues whatever the server does, so that a stall shows in every
+//! request that was due meanwhile.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use anyhow::{Context, bail, ensure};
 pub struct Rate {
     from: f64,
     to: f64,
-    /// None for a ramp.
+    /// `None` for a ramp.
     steps: Option<u32>,
 }
 
@@ -20,8 +20,8 @@ impl FromStr for Rate {
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let number = |text: &str| {
-            let number: f64 = text.parse().with_context(|| format!("{text:?} is no number"))?;
-            ensure!(number > 0.0 && number <= 1e7, "a rate is more than 0 and at most 10,000,000 a second");
+            let number: f64 = text.parse().with_context(|| format!("{text:?} is not a number"))?;
+            ensure!(number > 0.0 && number <= 1e7, "a rate must be more than 0 and at most 10,000,000 a second");
             Ok(number)
         };
         let Some((from, to)) = text.split_once("..") else {
@@ -32,7 +32,7 @@ impl FromStr for Rate {
             None => (to, None),
         };
         if steps == Some(None) {
-            bail!("{text:?}: two steps at least, as in 1000..20000/5");
+            bail!("{text:?}: write at least two steps, as in 1000..20000/5");
         }
         Ok(Self { from: number(from)?, to: number(to)?, steps: steps.flatten() })
     }
@@ -48,7 +48,7 @@ impl std::fmt::Display for Rate {
     }
 }
 
-/// The moments at which requests are due, counted from the start.
+/// The times at which requests are due, counted from the start.
 #[derive(Debug, Clone)]
 pub enum Schedule {
     /// Legs, one after the other.
@@ -57,7 +57,7 @@ pub enum Schedule {
     Times(Vec<Duration>),
 }
 
-/// A rate that goes evenly from one to another.
+/// A linear change of the rate.
 #[derive(Debug, Clone, Copy)]
 pub struct Leg {
     seconds: f64,
@@ -76,7 +76,7 @@ impl Leg {
         self.from * seconds + slope * seconds * seconds / 2.0
     }
 
-    /// When so many are due: the inverse.
+    /// The time at which this many are due: the inverse.
     fn when(&self, count: f64) -> f64 {
         let slope = (self.to - self.from) / self.seconds;
         if slope.abs() < 1e-9 {
@@ -100,7 +100,7 @@ impl Schedule {
         Self::Rates((0..steps).map(step).collect())
     }
 
-    /// Requests, all together.
+    /// The total number of requests.
     pub fn count(&self) -> u64 {
         match self {
             Self::Rates(legs) => legs.iter().map(Leg::count).sum::<f64>() as u64,

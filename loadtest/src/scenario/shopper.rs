@@ -1,4 +1,4 @@
-//! What happens when a request is due: one visit, of one request or of several that follow from each other.
+//! One visit: a request, or several that depend on each other.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,26 +13,26 @@ use crate::audit::Witness;
 use crate::stock::{LOCATIONS, name_cell};
 use crate::tills::Basket;
 
-/// The one thing of a flash sale.
+/// The SKU of a flash sale.
 const FLASH_LINE: &str = r#"{"sku":"SKU-FLASH","location":"store-000","quantity":1}"#;
 
-/// Of so many reads one is held against the log, cell by cell.
+/// One of this many reads is compared with the log, cell by cell.
 const READS_A_CHECK: u64 = 32;
 
-/// How long a hold lives that is abandoned.
+/// The time to live of an abandoned hold.
 pub(super) const ABANDONED_SECONDS: u64 = 5;
 
 /// Rows of one movement request.
 const ROWS_MAX: usize = 1000;
 
-/// What visits are like.
+/// The kind of visits.
 #[derive(Debug)]
 pub(super) enum Script {
     /// Availability of a SKU.
     Browse,
     /// Reserve one unit; most confirm and collect it, some cancel, some walk away.
     Checkout,
-    /// Reserve one unit of the one thing.
+    /// Reserve one unit of the flash sale's SKU.
     FlashSale,
     /// Nine reads in ten visits, a checkout in eleven, a movement in a hundred.
     Mixed,
@@ -105,7 +105,7 @@ impl Shopper {
         }
     }
 
-    /// Reserves; none where that was refused.
+    /// Reserves; `None` if that was refused.
     async fn reserve(&mut self, line: &str, due: Instant, ttl: Option<u64>) -> anyhow::Result<Option<String>> {
         let ttl = ttl.map(|seconds| format!(r#""ttl_seconds":{seconds},"#)).unwrap_or_default();
         let ask = Ask::Reserve(format!(r#""channel":"web",{ttl}"lines":[{line}]"#));
@@ -113,7 +113,7 @@ impl Shopper {
         Ok(reply.map(|reply| reply.id))
     }
 
-    /// A step of a reservation's life, asked for as soon as the one before was answered.
+    /// A step of a reservation, sent as soon as the previous one was answered.
     async fn step(&mut self, kind: Kind, step: &'static str, record: &'static str, id: &str) -> anyhow::Result<bool> {
         Ok(self.write(kind, &Ask::Step(step, id.to_owned()), record, Instant::now()).await?.is_some())
     }
@@ -146,7 +146,7 @@ impl Shopper {
         Ok(())
     }
 
-    /// Writes, and has it witnessed; none where it was refused or shed.
+    /// Writes, and reports the answer to the audit; `None` if it was refused or shed.
     async fn write(
         &mut self,
         kind: Kind,
@@ -160,7 +160,7 @@ impl Shopper {
             return Ok(None);
         }
         let id = Some(reply.id.clone()).filter(|id| !id.is_empty());
-        // Rows about one cell are told one by one, and the audit knows what a record comes to.
+        // Rows of one cell are answered one by one; the audit knows the result of a record.
         let cells = Some(std::mem::take(&mut reply.cells)).filter(|cells| cells.len() == 1).unwrap_or_default();
         self.witness.wrote(asked, reply.seq, record, id, cells)?;
         Ok(Some(reply))

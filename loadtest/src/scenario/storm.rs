@@ -1,4 +1,4 @@
-//! Subscribers who are all cut off at once, and all come back at once, with their cursors.
+//! Subscribers that are all disconnected at once, and all reconnect at once, with their cursors.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use super::measure::{Kind, Outcome, Recorder};
 use crate::live::connect;
 use crate::stock::{CELLS, LOCATIONS, name_cell};
 
-/// SKUs that a subscriber follows.
+/// SKUs of a subscriber.
 const SKUS: u64 = 5;
 
 /// How long a subscriber may wait for a socket.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often a subscriber tries again whom the server had no room for.
+/// How often a refused subscriber tries again.
 const AGAIN: Duration = Duration::from_millis(50);
 
 #[derive(Deserialize)]
@@ -40,17 +40,17 @@ struct Heard<'a> {
     more: bool,
 }
 
-/// What one subscriber knows.
+/// The state of one subscriber.
 #[derive(Default)]
 struct Subscriber {
     nth: u64,
-    /// Where it goes on from, and the last message that it has.
+    /// Where it resumes, and its last message.
     cursor: Option<String>,
     seq: u64,
 }
 
-/// Subscribes `sockets` times, and cuts all of them off `storms` times within `length`. Each that is back is counted, with
-/// the time since it was cut off; each is held to hear every change once.
+/// Subscribes `sockets` times, and disconnects all of them `storms` times within `length`. Each reconnection is
+/// counted, with its duration; each subscriber must receive every change once.
 pub(super) async fn run(
     address: SocketAddr,
     sockets: u64,
@@ -105,7 +105,7 @@ impl Subscriber {
         }
     }
 
-    /// Connects and subscribes, until the server has answered something on the new socket.
+    /// Connects and subscribes, until the server has answered on the new socket.
     async fn come_back(&mut self, address: SocketAddr) -> anyhow::Result<WebSocketStream<TcpStream>> {
         let began = Instant::now();
         let mut socket = loop {
@@ -122,7 +122,7 @@ impl Subscriber {
             skus.collect::<Vec<_>>().join(",")
         );
         socket.send(Message::text(subscribe)).await?;
-        // It is back when the server has answered it: with what it missed, or that it missed nothing.
+        // It is back when the server has answered: with the missed changes, or that there are none.
         socket.send(Message::text(r#"{"op":"availability","id":"back","skus":["SKU-00000"]}"#)).await?;
         let mut answered = false;
         while !answered || self.cursor.is_none() {
@@ -134,7 +134,7 @@ impl Subscriber {
         Ok(socket)
     }
 
-    /// Takes in a message; whether it was the answer that a subscriber who comes back waits for.
+    /// Applies a message; returns whether it was the answer to a reconnection.
     fn hear(&mut self, text: &str) -> anyhow::Result<bool> {
         let heard: Heard<'_> = serde_json::from_str(text).with_context(|| text.to_owned())?;
         match heard.kind {

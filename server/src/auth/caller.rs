@@ -1,4 +1,4 @@
-//! Who asks, and under which key.
+//! The caller of a request: its principal, its idempotency key and its trace.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use crate::auth::{Scope, digest};
 use crate::http::budget::{Payer, Who};
 use crate::http::problem::Problem;
 
-/// Who asks, and under which key.
+/// The caller of a request.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
     /// The key under which a repeat is answered.
@@ -23,10 +23,10 @@ pub struct Caller {
     pub trace: Option<String>,
     /// The principal; `None` if the server authenticates nobody.
     pub principal: Option<Principal>,
-    /// Whose share its keys count against: a digest of the principal, or of the address if the server
-    /// authenticates nobody.
+    /// The digest that idempotency keys count against: of the principal, or of the address if the server authenticates
+    /// nobody.
     pub share: u64,
-    /// Whose turns it takes.
+    /// Who pays for the turns of this caller.
     pub who: Who,
 }
 
@@ -39,7 +39,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 }
 
 impl Caller {
-    /// What goes into the record; nothing where there is nothing to tell.
+    /// The cause for the record; `None` if there is nothing to record.
     pub fn cause(&self) -> Option<Box<Cause>> {
         let Self { idempotency, trace, principal, share, who: _ } = self;
         if idempotency.is_none() && trace.is_none() && principal.is_none() {
@@ -61,12 +61,12 @@ impl Caller {
         Self { principal, share, who, ..Self::default() }
     }
 
-    /// Who is behind a request.
+    /// The caller of a request.
     pub fn of(extensions: &Extensions) -> Self {
         Self::new(extensions.get::<Principal>().cloned(), Payer::of(extensions).who)
     }
 
-    /// The same with a key. If the server authenticates nobody, the share is that of the address.
+    /// The same with an idempotency key. If the server authenticates nobody, its share is that of the address.
     #[must_use]
     pub fn with_key(self, idempotency: Option<IdempotencyKey>, address: Option<IpAddr>) -> Self {
         let share = match (self.share, &idempotency, address) {
@@ -76,20 +76,20 @@ impl Caller {
         Self { idempotency, share, ..self }
     }
 
-    /// Whether it is bound to channels or locations.
+    /// Whether the caller is bound to channels or locations.
     pub fn is_bound(&self) -> bool {
         self.principal.as_ref().is_some_and(|principal| principal.identity.is_bound())
     }
 
-    /// Whether it has one of these scopes.
+    /// Whether the caller has one of these scopes.
     ///
     /// # Errors
-    /// `forbidden`, naming what is needed.
+    /// `forbidden`, naming the scope that is needed.
     pub fn may(&self, scopes: &[Scope]) -> Result<(), Problem> {
         self.principal.as_ref().map_or(Ok(()), |principal| principal.identity.may(scopes))
     }
 
-    /// Whether it speaks for a channel.
+    /// Whether the caller may act through a channel.
     ///
     /// # Errors
     /// `forbidden`, naming the field.
@@ -97,7 +97,7 @@ impl Caller {
         self.principal.as_ref().map_or(Ok(()), |principal| principal.identity.may_use_channel(field, channel))
     }
 
-    /// Whether it acts at a location.
+    /// Whether the caller may act at a location.
     ///
     /// # Errors
     /// `forbidden`, naming the field.

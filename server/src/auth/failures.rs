@@ -1,23 +1,23 @@
-//! Refused callers: counted, and written down, a few lines at a time.
+//! Failed authentications: counted, and logged at a limited rate.
 
 use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Lines in one span; what is beyond is counted and told with the next.
+/// Log lines per interval; further failures are counted and reported with the next line.
 const LINES_A_SPAN: u32 = 5;
 
-/// How long a span is.
+/// The length of an interval.
 const SPAN: Duration = Duration::from_secs(10);
 
-/// Why a caller was refused; nothing that the caller could make up, so that it may be a label.
+/// Why authentication failed. The values are fixed, not chosen by the caller, so that they can be a metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// Neither a key nor a token came along.
+    /// The request has neither a key nor a token.
     NoKey,
-    /// A key that is not known, or was revoked or has expired.
+    /// The key is unknown, revoked or expired.
     BadKey,
-    /// A token that is not believed.
+    /// The token is not valid.
     BadToken,
 }
 
@@ -31,7 +31,7 @@ impl Reason {
     }
 }
 
-/// What was written down of late.
+/// The log lines of the current interval.
 #[derive(Debug, Default)]
 pub struct Failures(Mutex<Span>);
 
@@ -43,7 +43,7 @@ struct Span {
 }
 
 impl Span {
-    /// Whether one more line may be written, and how many were left out before it.
+    /// Whether one more line may be logged, and how many were suppressed before it.
     fn line(&mut self, now: Instant) -> Option<u64> {
         if self.began.is_none_or(|began| now.duration_since(began) >= SPAN) {
             (self.began, self.lines) = (Some(now), 0);
@@ -56,7 +56,7 @@ impl Span {
         Some(std::mem::take(&mut self.left_out))
     }
 
-    /// How many were left out, once their span is over.
+    /// The number of suppressed lines, after their interval ended.
     fn over(&mut self, now: Instant) -> Option<u64> {
         let is_over = self.began.is_some_and(|began| now.duration_since(began) >= SPAN);
         (is_over && self.left_out > 0).then(|| std::mem::take(&mut self.left_out))
@@ -64,7 +64,7 @@ impl Span {
 }
 
 impl Failures {
-    /// What the counter means; it begins at zero.
+    /// Describes the counter and sets it to zero.
     pub fn describe() {
         metrics::describe_counter!(
             "anaquel_auth_failures_total",
@@ -75,22 +75,22 @@ impl Failures {
         }
     }
 
-    /// A caller was refused. `key` is the public part of a known key.
+    /// Records a failure. `key` is the public part of a known key.
     pub fn note(&self, reason: Reason, address: Option<IpAddr>, route: &str, key: Option<&str>) {
         let reason = reason.label();
         metrics::counter!("anaquel_auth_failures_total", "reason" => reason).increment(1);
         let line = crate::lock::lock(&self.0).line(Instant::now());
         if let Some(left_out) = line {
             let address = address.map(tracing::field::display);
-            tracing::warn!(reason, address, route, key, left_out, "a caller was refused: no known key or token");
+            tracing::warn!(reason, address, route, key, left_out, "authentication failed: no known key or token");
         }
     }
 
-    /// Tells what was left out, if nothing has been written down since.
+    /// Logs the number of suppressed lines if nothing was logged since.
     pub fn tell_rest(&self) {
         let rest = crate::lock::lock(&self.0).over(Instant::now());
         if let Some(left_out) = rest {
-            tracing::warn!(left_out, "more callers were refused; anaquel_auth_failures_total counts all of them");
+            tracing::warn!(left_out, "more authentications failed; anaquel_auth_failures_total counts all of them");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Files that must be there.
+//! Required files.
 
 use std::path::Path;
 
 use anyhow::Context;
 
-/// Reads a file that must be there.
+/// Reads a file that must exist.
 pub fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("reading {}", path.display()))
 }

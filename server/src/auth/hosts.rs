@@ -1,6 +1,6 @@
-//! Which names the server answers to. A page of somebody else may have its own name pointed at this machine, and its
-//! visitor's browser then takes what is read here for the page's own. The name still stands in `Host`, which no page can
-//! change: where nobody need say who they are, it must be one that can only be this server.
+//! The names that the server answers to. A foreign web page can point its own name at this machine (DNS rebinding), and
+//! the visitor's browser then treats answers of this server as the page's own. The page cannot change the `Host`
+//! header. So a server that authenticates nobody accepts only names that can only be this server.
 
 use std::net::IpAddr;
 
@@ -12,25 +12,25 @@ use crate::http::problem::{Problem, Slug};
 /// The setting that names more hosts.
 const SETTING: &str = "auth.hosts";
 
-/// The longest name of a host, in bytes, its port included.
+/// The longest host name, in bytes, port included.
 const HOST_BYTES_MAX: usize = 261;
 
-/// The hosts that the server is known by.
+/// The names of this server.
 #[derive(Debug)]
 pub struct Hosts {
     /// In lower case, without a port.
     named: Vec<String>,
     /// Where the server listens.
     listen: IpAddr,
-    /// Whether it was said that whoever comes is served, and no names were given.
+    /// Whether `insecure` is set and no names are configured.
     serves_any: bool,
 }
 
 impl Hosts {
-    /// Reads the names, such as `stock.example`; a server at `listen` that serves anybody needs none.
+    /// Parses the names, such as `stock.example`; a server at `listen` that serves every caller needs none.
     ///
     /// # Errors
-    /// Something that is no name of a host, or has a port.
+    /// A name is invalid, or has a port.
     pub fn new(names: &[String], listen: IpAddr, serves_anybody: bool) -> anyhow::Result<Self> {
         for name in names {
             let is_name = host_of(name).is_some_and(|host| host.len() == name.len());
@@ -41,12 +41,12 @@ impl Hosts {
         Ok(Self { named, listen, serves_any })
     }
 
-    /// Whether a request says properly whom it is for, and, where the door is open, whether that is this server. HTTP/1.1
-    /// says so in exactly one `Host`; HTTP/2 in its address, and a `Host` beside it must be right as well. HTTP/1.0 need
-    /// not say it where callers say who they are.
+    /// Checks that a request names its host correctly and, if the server authenticates nobody, that the host is this
+    /// server. HTTP/1.1 has exactly one `Host`; HTTP/2 has the authority, and a `Host` beside it must be valid as well.
+    /// HTTP/1.0 may leave it out if callers authenticate.
     ///
     /// # Errors
-    /// `invalid-request` for a `Host` that is missing, repeated, or none; `forbidden` for the name of another.
+    /// `invalid-request` if `Host` is missing, repeated or malformed; `forbidden` for the name of another host.
     pub fn check(&self, version: Version, uri: &Uri, headers: &HeaderMap, is_locked: bool) -> Result<(), Problem> {
         let mut given = headers.get_all(header::HOST).iter();
         let (host, again) = (given.next(), given.next());
@@ -57,17 +57,17 @@ impl Hosts {
         let may_be_missing =
             authority.is_some() && version >= Version::HTTP_2 || is_locked && version < Version::HTTP_11;
         if host.is_none() && !may_be_missing {
-            return Err(Problem::invalid("Host", "is missing; say whom the request is for"));
+            return Err(Problem::invalid("Host", "is missing; send the name of the server"));
         }
         let host = host.map(|host| host.to_str().unwrap_or_default());
         for text in [authority, host].into_iter().flatten() {
             let Some(name) = host_of(text) else {
-                return Err(Problem::invalid("Host", "is no name or address of a host"));
+                return Err(Problem::invalid("Host", "is not a host name or address; send the name of the server"));
             };
             if !is_locked && !self.has(name) {
                 let detail = format!(
-                    "Host: without keys, this server answers to its own address and localhost, and not to {name}; \
-                     a name that is its own is set in {SETTING}"
+                    "Host: without keys, this server answers to its own address and localhost, not to {name}; if \
+                     {name} is a name of this server, add it to {SETTING}"
                 );
                 return Err(Problem::new(Slug::Forbidden, detail).with("field", "Host").with("limit", SETTING));
             }
@@ -90,7 +90,7 @@ impl Hosts {
     }
 }
 
-/// A host without the brackets of an address and the dot at the end of a name.
+/// Removes the brackets of an address and the dot at the end of a name.
 fn bare(host: &str) -> &str {
     match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(address) => address,
@@ -98,7 +98,7 @@ fn bare(host: &str) -> &str {
     }
 }
 
-/// The host of `host` or `host:port`; none where that is neither. Nothing is allocated: every request passes here.
+/// The host of `host` or `host:port`; `None` if the text is neither. Does not allocate, because every request calls it.
 fn host_of(text: &str) -> Option<&str> {
     if text.len() > HOST_BYTES_MAX {
         return None;

@@ -1,4 +1,4 @@
-//! What a caller may do, and for which channels and locations.
+//! The rights of a caller: scopes, channels, locations.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,21 +8,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::problem::{Problem, Slug};
 
-/// What a caller may do.
+/// A scope: what a caller may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Read stock, the catalogue and rules; follow the live stream.
     Read,
-    /// Promise units, and take promises as far as confirmation or cancellation.
+    /// Reserve units, and confirm, extend or cancel reservations.
     Reserve,
-    /// Make promises ready, and hand them over.
+    /// Mark reservations ready, and hand them over.
     Fulfil,
-    /// Move and count stock, tell supply.
+    /// Move and count stock, set inbound supply.
     Stock,
-    /// Load files, and set SKUs, locations, groups and channels.
+    /// Import files, and set SKUs, locations, groups and channels.
     Import,
-    /// Set rules, and try what others would have sold.
+    /// Set rules, and compute what other rules would have sold.
     Rules,
     /// The log, metrics, exports, the clock.
     Ops,
@@ -31,11 +31,11 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// All of them.
+    /// All scopes.
     pub const ALL: [Self; 8] =
         [Self::Read, Self::Reserve, Self::Fulfil, Self::Stock, Self::Import, Self::Rules, Self::Ops, Self::Admin];
 
-    /// Whether it can be bound to channels and locations: what the others do is about all of them.
+    /// Whether the scope can be bound to channels and locations; the other scopes concern all of them.
     pub fn can_be_bound(self) -> bool {
         matches!(self, Self::Read | Self::Reserve | Self::Fulfil | Self::Stock)
     }
@@ -61,41 +61,41 @@ impl FromStr for Scope {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|scope| scope.to_string() == text);
-        found.ok_or_else(|| format!("{text:?} is no scope"))
+        found.ok_or_else(|| format!("{text:?} is not a scope; the scopes are listed in the access guide"))
     }
 }
 
-/// A caller who was let in.
+/// An authenticated caller.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// Who: the name of a key, or the subject of a token.
+    /// The name of a key, or the subject of a token.
     pub name: String,
-    /// By what: the id of an API key, or of the key that signed the token.
+    /// The id of an API key, or of the key that signed the token.
     pub key: String,
-    /// Whether that is an API key.
+    /// Whether `key` is an API key.
     pub is_key: bool,
-    /// Whose repeats it may send: the same for all keys that took each other's place.
+    /// The identity that idempotency keys belong to: the same for a key and its rotations.
     pub lineage: String,
-    /// Who issued a token, if it says so.
+    /// The issuer of a token, if it names one.
     pub issuer: Option<String>,
-    /// Whose share its keys and its holds count against, and whose requests a second: the same for all keys that took each
-    /// other's place, and for all tokens of one subject of one issuer.
+    /// The identity that idempotency keys, holds and requests a second count against: the same for a key and its
+    /// rotations, and for all tokens of one subject of one issuer.
     pub share: u64,
     /// A digest of the key that signed a token.
     pub signer: u64,
-    /// What it may do.
+    /// The scopes.
     pub scopes: Vec<Scope>,
-    /// The only channels that it speaks for; any, if empty.
+    /// The only channels that the caller may use; all, if empty.
     pub channels: Vec<String>,
-    /// The only locations that it acts at; any, if empty.
+    /// The only locations that the caller may use; all, if empty.
     pub locations: Vec<String>,
-    /// What it may ask for, and have open; what is left out is that of the settings.
+    /// Limits of the caller; the settings apply where a limit is left out.
     pub limits: PromiseLimits,
     /// Seconds since 1970.
     pub expires_at: Option<u64>,
 }
 
-/// A digest of who somebody is, the same after a restart; never 0, which is nobody.
+/// A digest of an identity, the same after a restart; never 0, which means that nobody is authenticated.
 pub fn digest(kind: &str, who: &str) -> u64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(kind.as_bytes()).update(&[0]).update(who.as_bytes());
@@ -103,15 +103,15 @@ pub fn digest(kind: &str, who: &str) -> u64 {
 }
 
 impl Identity {
-    /// Whether it is bound to channels or locations.
+    /// Whether the caller is bound to channels or locations.
     pub fn is_bound(&self) -> bool {
         !self.channels.is_empty() || !self.locations.is_empty()
     }
 
-    /// Whether it has one of these scopes.
+    /// Whether the caller has one of these scopes.
     ///
     /// # Errors
-    /// `forbidden`, naming the scopes that would do.
+    /// `forbidden`, naming the scopes that are sufficient.
     pub fn may(&self, scopes: &[Scope]) -> Result<(), Problem> {
         if self.scopes.contains(&Scope::Admin) || scopes.iter().any(|scope| self.scopes.contains(scope)) {
             return Ok(());
@@ -121,18 +121,18 @@ impl Identity {
         Err(Problem::new(Slug::Forbidden, format!("this needs the scope {needed}")).with("scope", needed))
     }
 
-    /// Whether it speaks for a channel.
+    /// Whether the caller may act through a channel.
     ///
     /// # Errors
-    /// `forbidden`, naming the field and the channels that would do.
+    /// `forbidden`, naming the field and the allowed channels.
     pub fn may_use_channel(&self, field: &str, channel: Option<&str>) -> Result<(), Problem> {
         bound(field, channel, &self.channels, "channel")
     }
 
-    /// Whether it acts at a location.
+    /// Whether the caller may act at a location.
     ///
     /// # Errors
-    /// `forbidden`, naming the field and the locations that would do.
+    /// `forbidden`, naming the field and the allowed locations.
     pub fn may_use_location(&self, field: &str, location: Option<&str>) -> Result<(), Problem> {
         bound(field, location, &self.locations, "location")
     }
@@ -144,7 +144,7 @@ fn bound(field: &str, given: Option<&str>, allowed: &[String], what: &str) -> Re
     }
     let only = allowed.join(", ");
     let detail = match given {
-        Some(given) => format!("{field}: this key is bound to the {what} {only}, and not for {given}"),
+        Some(given) => format!("{field}: this key is bound to the {what} {only}, not to {given}"),
         None => format!("{field}: this key is bound to the {what} {only}; name it"),
     };
     Err(Problem::new(Slug::Forbidden, detail).with("field", field))

@@ -1,6 +1,6 @@
-//! API keys: 256 random bits, shown once, kept as a hash.
+//! API keys: 256 random bits, shown once, stored as a hash.
 //!
-//! The file is written whole, beside itself, and renamed: whoever reads it sees the old one or the new one.
+//! The file is written to a temporary file and renamed: a reader sees the old or the new content.
 
 use std::fs;
 use std::io::Write;
@@ -13,46 +13,46 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::identity::{Identity, Scope, digest};
 
-/// How a key begins, so that it is known for one wherever it turns up.
+/// The prefix of a key, which makes a leaked key easy to recognise.
 pub const TOKEN_PREFIX: &str = "anq_";
 
-/// Letters and digits that are not mistaken for each other.
+/// Letters and digits that people do not confuse.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// All keys of a server.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyFile {
-    /// All of them.
+    /// The keys.
     pub keys: Vec<Key>,
 }
 
-/// What is kept of a key.
+/// What is stored of a key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
-    /// Stands in the key itself, in the log, and in answers.
+    /// The public part: it is in the key itself, in the log, and in answers.
     pub id: String,
-    /// The first of those that took each other's place: repeats are told under any of them.
+    /// The id of the first key of a chain of rotations: idempotency keys belong to the chain.
     pub lineage: String,
-    /// Whose it is.
+    /// The name of the key's owner.
     pub name: String,
     /// BLAKE3 of the whole key, in hex.
     pub hash: String,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Vec<Scope>,
-    /// The channels that it is bound to; none for all.
+    /// The channels that it is bound to; all if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<String>,
-    /// The locations that it is bound to; none for all.
+    /// The locations that it is bound to; all if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locations: Vec<String>,
-    /// What it may ask for, and have open, beside what the settings say of every key.
+    /// Its limits, in place of those of the settings.
     #[serde(default, skip_serializing_if = "is_unlimited")]
     pub limits: PromiseLimits,
     /// Seconds since 1970.
     pub created_at: u64,
-    /// When it ends, in seconds since 1970.
+    /// When it expires, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
     /// When it was revoked, in seconds since 1970.
@@ -60,20 +60,20 @@ pub struct Key {
     pub revoked_at: Option<u64>,
 }
 
-/// What a new key may do.
+/// The properties of a new key.
 #[derive(Debug, Clone)]
 pub struct Grant {
-    /// What people call it.
+    /// The name of its owner.
     pub name: String,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Vec<Scope>,
-    /// The channels that it is bound to; none for all.
+    /// The channels that it is bound to; all if empty.
     pub channels: Vec<String>,
-    /// The locations that it is bound to; none for all.
+    /// The locations that it is bound to; all if empty.
     pub locations: Vec<String>,
-    /// What it may ask for and have open.
+    /// Its limits.
     pub limits: PromiseLimits,
-    /// When it ends, in seconds since 1970.
+    /// When it expires, in seconds since 1970.
     pub expires_at: Option<u64>,
 }
 
@@ -86,7 +86,7 @@ impl Key {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|at| now < at)
     }
 
-    /// What became of it.
+    /// Whether it is valid, revoked or expired.
     pub fn state(&self, now: u64) -> &'static str {
         match (self.revoked_at, self.is_valid(now)) {
             (Some(_), _) => "revoked",
@@ -97,10 +97,10 @@ impl Key {
 }
 
 impl KeyFile {
-    /// Reads the file; none where there is none.
+    /// Reads the file; `None` if it does not exist.
     ///
     /// # Errors
-    /// It is not a file of keys.
+    /// The file is not a file of keys.
     pub fn read(path: &Path) -> anyhow::Result<Option<Self>> {
         match fs::read(path) {
             Ok(text) => {
@@ -113,10 +113,10 @@ impl KeyFile {
         }
     }
 
-    /// Changes the file, one process at a time: what another did meanwhile is not undone.
+    /// Changes the file under a lock, so that changes of another process are kept.
     ///
     /// # Errors
-    /// The file cannot be read or written, or `change` fails, and nothing is changed.
+    /// The file cannot be read or written, or `change` fails; nothing is changed then.
     pub fn change<T>(path: &Path, change: impl FnOnce(&mut Self) -> anyhow::Result<T>) -> anyhow::Result<T> {
         let locked = || -> std::io::Result<fs::File> {
             let lock =
@@ -131,10 +131,10 @@ impl KeyFile {
         Ok(changed)
     }
 
-    /// Writes the file, for its owner's eyes only.
+    /// Writes the file, readable by its owner only.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// The folder is not writable.
     fn write(&self, path: &Path) -> anyhow::Result<()> {
         let written = || -> std::io::Result<()> {
             let beside = path.with_extension("new");
@@ -151,10 +151,10 @@ impl KeyFile {
         written().with_context(|| format!("writing {}", path.display()))
     }
 
-    /// Makes a key; it is told here, and never again.
+    /// Creates a key and returns it; only its hash is stored.
     ///
     /// # Errors
-    /// What is asked for makes no sense, or the system gives no random numbers.
+    /// The properties are invalid, or the system returns no random numbers.
     pub fn add(&mut self, grant: Grant, now: u64) -> anyhow::Result<(String, String)> {
         self.make(grant, None, now)
     }
@@ -162,10 +162,13 @@ impl KeyFile {
     fn make(&mut self, grant: Grant, lineage: Option<String>, now: u64) -> anyhow::Result<(String, String)> {
         let Grant { name, mut scopes, channels, locations, limits, expires_at } = grant;
         ensure!(!name.is_empty() && name.len() <= 64, "a name has 1 to 64 bytes");
-        ensure!(!scopes.is_empty(), "--scope: a key without one could do nothing");
+        ensure!(!scopes.is_empty(), "--scope: name at least one; a key without a scope has no rights");
         let unallocated = scopes.iter().find(|scope| !scope.can_be_bound());
         if let Some(scope) = unallocated.filter(|_| !channels.is_empty() || !locations.is_empty()) {
-            anyhow::bail!("--scope {scope}: is about all channels and locations, and cannot be bound to some");
+            anyhow::bail!(
+                "--scope {scope}: concerns all channels and locations; leave out --channel and --location, \
+                           or use another scope"
+            );
         }
         scopes.sort_unstable();
         scopes.dedup();
@@ -190,10 +193,10 @@ impl KeyFile {
         Ok((id, token))
     }
 
-    /// Makes a key with the rights of another, which is good for `overlap` seconds more.
+    /// Creates a key with the rights of another key, which stays valid for `overlap` seconds.
     ///
     /// # Errors
-    /// There is no such key, or it is not valid any more.
+    /// The other key does not exist, or is not valid.
     pub fn rotate(&mut self, id: &str, overlap: u64, now: u64) -> anyhow::Result<(String, String)> {
         let old = self.get_mut(id)?;
         ensure!(old.is_valid(now), "{id} is {}; add a new one", old.state(now));
@@ -211,10 +214,10 @@ impl KeyFile {
         self.make(grant, Some(lineage), now)
     }
 
-    /// Ends a key.
+    /// Revokes a key.
     ///
     /// # Errors
-    /// There is no such key.
+    /// The key does not exist.
     pub fn revoke(&mut self, id: &str, now: u64) -> anyhow::Result<()> {
         self.get_mut(id)?.revoked_at.get_or_insert(now);
         Ok(())
@@ -224,7 +227,7 @@ impl KeyFile {
         self.keys.iter_mut().find(|key| key.id == id).with_context(|| format!("there is no key {id}"))
     }
 
-    /// Whose key this is, if it is one and valid. What is compared is compared in constant time.
+    /// The key that `token` is, if it is known and valid. The comparison takes constant time.
     pub fn find(&self, token: &str, now: u64) -> Option<Identity> {
         let (id, _) = token.strip_prefix(TOKEN_PREFIX)?.split_once('_')?;
         let key = self.keys.iter().find(|key| key.id == id)?;
@@ -247,13 +250,13 @@ impl KeyFile {
         })
     }
 
-    /// The public part of the key that `token` is, or claims to be; nothing that somebody made up.
+    /// The public part of a known key that `token` claims to be; `None` for an invented one.
     pub fn id_in(&self, token: &str) -> Option<&str> {
         let (id, _) = token.strip_prefix(TOKEN_PREFIX)?.split_once('_')?;
         self.keys.iter().find(|key| key.id == id).map(|key| key.id.as_str())
     }
 
-    /// Whether there is such a key, and it is valid.
+    /// Whether the key exists and is valid.
     pub fn is_valid(&self, id: &str, now: u64) -> bool {
         self.keys.iter().any(|key| key.id == id && key.is_valid(now))
     }
@@ -266,7 +269,12 @@ fn hash(token: &str) -> String {
 /// Random letters and digits, five bits each.
 fn random_text(length: usize) -> anyhow::Result<String> {
     let mut bytes = vec![0_u8; length];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        anyhow::anyhow!(
+            "the operating system returned no random numbers: \
+        {error}"
+        )
+    })?;
     let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 32)).copied().map_or('0', char::from);
     Ok(bytes.iter().map(letter).collect())
 }

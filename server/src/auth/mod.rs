@@ -1,17 +1,17 @@
-//! Authentication and authorisation: who a caller is, and what they may do.
+//! Authentication and authorisation: who a caller is, and what the caller may do.
 //!
 //! - [`identity`]: scopes, and the channels and locations that a caller is bound to
 //! - [`keys`]: API keys, hashed in a file that the command line changes and the server watches
 //! - [`tokens`]: JWTs, signed by a key of a JWKS file
 //! - [`failures`]: failed authentications, counted and logged
-//! - [`rates`]: requests a second, by address and by key
+//! - [`rates`]: limits of requests a second, by address and by key
 //! - [`hosts`]: which names the server answers to
 //! - [`origins`]: which pages may open sockets, and write
-//! - [`proxies`]: whom a request comes from that passed a proxy of one's own
-//! - [`tls`]: the certificate, read anew when it changes
+//! - [`proxies`]: the caller behind a trusted proxy
+//! - [`tls`]: the certificate, reloaded when it changes
 //! - [`principal`]: the authenticated caller of a request
 //! - [`caller`]: the principal with its idempotency key and its share
-//! - [`sight`]: which rules, channels and numbers a caller sees
+//! - [`visibility`]: which rules, channels and numbers a caller sees
 //!
 //! Without keys and without a JWKS file the server authenticates nobody, and listens on loopback only.
 
@@ -26,9 +26,9 @@ pub mod origins;
 pub mod principal;
 pub mod proxies;
 pub(crate) mod rates;
-pub mod sight;
 pub mod tls;
 mod tokens;
+pub mod visibility;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ use crate::auth::tokens::Tokens;
 use crate::config::{AuthConfig, Config};
 use crate::http::problem::{Problem, Slug};
 
-/// How often the files are looked at: a key is out soon after.
+/// How often the files are checked: a revoked key stops working within this time.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Everything that authenticates callers: keys, tokens, origins, hosts, proxies and rate limits.
@@ -58,22 +58,22 @@ pub struct Auth {
     keys_path: PathBuf,
     auth: AuthConfig,
     known: ArcSwap<Known>,
-    /// What the files were like when they were last read.
+    /// The state of the files at the last read.
     seen: Mutex<Stamps>,
-    /// Moves on with every change of what is known, so that those who are in can be looked at again.
+    /// Changes whenever the keys change, so that open streams check their principal again.
     changed: watch::Sender<u64>,
-    /// Pages that may call.
+    /// Allowed origins of web pages.
     pub origins: Arc<Origins>,
     /// Names that the server answers to.
     pub hosts: Hosts,
-    /// Who was refused, counted and logged.
+    /// Failed authentications.
     pub failures: Failures,
-    /// Proxies whose word counts.
+    /// Trusted proxies.
     pub proxies: Proxies,
     rates: Rates,
 }
 
-/// What the files say.
+/// The content of the files.
 #[derive(Default)]
 struct Known {
     keys: Option<KeyFile>,
@@ -84,7 +84,7 @@ impl Auth {
     /// Reads the files that `config` names.
     ///
     /// # Errors
-    /// One of them is not what it should be.
+    /// A file is invalid.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
         let auth = Self {
             keys_path: config.auth.keys_path(&config.data),
@@ -98,11 +98,15 @@ impl Auth {
             proxies: Proxies::new(&config.trusted_proxies)?,
             rates: Rates::new(&config.limits),
         };
-        // What changes while they are read is read again.
+        // Read the state first: a change during the read causes another read.
         *auth.seen() = auth.stamps();
         auth.known.store(Arc::new(auth.read()?));
         let is_missing = config.auth.keys.is_some() && auth.known.load().keys.is_none();
-        anyhow::ensure!(!is_missing, "auth.keys: there is no {}; anaquel keys add makes it", auth.keys_path.display());
+        anyhow::ensure!(
+            !is_missing,
+            "auth.keys: {} does not exist; `anaquel keys add` creates it",
+            auth.keys_path.display()
+        );
         Ok(auth)
     }
 
@@ -112,29 +116,29 @@ impl Auth {
         Ok(Known { keys, tokens })
     }
 
-    /// Whether callers must say who they are.
+    /// Whether callers must authenticate.
     pub fn is_locked(&self) -> bool {
         let known = self.known.load();
         known.keys.is_some() || known.tokens.is_some()
     }
 
-    /// Tells of every change of what is known.
+    /// A receiver that reports every change of the keys.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
 
-    /// Who a bearer of `token` is, who asks for `route` from `address`. Who is nobody is written down.
+    /// Authenticates the bearer of `token`, who calls `route` from `address`. A failure is counted and logged.
     ///
     /// # Errors
-    /// `unauthorized`, with a reason that says nothing about what would have been right.
+    /// `unauthorized`, with a reason that reveals nothing about valid keys.
     pub fn admit(&self, token: Option<&str>, address: Option<IpAddr>, route: &str) -> Result<Identity, Problem> {
-        const UNKNOWN: &str = "the key is not known, or not any more";
+        const UNKNOWN: &str = "the key is unknown, revoked or expired";
         let refuse = |reason, key: Option<&str>, told: &str| {
             self.failures.note(reason, address, route, key);
             Err(unauthorized(told))
         };
         let Some(token) = token else {
-            return refuse(Reason::NoKey, None, "Authorization: send Bearer and a key, or a token");
+            return refuse(Reason::NoKey, None, "Authorization: send Bearer and a key or a token");
         };
         let known = self.known.load();
         let now = now_seconds();
@@ -150,17 +154,17 @@ impl Auth {
         }
     }
 
-    /// Whether one more request of somebody is not too much.
+    /// Counts a request against the rate limits.
     ///
     /// # Errors
-    /// `too-many-requests`, naming the limit and when it is worth another try.
+    /// `too-many-requests`, naming the limit and when to try again.
     pub fn has_room_for(&self, address: Option<IpAddr>, identity: Option<&Identity>) -> Result<(), Problem> {
         address.map_or(Ok(()), |address| self.rates.check_address(address))?;
         identity.map_or(Ok(()), |identity| self.rates.check_identity(identity))
     }
 
-    /// Whether a principal is still valid: its key may have been revoked, its token may have expired, or the server may have
-    /// begun to ask for keys.
+    /// Whether a principal is still valid: its key may be revoked, its token expired, or the server may require keys by
+    /// now.
     pub fn is_still_valid(&self, principal: Option<&Principal>) -> bool {
         principal.map_or_else(|| !self.is_locked(), |principal| self.still_admits(&principal.identity))
     }
@@ -176,7 +180,7 @@ impl Auth {
         is_known && identity.expires_at.is_none_or(|at| now < at)
     }
 
-    /// Looks at the files, and takes in what changed, for as long as the server runs. What cannot be read changes nothing.
+    /// Checks the files periodically and applies changes while the server runs. An unreadable file changes nothing.
     pub async fn watch(self: Arc<Self>) {
         let mut complained = Stamps::default();
         loop {
@@ -186,22 +190,23 @@ impl Auth {
             if now == *self.seen() {
                 continue;
             }
-            // Until it is read, it is tried again; what is wrong is said once.
+            // An unreadable file is read again at each check; the error is logged once.
             let is_new = std::mem::replace(&mut complained, now) != now;
             match self.read() {
                 Ok(mut known) => {
-                    // A server that asks for keys does not stop asking because the file is gone.
+                    // A server that requires keys still requires them if the file is deleted.
                     if known.keys.is_none() && self.known.load().keys.is_some() {
-                        tracing::error!(path = %self.keys_path.display(), "the file of keys is gone; those known before stay");
+                        tracing::error!(path = %self.keys_path.display(), "the file of keys is missing; the known \
+                            keys stay valid");
                         known.keys.clone_from(&self.known.load().keys);
                     }
                     *self.seen() = now;
                     self.known.store(Arc::new(known));
                     self.changed.send_modify(|count| *count += 1);
-                    tracing::info!("keys were read anew");
+                    tracing::info!("reloaded the keys");
                 }
                 Err(error) if is_new => {
-                    tracing::error!(error = format!("{error:#}"), "keys cannot be read; those known before stay");
+                    tracing::error!(error = format!("{error:#}"), "cannot read the keys; the known keys stay valid");
                 }
                 Err(_) => {}
             }

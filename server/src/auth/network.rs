@@ -1,9 +1,9 @@
-//! The network of an address: what counts as one caller where only addresses are known.
+//! The network of an address, which identifies a caller if only addresses are known.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The address by which a caller is counted: an IPv4 address itself, of an IPv6 address its /64 network, since one
-/// customer of a provider has a whole /64.
+/// The address that a caller is counted by: an IPv4 address itself, or the /64 network of an IPv6 address, because a
+/// provider assigns a whole /64 to one customer.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(address) => match address.to_ipv4_mapped() {

@@ -1,6 +1,6 @@
-//! Which web pages may open a socket, or ask for more than to read: those of this server, and those of origins that the
-//! settings name. A page of anybody else could otherwise use a visitor's browser to reach a server that listens on the
-//! visitor's machine. Which pages may read what they are answered is told to their browsers by `http/middleware/cors`.
+//! The web pages that may open a socket or send writes: those of this server, and those of origins in the settings.
+//! Otherwise a foreign page could use a visitor's browser to reach a server that listens on the visitor's machine.
+//! `http/middleware/cors` tells browsers which pages may read answers.
 
 use std::net::IpAddr;
 
@@ -13,17 +13,17 @@ use crate::http::problem::{Problem, Slug};
 /// The origins that are allowed beside the server's own.
 #[derive(Debug, Default)]
 pub struct Origins {
-    /// As browsers write them: in lower case, without the usual port.
+    /// As browsers write them: lower case, without the default port.
     allowed: Vec<String>,
-    /// Whether it was said that whoever comes is served.
+    /// Whether `insecure` is set.
     serves_anybody: bool,
 }
 
 impl Origins {
-    /// Reads `https://shop.example`, with a port where it is not the usual one.
+    /// Parses `https://shop.example`, with a port if it is not the default one.
     ///
     /// # Errors
-    /// Something that is no origin.
+    /// An origin is invalid.
     pub fn new(origins: &[String], serves_anybody: bool) -> anyhow::Result<Self> {
         for origin in origins {
             let uri: Option<Uri> = origin.parse().ok();
@@ -44,19 +44,19 @@ impl Origins {
         Ok(Self { allowed: origins.iter().map(written).collect(), serves_anybody })
     }
 
-    /// Whether the settings name any.
+    /// Whether the settings name any origin.
     pub fn are_named(&self) -> bool {
         !self.allowed.is_empty()
     }
 
-    /// Whether the settings name this one.
+    /// Whether the settings name this origin.
     pub fn names(&self, origin: &HeaderValue) -> bool {
         self.allowed.iter().any(|allowed| allowed.as_bytes().eq_ignore_ascii_case(origin.as_bytes()))
     }
 
-    /// Whether a socket, or what is no mere reading, may come from where it comes. What is no browser sends no origin. Where
-    /// nobody need say who they are, the server's own pages must be of this machine as well: a name that somebody else's
-    /// page has pointed here is not one of its names.
+    /// Checks whether the origin of a request may open a socket or write. A client that is not a browser sends no
+    /// origin. If the server authenticates nobody, its own pages must also be on this machine, because a foreign page
+    /// can point its own name here.
     ///
     /// # Errors
     /// `forbidden`, naming the origin.
@@ -66,7 +66,7 @@ impl Origins {
             return Ok(());
         }
         let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
-        // HTTP/2 says in the address whom it is for.
+        // HTTP/2 has the host in the authority.
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let host = uri.authority().map(Authority::as_str).or(host).unwrap_or_default();
         let is_own = origin.split_once("://").is_some_and(|(_, from)| {
@@ -75,12 +75,12 @@ impl Origins {
         if is_own {
             return Ok(());
         }
-        let detail = format!("Origin: pages of {origin} may not ask for this here; auth.origins names those that may");
+        let detail = format!("Origin: pages of {origin} may not send this request; add the origin to auth.origins");
         Err(Problem::new(Slug::Forbidden, detail).with("field", "Origin"))
     }
 }
 
-/// Whether a host, with its port, can only be the machine that a browser runs on.
+/// Whether a host, port included, can only be the machine of the browser.
 fn is_this_machine(authority: &str) -> bool {
     let Ok(authority) = authority.parse::<Authority>() else { return false };
     let host = authority.host().trim_matches(['[', ']']);

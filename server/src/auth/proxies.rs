@@ -1,5 +1,4 @@
-//! Who is behind a proxy: the address that proxies of one's own say a request came from. What anybody else says of it is
-//! not believed.
+//! The caller behind a proxy: the address that trusted proxies report. Reports of other senders are ignored.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,21 +6,21 @@ use anyhow::Context;
 use http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
-/// What proxies say, each on its own.
+/// The header that a proxy sends.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Proxies that a request may have passed; of more, those nearest to the server count.
+/// Proxies that a request may pass; if there are more, those nearest to the server count.
 const HOPS_MAX: usize = 64;
 
-/// The proxies that are believed.
+/// The trusted proxies.
 #[derive(Debug, Default)]
 pub struct Proxies(Vec<IpNet>);
 
 impl Proxies {
-    /// Reads networks such as `10.0.0.0/8`, and single addresses.
+    /// Parses networks such as `10.0.0.0/8`, and single addresses.
     ///
     /// # Errors
-    /// Something that is neither.
+    /// A text is neither.
     pub fn new(networks: &[String]) -> anyhow::Result<Self> {
         let read = |text: &String| {
             let alone = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
@@ -32,15 +31,15 @@ impl Proxies {
         Ok(Self(networks.iter().map(read).collect::<anyhow::Result<_>>()?))
     }
 
-    /// Whether what comes from `address` is believed when it says whom it comes from.
+    /// Whether `address` is a trusted proxy.
     pub fn trust(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Who asks, where a trusted proxy at `peer` passes the request on: the last address on its way that is none of the
-    /// trusted ones. `Forwarded` and `X-Forwarded-For` are both read; a proxy that writes one may let pass what a client
-    /// wrote into the other, so where the two differ neither is believed, and the proxy itself is who asks.
+    /// The caller of a request that the trusted proxy at `peer` passes on: the last address on the path that is not a
+    /// trusted proxy. Both `Forwarded` and `X-Forwarded-For` are read. A proxy that writes one header may pass a
+    /// client's value of the other one; so if they differ, neither is used, and the proxy counts as the caller.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let given = |name: &HeaderName| headers.contains_key(name);
         let by_list = || self.walk(peer, list(headers));
@@ -56,7 +55,7 @@ impl Proxies {
         }
     }
 
-    /// From the server on back to the first that is not trusted; an address that cannot be read ends the way.
+    /// Walks from the server to the first address that is not trusted; an unreadable address ends the walk.
     fn walk(&self, peer: IpAddr, hops: Vec<Option<IpAddr>>) -> IpAddr {
         let mut last = peer;
         for hop in hops.into_iter().rev().take(HOPS_MAX) {
@@ -70,7 +69,7 @@ impl Proxies {
     }
 }
 
-/// The hops of `X-Forwarded-For`, in the order in which they stand.
+/// The hops of `X-Forwarded-For`, in their order.
 fn list(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let lines = headers.get_all(X_FORWARDED_FOR).iter().map(|line| line.to_str().unwrap_or_default());
     lines.flat_map(|line| line.split(',')).map(|hop| address(hop.trim())).collect()
@@ -89,7 +88,7 @@ fn pairs(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     lines.flat_map(|line| split(line, b',')).map(hop).collect()
 }
 
-/// Splits at a separator that does not stand between quotes.
+/// Splits at a separator outside quotes.
 fn split(text: &str, separator: u8) -> Vec<&str> {
     let (mut parts, mut start, mut is_quoted, mut is_escaped) = (Vec::new(), 0, false, false);
     for (at, byte) in text.bytes().enumerate() {

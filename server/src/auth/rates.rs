@@ -1,4 +1,4 @@
-//! Requests a second, by address and by key. None are counted unless a limit is set.
+//! Requests a second, by address and by key. Without a limit, nothing is counted.
 
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -14,19 +14,19 @@ use crate::auth::network::network;
 use crate::config::LimitsConfig;
 use crate::http::problem::{Problem, Slug};
 
-/// Callers that are kept in mind; beyond, those who did not ask for a while are forgotten.
+/// Callers that are tracked; if there are more, idle ones are dropped.
 const CALLERS_MAX: usize = 100_000;
 
-/// How often, at the most, callers are forgotten.
+/// The shortest time between two clean-ups.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// Both limits.
 pub(crate) struct Rates {
     clock: DefaultClock,
-    /// When those who did not ask for a while were last forgotten.
+    /// When idle callers were last dropped.
     swept: Mutex<Instant>,
     by_address: Option<DefaultKeyedRateLimiter<IpAddr>>,
-    /// By whom an API key or a token is for: the tokens of one signing key have a bucket for each subject.
+    /// By the identity of an API key or a token: tokens of one signing key have one bucket for each subject.
     by_key: Option<DefaultKeyedRateLimiter<u64>>,
 }
 
@@ -66,7 +66,7 @@ impl Rates {
         limiter.check_key(key).map_err(|early| {
             let wait = early.wait_time_from(self.clock.now());
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            Problem::new(Slug::TooManyRequests, format!("{limit}: more than that was asked for"))
+            Problem::new(Slug::TooManyRequests, format!("{limit}: too many requests; wait for Retry-After seconds"))
                 .with("limit", limit)
                 .retry_after(seconds.max(1))
         })

@@ -1,4 +1,4 @@
-//! The certificate, and the key that it is for; both are read anew when they change, and connections that are open go on.
+//! The certificate and its private key. Both are reloaded when they change; open connections continue.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use tokio_rustls::rustls::crypto::ring;
 use crate::auth::stamp;
 use crate::config::TlsConfig;
 
-/// How often the files are looked at.
+/// How often the files are checked.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Who speaks TLS with whoever connects.
+/// Creates TLS acceptors from the current certificate.
 pub struct Tls {
     certificate: PathBuf,
     key: PathBuf,
@@ -26,10 +26,10 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads the files that the settings name; none where they name none.
+    /// Reads the files of the settings; `None` if the settings name none.
     ///
     /// # Errors
-    /// One of them is missing, or not what it should be.
+    /// A file is missing or invalid.
     pub fn open(config: &TlsConfig) -> anyhow::Result<Option<Self>> {
         let (certificate, key) = match (&config.certificate, &config.key) {
             (None, None) => return Ok(None),
@@ -40,12 +40,12 @@ impl Tls {
         Ok(Some(Self { certificate, key, server }))
     }
 
-    /// For the next connection.
+    /// The acceptor of the next connection.
     pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.server.load_full())
     }
 
-    /// Looks at the files for as long as the server runs. What cannot be read changes nothing.
+    /// Checks the files while the server runs. An unreadable file changes nothing.
     pub async fn watch(self: Arc<Self>) {
         let stamps = || [stamp(&self.certificate), stamp(&self.key)];
         let mut seen = stamps();
@@ -58,13 +58,13 @@ impl Tls {
             match read(&self.certificate, &self.key) {
                 Ok(server) => {
                     self.server.store(server);
-                    tracing::info!("the certificate was read anew");
+                    tracing::info!("reloaded the certificate");
                 }
                 Err(error) => {
-                    // One of the two may have been written before the other; the next look tells.
+                    // One file may be newer than the other; the next check reads both again.
                     tracing::error!(
                         error = format!("{error:#}"),
-                        "the certificate cannot be read; the one before stays"
+                        "cannot read the certificate; the previous one stays in use"
                     );
                 }
             }
@@ -77,13 +77,13 @@ fn read(certificate: &Path, key: &Path) -> anyhow::Result<Arc<ServerConfig>> {
     let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
         .with_context(|| format!("tls.certificate: {}", certificate.display()))?;
-    ensure!(!chain.is_empty(), "tls.certificate: {} has no certificate", certificate.display());
+    ensure!(!chain.is_empty(), "tls.certificate: {} contains no certificate", certificate.display());
     let key_of = PrivateKeyDer::from_pem_file(key).with_context(|| format!("tls.key: {}", key.display()))?;
     let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key_of)
-        .context("tls.certificate and tls.key do not fit together")?;
+        .context("tls.certificate and tls.key do not match")?;
     let mut server = server;
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(server))

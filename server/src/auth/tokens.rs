@@ -1,7 +1,7 @@
-//! JSON Web Tokens: signed by a key of a JWKS file, by an algorithm that is allowed, for this server, and not yet expired.
+//! JSON Web Tokens: signed by a key of a JWKS file with an allowed algorithm, meant for this server, and not expired.
 //!
-//! Claims: `sub` (who), `scope` (scopes, separated by spaces), `exp`; `channels` and `locations` (lists of what it is bound
-//! to); `iss` and `aud`, where the settings name them.
+//! Claims: `sub` (the subject), `scope` (scopes, separated by spaces), `exp`; `channels` and `locations` (lists that
+//! bind the token); `iss` and `aud`, if the settings name them.
 
 use std::path::Path;
 
@@ -23,37 +23,37 @@ use crate::auth::identity::{Identity, Scope, digest};
 
 use crate::config::AuthConfig;
 
-/// Algorithms that may be allowed: signatures only, as a shared secret would let every reader of it write.
+/// Algorithms that may be allowed: only signatures, because each holder of a shared secret could create tokens.
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
 
-/// Seconds that clocks may differ.
+/// The tolerated difference of clocks, in seconds.
 const LEEWAY_SECONDS: u64 = 30;
 
-/// The longest subject, and the longest issuer: both are kept for as long as a token is counted, and in the log.
+/// The longest subject and the longest issuer: both are kept in memory while a token is counted, and in the log.
 const SUBJECT_BYTES_MAX: usize = 256;
 
-/// The longest head of a token that is read.
+/// The longest header of a token.
 const HEAD_BYTES_MAX: usize = 4096;
 
-/// What is needed to believe a token.
+/// What verifies a token.
 pub struct Tokens {
     keys: Vec<Signer>,
     validation: Validation,
 }
 
-/// A key that signs.
+/// A signing key.
 struct Signer {
     id: String,
     key: DecodingKey,
-    /// Of its whole JWK, so that another key under the same id is another.
+    /// A digest of the whole JWK, so that a new key with the same id is a different key.
     digest: u64,
 }
 
 impl Signer {
-    /// Reads a key, or tells why it cannot be used.
+    /// Parses a key, or returns why it cannot be used.
     fn read(jwk: &Value) -> Result<Self, String> {
         let parsed: Jwk = serde_json::from_value(jwk.clone()).map_err(|error| error.to_string())?;
-        let id = parsed.common.key_id.clone().ok_or("it has no kid; tokens name their key by it")?;
+        let id = parsed.common.key_id.clone().ok_or("it has no kid; tokens name their key by its kid")?;
         if matches!(parsed.common.public_key_use, Some(PublicKeyUse::Encryption)) {
             return Err(format!("{id} is for encryption"));
         }
@@ -71,18 +71,18 @@ struct Claims {
     #[serde(default)]
     scope: String,
     exp: u64,
-    /// Left out for all; an empty list is none, and such a token opens nothing.
+    /// Left out: all. An empty list binds the token to nothing, so it has no rights.
     channels: Option<Vec<String>>,
     locations: Option<Vec<String>>,
 }
 
 impl Tokens {
-    /// Reads the keys that sign.
+    /// Parses the signing keys.
     ///
     /// # Errors
-    /// It is no JWKS file, has a key without an id, or no key that can be used.
+    /// The file is not a JWKS file, has a key without an id, or has no usable key.
     pub fn read(path: &Path, auth: &AuthConfig) -> anyhow::Result<Self> {
-        // The first to say so counts; it is the same for all.
+        // Only the first occurrence counts; the error is the same for all.
         let _ = PROVIDER.install_default();
         let set: Value = serde_json::from_slice(&read_file(path)?)
             .with_context(|| format!("{}: not a JWKS file", path.display()))?;
@@ -91,10 +91,10 @@ impl Tokens {
         for jwk in listed.with_context(|| format!("{}: not a JWKS file", path.display()))? {
             match Signer::read(jwk) {
                 Ok(signer) => keys.push(signer),
-                Err(reason) => tracing::warn!(path = %path.display(), reason, "a key is passed over"),
+                Err(reason) => tracing::warn!(path = %path.display(), reason, "ignored a key"),
             }
         }
-        ensure!(!keys.is_empty(), "{}: has no key that can be used", path.display());
+        ensure!(!keys.is_empty(), "{}: has no usable key", path.display());
         let mut validation = Validation { algorithms: allowed(&auth.algorithms)?, ..Validation::default() };
         validation.leeway = LEEWAY_SECONDS;
         validation.validate_nbf = true;
@@ -111,26 +111,27 @@ impl Tokens {
         Ok(Self { keys, validation })
     }
 
-    /// Whether a key still signs.
+    /// Whether a key is still in the file.
     pub fn has(&self, identity: &Identity) -> bool {
         self.keys.iter().any(|signer| signer.id == identity.key && signer.digest == identity.signer)
     }
 
-    /// Who bears a token.
+    /// Verifies a token and returns its principal.
     ///
     /// # Errors
-    /// Why it is not believed.
+    /// Why the token is not valid.
     pub fn identify(&self, token: &str) -> Result<Identity, String> {
         check_critical(token)?;
         let header = jsonwebtoken::decode_header(token).map_err(|_| "neither a key nor a token of this server")?;
-        let id = header.kid.ok_or("the token does not name its key")?;
-        let signer = self.keys.iter().find(|signer| signer.id == id).ok_or("the token's key is not known here")?;
+        let id = header.kid.ok_or("the token has no kid; set the id of its key in its header")?;
+        let signer =
+            self.keys.iter().find(|signer| signer.id == id).ok_or("the token's key is not in the JWKS file")?;
         let key = &signer.key;
-        // A key verifies by the algorithm that it is for, whatever a token claims.
+        // A key verifies only with its own algorithm, whatever a token claims.
         let mut validation = self.validation.clone();
         validation.algorithms.retain(|allowed| allowed.family() == key.family());
         if !validation.algorithms.contains(&header.alg) {
-            return Err("the token's algorithm is not allowed".into());
+            return Err("the token's algorithm is not allowed; see auth.algorithms".into());
         }
         let claims: Claims = match jsonwebtoken::decode(token, key, &validation) {
             Ok(decoded) => decoded.claims,
@@ -141,23 +142,23 @@ impl Tokens {
                     ErrorKind::InvalidAudience => "the token is for another audience".into(),
                     ErrorKind::InvalidIssuer => "the token is of another issuer".into(),
                     ErrorKind::MissingRequiredClaim(claim) => format!("the token lacks {claim}"),
-                    _ => "the token is not genuine".into(),
+                    _ => "the token's signature or form is invalid".into(),
                 });
             }
         };
         if claims.sub.is_empty() || claims.sub.len() > SUBJECT_BYTES_MAX {
-            return Err(format!("the token's sub has 1 to {SUBJECT_BYTES_MAX} bytes"));
+            return Err(format!("the token's sub must have 1 to {SUBJECT_BYTES_MAX} bytes"));
         }
         if claims.iss.as_ref().is_some_and(|iss| iss.len() > SUBJECT_BYTES_MAX) {
-            return Err(format!("the token's iss has at most {SUBJECT_BYTES_MAX} bytes"));
+            return Err(format!("the token's iss must have at most {SUBJECT_BYTES_MAX} bytes"));
         }
         let is_bound = claims.channels.is_some() || claims.locations.is_some();
         for (claim, bound) in [("channels", &claims.channels), ("locations", &claims.locations)] {
             if bound.as_ref().is_some_and(Vec::is_empty) {
-                return Err(format!("the token is bound to no {claim}"));
+                return Err(format!("the token's list {claim} is empty"));
             }
         }
-        // Scopes of other services may stand beside ours; those that cannot be bound do not come with a bound token.
+        // Scopes of other services are ignored; a bound token loses the scopes that cannot be bound.
         let scopes = claims.scope.split_whitespace().filter_map(|scope| scope.parse::<Scope>().ok());
         let scopes = scopes.filter(|scope| !is_bound || scope.can_be_bound()).collect();
         let lineage = format!("token:{}", claims.sub);
@@ -178,8 +179,8 @@ impl Tokens {
     }
 }
 
-/// Whether everything is understood that a token says must be (`crit`, RFC 7515, section 4.1.11). Nothing of the kind is
-/// understood here, and a list that is empty, or is none, is not allowed either.
+/// Checks `crit` (RFC 7515, section 4.1.11): this server supports no critical extension, and the standard does not
+/// allow an empty or malformed list.
 fn check_critical(token: &str) -> Result<(), String> {
     const UNKNOWN: &str = "neither a key nor a token of this server";
     let head = token.split('.').next().unwrap_or_default();
@@ -187,15 +188,15 @@ fn check_critical(token: &str) -> Result<(), String> {
         return Err(UNKNOWN.into());
     }
     let head = URL_SAFE_NO_PAD.decode(head).map_err(|_| UNKNOWN)?;
-    // A name that stands twice must not hide behind its second.
+    // Rejects duplicate names, so that a second value cannot hide.
     let members: Members = serde_json::from_slice(&head).map_err(|_| UNKNOWN)?;
     match members.0.iter().any(|name| name == "crit") {
-        true => Err("the token's header has crit, of which nothing is understood here".into()),
+        true => Err("the token's header has crit; this server supports no critical extensions".into()),
         false => Ok(()),
     }
 }
 
-/// The names of an object's members, each as often as it stands there.
+/// The member names of an object, with duplicates.
 struct Members(Vec<String>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -222,20 +223,20 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// Reads the allow-list.
+/// Parses the allow-list.
 ///
 /// # Errors
-/// An algorithm that is not taken.
+/// An algorithm is not supported.
 pub fn allowed(names: &[String]) -> anyhow::Result<Vec<Algorithm>> {
     let read = |name: &String| {
         let found = ALGORITHMS.into_iter().find(|algorithm| format!("{algorithm:?}") == *name);
         found.with_context(|| format!("auth.algorithms: {name:?} is not one of RS256, ES256 and EdDSA"))
     };
-    ensure!(!names.is_empty(), "auth.algorithms: at least one");
+    ensure!(!names.is_empty(), "auth.algorithms: name at least one");
     names.iter().map(read).collect()
 }
 
-/// Verification by ring, which TLS needs anyway. Nothing is signed here.
+/// Verification by ring, which TLS needs anyway. This provider cannot sign.
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: |_, _| Err(ErrorKind::InvalidAlgorithm.into()),
     verifier_factory: verifier,

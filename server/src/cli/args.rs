@@ -1,5 +1,5 @@
-//! The command line: what can be said, and what it means.
-#![allow(missing_docs, reason = "fields are documented by their help texts, variants by the commands that they are")]
+//! The command line: its arguments and their help texts.
+#![allow(missing_docs, reason = "fields are documented by their help texts, variants by their commands")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,93 +27,97 @@ pub enum Command {
     /// Run the server.
     ///
     /// Try it: `anaquel serve --demo`, then `curl '127.0.0.1:7070/v1/stock?location=es-001'`, or open
-    /// http://127.0.0.1:7070/docs. Ctrl-C stops it in order: what is in flight is finished and made durable.
+    /// http://127.0.0.1:7070/docs. Ctrl-C stops the server cleanly: requests that are under way finish and are made
+    /// durable.
     Serve(ServeArgs),
     /// Load a file into a data directory that no server has open, or into a running server.
     ///
-    /// The file is CSV with a header row, or JSON lines where its name ends in .ndjson or .jsonl, or its first line is an
-    /// object; it may be packed with gzip. `-` reads standard input. Rows that are wrong are told by line and do not spoil the rest. Exit code 1 if any row was
-    /// rejected.
+    /// The file is CSV with a header row. It is JSON lines if its name ends in .ndjson or .jsonl, or if its first line
+    /// is an object. It may be compressed with gzip. `-` reads standard input. A wrong row is reported with its line
+    /// number and does not affect the other rows. Exit code 1 if any row was rejected.
     Import(ImportArgs),
-    /// Write out what an import reads, as CSV.
+    /// Write data as CSV, in the format that the import reads.
     Export(ExportArgs),
-    /// Make, list, rotate and revoke API keys.
+    /// Create, list, rotate and revoke API keys.
     ///
-    /// The data directory must be there: `anaquel serve` makes it, and an empty one will do. The first key locks the door: from then on every caller must bring one. A running server takes changes in at once.
+    /// The data directory must exist: `anaquel serve` creates it, and an empty directory is accepted. After the first
+    /// key is created, every caller must send a key. A running server applies changes at once.
     Keys(KeysArgs),
     /// Watch live stock of a running server: a table on a terminal, JSON lines elsewhere.
     ///
-    /// Try it: `anaquel watch --location es-001`. A lost connection is taken up again where it was.
+    /// Try it: `anaquel watch --location es-001`. After a lost connection, it connects again and resumes at its last
+    /// cursor.
     Watch(WatchArgs),
-    /// Take a backup of a data directory, whether a server has it open or not: everything the first time, what came since
-    /// the next.
+    /// Take a backup of a data directory, also while a server has it open: a full backup first, later only the new
+    /// records.
     ///
-    /// Exact at one seq, and read back before it counts. Try it: `anaquel backup backups --url http://127.0.0.1:7070`.
+    /// A backup is exact at one seq, and is read back before it is accepted. Try it: `anaquel backup backups --url
+    /// http://127.0.0.1:7070`.
     Backup(BackupArgs),
-    /// Make a data directory of backups, as the shop was at the last of them, or at any moment that they tell.
+    /// Create a data directory from backups, in the state of the last record or of an earlier moment that the backups
+    /// cover.
     ///
-    /// Try it: `anaquel restore backups --data restored`. With --check nothing is written.
+    /// Try it: `anaquel restore backups --data restored`. With --check, nothing is written.
     Restore(RestoreArgs),
-    /// Prove what happened: replay the log, recompute every cell and reservation, and check every promise at every
-    /// record.
+    /// Verify the log: replay it, compute every cell and reservation again, and check every promise at every record.
     ///
-    /// Prints counts and the state hash, which a server at the same seq shows at /v1/info. Exit code 1 at the first
-    /// violation, naming the record.
+    /// Prints counts and the state hash. A server at the same seq shows the same state hash at /v1/info. Exit code 1 at
+    /// the first violation, with the number of the record.
     Verify(VerifyArgs),
-    /// Look into a log without changing it.
+    /// Read a log without changing it.
     ///
-    /// Prints records as JSON lines; with --summary, what the directory holds.
+    /// Prints records as JSON lines; with --summary, the contents of the directory.
     Inspect(InspectArgs),
     /// Print shell completions.
     Completions {
-        /// For which shell.
+        /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Write the manual pages, one for each command, or print that of the whole.
+    /// Write one manual page for each command, or print the main page.
     #[command(hide = true)]
     Man {
-        /// A folder for all of them.
+        /// The folder for the manual pages.
         folder: Option<PathBuf>,
     },
 }
 
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Where the log and its checkpoints are [default: ./data].
+    /// The directory of the log and its checkpoints [default: ./data].
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Where to listen [default: 127.0.0.1:7070].
+    /// The address to listen at [default: 127.0.0.1:7070].
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
-    /// Load a small believable retailer into an empty store.
+    /// Load a small demo retailer into an empty store.
     #[arg(long)]
     pub demo: bool,
-    /// A TOML file of settings. Flags are stronger than ANAQUEL_* variables, and those than the file.
+    /// A TOML file of settings. Flags override ANAQUEL_* variables, which override the file.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Print the settings in force, and exit.
     #[arg(long)]
     pub print_config: bool,
-    /// The clock is right even if it is far ahead of the log: what is due expires.
+    /// Trust the clock even if it is far ahead of the log: everything that is due expires.
     #[arg(long)]
     pub trust_clock: bool,
-    /// The data directory is a copy that keeps everything, such as a snapshot of its volume: begin a new epoch
+    /// The data directory is a complete copy, such as a snapshot of its volume: begin a new epoch
     #[arg(long)]
     pub restored: bool,
-    /// Serve whoever comes, on any address, without keys and without TLS.
+    /// Serve every caller on any address, without keys and without TLS.
     #[arg(long)]
     pub insecure: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct KeysArgs {
-    /// The data directory of the server that the keys are for [default: that of the settings].
+    /// The data directory of the server that the keys are for [default: the one in the settings].
     #[arg(long, value_name = "DIR", global = true)]
     pub data: Option<PathBuf>,
-    /// The server's file of settings.
+    /// The settings file of the server.
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    /// The file of keys, where the server's settings name another than keys.json in its data directory.
+    /// The file of keys, if the server's settings name a file other than keys.json in its data directory.
     #[arg(long, value_name = "FILE", global = true)]
     pub file: Option<PathBuf>,
     #[command(subcommand)]
@@ -122,38 +126,38 @@ pub struct KeysArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
-    /// Make a key. It is shown once, on standard output, and kept only as a hash.
+    /// Create a key. The key is shown once, on standard output; only its hash is stored.
     Add {
-        /// Whose it is; stands in the log beside what is done with it.
+        /// The name of the key's owner. The log records it with each write.
         name: String,
-        /// What it may do; may repeat.
+        /// A scope of the key; may repeat.
         #[arg(long, value_enum, required = true)]
         scope: Vec<Scope>,
-        /// Only for this channel; may repeat.
+        /// Allow only this channel; may repeat.
         #[arg(long)]
         channel: Vec<String>,
-        /// Only at this location; may repeat.
+        /// Allow only this location; may repeat.
         #[arg(long)]
         location: Vec<String>,
         #[command(flatten)]
         limits: KeyLimits,
-        /// How long it is good for; until revoked if left out.
+        /// How long the key is valid; until it is revoked if left out.
         #[arg(long, value_name = "DAYS")]
         expires_days: Option<u64>,
     },
-    /// Show all keys, but for the keys themselves.
+    /// List all keys, without the secret part.
     List,
-    /// Make a key with the rights of another, which goes on for a while.
+    /// Create a key with the rights of an existing key, which stays valid for a while.
     Rotate {
-        /// The id of the other.
+        /// The id of the existing key.
         id: String,
-        /// How long the other goes on.
+        /// How long the existing key stays valid.
         #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
         overlap_seconds: u64,
     },
-    /// End a key at once, and what it has open.
+    /// Revoke a key at once, and close its connections.
     Revoke {
-        /// Its id.
+        /// The id of the key.
         id: String,
     },
 }
@@ -167,33 +171,33 @@ fn file_kinds() -> impl TypedValueParser<Value = &'static FileKind> {
 #[derive(Debug, Args)]
 #[group(skip)]
 pub struct Target {
-    /// A data directory that no server has open [default: ./data, if that is one].
+    /// A data directory that no server has open [default: ./data, if it is a data directory].
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// A running server, such as http://127.0.0.1:7070, https://stock.example or localhost:7070.
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     pub url: Option<String>,
-    /// Certificates in PEM that are trusted instead of the machine's, for a server with https.
+    /// A PEM file of certificates to trust instead of the machine's, for a server with https.
     #[arg(long, value_name = "FILE", requires = "url")]
     pub ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// What the file holds.
+    /// The kind of the rows.
     #[arg(value_parser = file_kinds())]
     pub kind: &'static FileKind,
     /// The file; `-` for standard input.
     pub file: PathBuf,
     #[command(flatten)]
     pub target: Target,
-    /// One bad row refuses all.
+    /// Reject the whole file if one row is wrong.
     #[arg(long)]
     pub atomic: bool,
-    /// Stock for unknown SKUs and locations creates them.
+    /// Create unknown SKUs and locations that stock rows name.
     #[arg(long)]
     pub create: bool,
-    /// Cells are taken as they are, as an export with --raw wrote them.
+    /// Read cells as they are, as an export with --raw writes them.
     #[arg(long)]
     pub raw: bool,
     /// A column of this import, and its name in the file, such as `sku=Variant SKU`; may repeat.
@@ -201,48 +205,49 @@ pub struct ImportArgs {
     /// In JSON lines the name may be a path, such as `latitude=location.lat` or `longitude=coordinates.0`.
     #[arg(long, value_name = "COLUMN=NAME", value_parser = Reading::parse_map)]
     pub map: Vec<(String, String)>,
-    /// What a column is in every row that does not say, such as `location=main`; may repeat.
+    /// The value of a column in every row that has none, such as `location=main`; may repeat.
     #[arg(long, value_name = "COLUMN=VALUE", value_parser = Reading::parse_set)]
     pub set: Vec<(String, String)>,
-    /// Columns that this import does not know are passed over.
+    /// Ignore columns that this import does not know.
     #[arg(long)]
     pub ignore_unknown: bool,
-    /// What stands between two fields: comma, semicolon, tab or pipe; the header line shows it if left out.
+    /// The separator of fields: comma, semicolon, tab or pipe; detected from the header line if left out.
     #[arg(long, value_name = "CHARACTER", value_parser = Reading::parse_delimiter)]
     pub delimiter: Option<u8>,
-    /// What stands before the fraction of numbers, point or comma; if left out, only what can be read in one way is.
+    /// The decimal separator of numbers, point or comma; if left out, only unambiguous numbers are accepted.
     #[arg(long, value_name = "CHARACTER", value_parser = Reading::parse_decimal)]
     pub decimal: Option<Decimal>,
-    /// Write the rejected rows to this file, with the line, the field and the reason of each. What is set right in it can
-    /// be loaded as it is.
+    /// Write the rejected rows to this file, each with its line, field and reason. Rows that are corrected in this file
+    /// can be loaded from it.
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// What to write out.
+    /// The kind of the rows.
     #[arg(value_parser = file_kinds())]
     pub kind: &'static FileKind,
     /// The file; standard output if left out.
     pub file: Option<PathBuf>,
     #[command(flatten)]
     pub target: Target,
-    /// Texts as they are. Without it, none is written so that a spreadsheet would run it, and the import reads them back.
+    /// Write texts unchanged. Without this flag, a text that a spreadsheet would run as a formula is escaped; the
+    /// import reads it back.
     #[arg(long)]
     pub raw: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct BackupArgs {
-    /// Where backups are kept; made if it is not there.
+    /// The folder for backups; created if it does not exist.
     pub folder: PathBuf,
     #[command(flatten)]
     pub target: BackupTarget,
-    /// Everything, even if the folder has a backup to go on from.
+    /// Take a full backup, even if the folder has a backup to continue from.
     #[arg(long)]
     pub whole: bool,
-    /// Read every checksum back, and do not build the shop in memory to compare its state hash.
+    /// Verify every checksum, but do not rebuild the state to compare its state hash.
     #[arg(long)]
     pub quick: bool,
 }
@@ -255,26 +260,26 @@ pub struct BackupTarget {
     /// A running server, such as http://127.0.0.1:7070, https://stock.example or localhost:7070.
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     pub url: Option<String>,
-    /// Certificates in PEM that are trusted instead of the machine's, for a server with https.
+    /// A PEM file of certificates to trust instead of the machine's, for a server with https.
     #[arg(long, value_name = "FILE", requires = "url")]
     pub ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
-    /// A folder of backups, or some of its files.
+    /// A folder of backups, or single backup files.
     #[arg(required = true)]
     pub from: Vec<PathBuf>,
-    /// The data directory to make; it must be empty, or not there.
+    /// The data directory to create; it must be empty or must not exist.
     #[arg(long, value_name = "DIR", required_unless_present = "check")]
     pub data: Option<PathBuf>,
-    /// As the shop was after this record.
+    /// Restore the state after this record.
     #[arg(long, value_name = "SEQ", conflicts_with = "at_time")]
     pub at_seq: Option<u64>,
-    /// As the shop was at this moment, such as 2026-11-27T18:00:00Z.
+    /// Restore the state at this moment, such as 2026-11-27T18:00:00Z.
     #[arg(long, value_name = "TIME")]
     pub at_time: Option<String>,
-    /// Only check that the backups lead to the state hash that they tell.
+    /// Only check that the backups lead to the state hash that they contain.
     #[arg(long, conflicts_with = "data")]
     pub check: bool,
 }
@@ -284,19 +289,19 @@ pub struct WatchArgs {
     /// A running server: http://…, https://… or HOST:PORT.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7070")]
     pub url: String,
-    /// Certificates in PEM that are trusted instead of the machine's, for a server with https.
+    /// A PEM file of certificates to trust instead of the machine's, for a server with https.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
-    /// These SKUs; may repeat. All SKUs of the places if left out.
+    /// Only these SKUs; may repeat. All SKUs of the locations if left out.
     #[arg(long, required_unless_present_any = ["location", "group"])]
     pub sku: Vec<String>,
     /// At these locations; may repeat.
     #[arg(long)]
     pub location: Vec<String>,
-    /// And at those of these groups; may repeat.
+    /// At the locations of these groups; may repeat.
     #[arg(long)]
     pub group: Vec<String>,
-    /// For whom: its buffer counts.
+    /// The channel that sells; its buffer is subtracted.
     #[arg(long)]
     pub channel: Option<String>,
 }
@@ -312,18 +317,19 @@ pub struct DataArgs {
 pub struct VerifyArgs {
     #[command(flatten)]
     pub data: DataArgs,
-    /// Accept records with a known fault of earlier builds, and tell which they are; may repeat.
+    /// Accept records with a known fault of earlier builds, and list them; may repeat.
     ///
-    /// floor-kept-too-little: making room among the promises of a group, a build up to 0.1 could leave less free in a
-    /// cell than safety stock and a channel's buffer hold back. The units were there, and none was promised twice.
+    /// floor-kept-too-little: when a build up to 0.1 moved promises of a group to make room, it could leave less
+    /// available in a cell than safety stock and the channel's buffer hold back. The units existed, and none was
+    /// promised twice.
     #[arg(long, value_enum, value_name = "FAULT")]
     pub allow: Vec<Fault>,
 }
 
-/// Faults of earlier builds that a log may hold.
+/// Faults of earlier builds that a log may contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Fault {
-    /// A promise left less free than safety stock and buffers hold back.
+    /// A promise left less available than safety stock and buffers hold back.
     FloorKeptTooLittle,
 }
 
@@ -331,42 +337,42 @@ pub enum Fault {
 pub struct InspectArgs {
     #[command(flatten)]
     pub data: DataArgs,
-    /// From the record after this one.
+    /// Start after this record.
     #[arg(long, default_value_t = 0)]
     pub after: u64,
-    /// So many records.
+    /// The number of records to print.
     #[arg(long, default_value_t = 100)]
     pub limit: usize,
-    /// Only what the directory holds.
+    /// Print only a summary of the directory.
     #[arg(long)]
     pub summary: bool,
 }
 
-/// What a key may ask for, and have open; where nothing is said, what the settings say of every key.
+/// Limits of a key. A limit that is left out comes from the settings.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct KeyLimits {
-    /// Units that a line may ask for.
+    /// Units of one line.
     #[arg(long, value_name = "UNITS")]
     pub line_units: Option<u64>,
-    /// Units that all lines of a request may ask for together.
+    /// Units of all lines of one request together.
     #[arg(long, value_name = "UNITS")]
     pub request_units: Option<u64>,
-    /// Lines of a request.
+    /// Lines of one request.
     #[arg(long, value_name = "LINES")]
     pub request_lines: Option<u64>,
-    /// Reservations that are held at a time.
+    /// Reservations in the state held at the same time.
     #[arg(long, value_name = "HOLDS")]
     pub open_holds: Option<u64>,
-    /// Reservations that are held, confirmed or ready at a time.
+    /// Reservations in the states held, confirmed or ready at the same time.
     #[arg(long, value_name = "RESERVATIONS")]
     pub open_reservations: Option<u64>,
-    /// How long a hold may be asked for.
+    /// The longest time to live of a hold.
     #[arg(long, value_name = "SECONDS")]
     pub hold_seconds: Option<u64>,
 }
 
 impl KeyLimits {
-    /// As they are kept.
+    /// The limits as they are stored with the key.
     pub fn limits(self) -> PromiseLimits {
         let Self { line_units, request_units, request_lines, open_holds, open_reservations, hold_seconds } = self;
         PromiseLimits { line_units, request_units, request_lines, open_holds, open_reservations, hold_seconds }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anaquel_engine::backup::{self, BackupError, Chain, Head, RestoreError, Start, Until};
+use anaquel_engine::ids::Seq;
 use anyhow::Context;
 
 use crate::cli::args::{BackupArgs, RestoreArgs};
@@ -15,28 +16,37 @@ use crate::cli::remote::{FLAGS, Remote};
 use crate::config::Config;
 use crate::subjects::operating::backup::{ENDING, file_name, key_file};
 
-/// How the name of one ends that is not whole yet.
+/// The ending of the name of a backup that is not complete yet.
 const UNFINISHED: &str = "unfinished";
+
+/// What only one backup at a time holds.
+const LOCK: &str = "lock";
 
 /// Takes a backup.
 ///
 /// # Errors
-/// It could not be taken, or does not lead to what it says; no backup is left then.
+/// The backup cannot be taken, or does not lead to its state hash; no backup is left then.
 pub fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
     let folder = &args.folder;
-    if !folder.exists() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .with_context(|| folder.display().to_string())?;
+    let made: Vec<&Path> =
+        folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| folder.display().to_string())?;
+    let taken = backup_into(folder, args);
+    if taken.is_err() && !made.is_empty() {
+        // A folder that was made for nothing goes, and nothing else does.
+        let _ = clear(folder).and_then(|()| fs::remove_file(folder.join(LOCK)));
+        made.iter().take_while(|path| fs::remove_dir(path).is_ok()).for_each(drop);
     }
+    taken
+}
+
+fn backup_into(folder: &Path, args: &BackupArgs) -> anyhow::Result<ExitCode> {
     let _lock = lock(folder)?;
     let mut known = Vec::new();
     for path in files_in(folder)? {
-        // One that cannot be read is none to go on from.
+        // An unreadable backup is not used as a base.
         match Chain::find(std::slice::from_ref(&path), Until::End) {
-            Err(RestoreError::Io { path, source }) => eprintln!("anaquel: passed over: {}: {source}", path.display()),
+            Err(RestoreError::Io { path, source }) => eprintln!("anaquel: ignored: {}: {source}", path.display()),
             _ => known.push(path),
         }
     }
@@ -45,35 +55,25 @@ pub fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
     let unfinished = folder.join(format!("new.{UNFINISHED}"));
     let head = match take(args, start, &unfinished) {
         Err(Refused::Gone(reason)) if start != Start::Whole => {
-            eprintln!("anaquel: nothing to go on from ({reason}): a whole backup is taken");
+            eprintln!("anaquel: no backup to continue from ({reason}): taking a full backup");
             take(args, Start::Whole, &unfinished)
         }
         taken => taken,
     }?;
-    if head.after == head.seq && !head.is_whole() {
-        fs::remove_file(&unfinished)?;
-        println!("nothing new since seq {}; state hash {}", head.seq, head.hash);
-        return Ok(ExitCode::SUCCESS);
-    }
     let mut chain: Vec<_> = if head.is_whole() {
         Vec::new()
     } else {
         before.iter().flat_map(Chain::files).map(|(path, _)| path.to_owned()).collect()
     };
+    if head.after == head.seq && !head.is_whole() {
+        fs::remove_file(&unfinished)?;
+        // Who is told so relies on those that are there.
+        prove(&chain, head.seq, args.quick)?;
+        println!("nothing new since seq {}; state hash {}", head.seq, head.hash);
+        return Ok(ExitCode::SUCCESS);
+    }
     chain.push(unfinished.clone());
-    let proven = if args.quick {
-        // What was written is what is read: every checksum, and the end.
-        backup::read_through(&unfinished).context("reading the backup back")?;
-        "every checksum read back"
-    } else {
-        let checked = Chain::find(&chain, Until::Seq(head.seq)).and_then(|chain| backup::check(&chain));
-        let checked = checked.context("reading the backup back")?;
-        anyhow::ensure!(checked.seq == head.seq, "the backup leads to record {}, and says {}", checked.seq, head.seq);
-        match checked.is_same {
-            Some(_) => "read back, and the shop built from it has this state hash",
-            None => "read back; the server's hash covers something else than this build's",
-        }
-    };
+    let proven = prove(&chain, head.seq, args.quick)?;
     let path = folder.join(file_name(&head));
     fs::rename(&unfinished, &path).with_context(|| path.display().to_string())?;
     File::open(folder)?.sync_all()?;
@@ -90,9 +90,32 @@ pub fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Why there is no backup.
+/// Reads a chain of backups, and returns what that proves about the last one.
+fn prove(chain: &[PathBuf], seq: Seq, quick: bool) -> anyhow::Result<&'static str> {
+    let advice = || match chain.len() {
+        0 | 1 => "reading the backup back",
+        _ => "reading the backup and those before it back (--whole takes a full backup, which needs no other)",
+    };
+    if quick {
+        // Reads back what was written: every checksum, and the end.
+        chain.last().map_or(Ok(()), |last| backup::read_through(last)).with_context(advice)?;
+        return Ok("every checksum read back");
+    }
+    let checked = Chain::find(chain, Until::Seq(seq)).and_then(|chain| backup::check(&chain)).with_context(advice)?;
+    anyhow::ensure!(
+        checked.seq == seq,
+        "the backup leads to record {}, but its header names record {seq}",
+        checked.seq
+    );
+    Ok(match checked.is_same {
+        Some(_) => "read back; the state that was rebuilt from it has this state hash",
+        None => "read back; the server's state hash covers other data than the hash of this build",
+    })
+}
+
+/// Why no backup was taken.
 enum Refused {
-    /// What came since is not to be had.
+    /// The new records are no longer in the log.
     Gone(String),
     Other(anyhow::Error),
 }
@@ -119,7 +142,7 @@ fn take(args: &BackupArgs, start: Start, path: &Path) -> Result<Head, Refused> {
             };
             let remote = Remote::new(FLAGS, url, args.target.ca.as_deref()).map_err(Refused::Other)?;
             client::get(&remote, &format!("/v1/backup{query}"), &mut out).map_err(|error| match error.to_string() {
-                // What the server says of 410 begins with its number.
+                // A 410 answer of the server begins with its status.
                 said if said.starts_with("410") => Refused::Gone(said),
                 _ => Refused::Other(error),
             })?;
@@ -140,12 +163,18 @@ fn take(args: &BackupArgs, start: Start, path: &Path) -> Result<Head, Refused> {
     backup::read_head(path).map_err(|error| Refused::Other(error.into()))
 }
 
-/// One backup at a time; what an earlier one left that was cut off goes.
+/// Only one backup is taken at a time; the unfinished file of an interrupted backup is deleted.
 fn lock(folder: &Path) -> anyhow::Result<File> {
-    let path = folder.join("lock");
+    let path = folder.join(LOCK);
     let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
     let lock = lock.with_context(|| path.display().to_string())?;
-    lock.try_lock().map_err(|_| anyhow::anyhow!("another backup is being taken into {}", folder.display()))?;
+    lock.try_lock().map_err(|_| anyhow::anyhow!("another backup into {} is running", folder.display()))?;
+    clear(folder)?;
+    Ok(lock)
+}
+
+/// Deletes the unfinished file of an interrupted backup.
+fn clear(folder: &Path) -> io::Result<()> {
     for name in [format!("new.{UNFINISHED}"), "new.copy".to_owned()] {
         let left = folder.join(name);
         if left.is_dir() {
@@ -154,7 +183,7 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
             fs::remove_file(&left)?;
         }
     }
-    Ok(lock)
+    Ok(())
 }
 
 fn files_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -169,16 +198,16 @@ fn files_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Makes a data directory of backups, or checks them.
+/// Creates a data directory from backups, or checks the backups.
 ///
 /// # Errors
-/// They do not lead to what is asked for, or the directory is not empty.
+/// The backups do not lead to the requested record, or the directory is not empty.
 pub fn restore(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
     let mut files = Vec::new();
     for path in &args.from {
         if path.is_dir() { files.extend(files_in(path)?) } else { files.push(path.clone()) }
     }
-    anyhow::ensure!(!files.is_empty(), "no backups are in {}", show(&args.from));
+    anyhow::ensure!(!files.is_empty(), "there are no backups in {}", show(&args.from));
     let until = match (args.at_seq, &args.at_time) {
         (Some(seq), _) => Until::Seq(seq),
         (None, Some(time)) => {
@@ -195,14 +224,17 @@ pub fn restore(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
         println!("ok: these backups lead to this state hash; nothing was written");
         return Ok(ExitCode::SUCCESS);
     };
-    let entropy = crate::random().map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+    let entropy = crate::random().map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?;
     let restored = backup::restore(&chain, data, entropy)?;
     tell(&chain, &restored.checked);
     println!("log from            {}", restored.oldest);
     println!("epoch               {}", restored.epoch);
     println!("ok: restored into {}", data.display());
     if restored.files.iter().any(|name| name == "keys.json") {
-        println!("keys.json is as it was: revoke again what was revoked since (anaquel keys list)");
+        println!(
+            "keys.json is as it was at the backup: revoke again each key that was revoked since (anaquel keys \
+                  list)"
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -219,6 +251,6 @@ fn tell(chain: &Chain, checked: &backup::Checked) {
     println!("records             {}", checked.records);
     println!("cells               {}", checked.cells);
     println!("open reservations   {}", checked.open_reservations);
-    let same = if checked.is_same.is_some() { " (as it was when the backup was taken)" } else { "" };
+    let same = if checked.is_same.is_some() { " (as at the time of the backup)" } else { "" };
     println!("state hash          {}{same}", checked.hash);
 }

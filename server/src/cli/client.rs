@@ -27,7 +27,7 @@ type Body = BoxBody<Bytes, std::io::Error>;
 /// Streams `input` to a server and returns its JSON answer.
 ///
 /// # Errors
-/// The server cannot be reached, or refuses, in its words.
+/// The server cannot be reached, or answers with an error, which is passed on.
 pub fn post(remote: &Remote, path: &str, media_type: &str, mut input: impl Read + Send) -> anyhow::Result<Value> {
     let (pieces, received) = mpsc::channel::<std::io::Result<Frame<Bytes>>>(4);
     let body = stream::unfold(received, |mut received| async move { Some((received.recv().await?, received)) }).fuse();
@@ -59,7 +59,7 @@ pub fn post(remote: &Remote, path: &str, media_type: &str, mut input: impl Read 
 /// Streams a server's answer to `out`.
 ///
 /// # Errors
-/// The server cannot be reached, or refuses, in its words; or `out` says no.
+/// The server cannot be reached or answers with an error, which is passed on; or `out` fails.
 pub fn get(remote: &Remote, path: &str, out: &mut dyn Write) -> anyhow::Result<()> {
     let body = Empty::new().map_err(|never| match never {}).boxed();
     exchange(remote, request("GET", remote, path).body(body)?, out)
@@ -74,15 +74,15 @@ fn request(method: &str, remote: &Remote, path: &str) -> http::request::Builder 
     }
 }
 
-/// What says who this is, if the environment has a key.
+/// The `Authorization` header, if the environment has a key.
 pub fn bearer() -> Option<String> {
     std::env::var(KEY_VARIABLE).ok().map(|key| format!("Bearer {}", key.trim()))
 }
 
-/// A refusal in words, with what helps where the server does not know whom it talks to.
+/// A refusal as text, with advice if the server does not know the caller.
 pub fn refusal(status: StatusCode, detail: &str) -> String {
     let key = match (status, bearer()) {
-        (StatusCode::UNAUTHORIZED, None) => format!("; a key goes into the variable {KEY_VARIABLE}"),
+        (StatusCode::UNAUTHORIZED, None) => format!("; put the key into the variable {KEY_VARIABLE}"),
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(_)) => format!(" (the key of {KEY_VARIABLE})"),
         _ => String::new(),
     };
@@ -95,13 +95,13 @@ fn exchange(remote: &Remote, request: Request<Body>, out: &mut dyn Write) -> any
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(remote.connect().await?)).await?;
         tokio::spawn(connection);
-        let hint = if remote.is_tls() { "" } else { "; if it speaks TLS, say https://" };
+        let hint = if remote.is_tls() { "" } else { "; if the server uses TLS, write https://" };
         let response = sender.send_request(request).await;
         let response = response.with_context(|| format!("{remote}: no answer{hint}"))?;
         let (status, mut body) = (response.status(), response.into_body());
         let mut refused = Vec::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.with_context(|| format!("{remote}: its answer breaks off"))?;
+            let frame = frame.with_context(|| format!("{remote}: the answer was cut off"))?;
             if let Ok(data) = frame.into_data() {
                 if status.is_success() { out.write_all(&data)? } else { refused.extend_from_slice(&data) }
             }
@@ -111,12 +111,20 @@ fn exchange(remote: &Remote, request: Request<Body>, out: &mut dyn Write) -> any
         }
         let problem: Value = serde_json::from_slice(&refused).unwrap_or_default();
         let detail = problem.get("detail").and_then(Value::as_str);
-        let detail = detail.map_or_else(|| format!("{remote} says no more; is it Anaquel?"), str::to_owned);
+        let detail = detail.map_or_else(
+            || {
+                format!(
+                    "{remote} closed the connection without an answer; is it an \
+            Anaquel server?"
+                )
+            },
+            str::to_owned,
+        );
         Err(Refused { said: refusal(status, &detail), problem }.into())
     })
 }
 
-/// What a server said instead of doing what it was asked for; or this program, where no server was asked.
+/// Why a request failed: the problem document of the server, or an error of this program.
 #[derive(Debug)]
 pub struct Refused {
     said: String,
@@ -125,12 +133,12 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// What this program refused.
+    /// An error of this program.
     pub fn here(problem: &Problem) -> Self {
         Self { said: problem.detail().to_owned(), problem: problem.to_json() }
     }
 
-    /// What is wrong.
+    /// The description of the error.
     pub fn detail(&self) -> &str {
         self.problem.get("detail").and_then(Value::as_str).unwrap_or_default()
     }

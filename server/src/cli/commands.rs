@@ -14,13 +14,13 @@ use crate::config::Config;
 
 pub use crate::cli::keys::keys;
 pub use crate::cli::load::{export, import};
-pub use crate::cli::output::end_with_the_reader;
+pub use crate::cli::output::{end_with_the_reader, reasons};
 pub use crate::cli::watch::watch;
 
 /// Runs the server.
 ///
 /// # Errors
-/// Why it could not start.
+/// Why the server could not start.
 pub fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let mut config = Config::load(args.config.as_deref())?;
     config.data = args.data.unwrap_or(config.data);
@@ -37,7 +37,7 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Proves what happened.
+/// Verifies the log.
 ///
 /// # Errors
 /// The log cannot be read.
@@ -83,7 +83,7 @@ pub fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Looks into a log.
+/// Prints records or the summary of a log.
 ///
 /// # Errors
 /// The log cannot be read.
@@ -124,10 +124,10 @@ pub fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the manual pages into `folder`, which is made where it is missing, or prints the first.
+/// Writes the manual pages into `folder`, which is created if it does not exist, or prints the main page.
 ///
 /// # Errors
-/// They cannot be written.
+/// The pages cannot be written.
 pub fn man(folder: Option<&Path>) -> anyhow::Result<ExitCode> {
     let command = Cli::command();
     match folder {

@@ -13,10 +13,10 @@ use crate::config::Config;
 
 const DAY: u64 = 86_400;
 
-/// Makes, lists, rotates and revokes keys.
+/// Creates, lists, rotates and revokes keys.
 ///
 /// # Errors
-/// The file cannot be read or written, or what is asked for makes no sense.
+/// The file cannot be read or written, or an argument is invalid.
 pub fn keys(args: &KeysArgs) -> anyhow::Result<ExitCode> {
     let path = path(args)?;
     let now = now_seconds();
@@ -36,7 +36,7 @@ pub fn keys(args: &KeysArgs) -> anyhow::Result<ExitCode> {
         KeysCommand::Rotate { id, overlap_seconds } => {
             let (newer, token) = KeyFile::change(&path, |file| file.rotate(id, *overlap_seconds, now))?;
             tell(&newer, &token);
-            eprintln!("{id} goes on for {overlap_seconds} seconds");
+            eprintln!("{id} stays valid for {overlap_seconds} seconds");
         }
         KeysCommand::Revoke { id } => {
             KeyFile::change(&path, |file| file.revoke(id, now))?;
@@ -44,26 +44,30 @@ pub fn keys(args: &KeysArgs) -> anyhow::Result<ExitCode> {
         }
         KeysCommand::List => {
             let file = KeyFile::read(&path)?.unwrap_or_default();
-            println!("{:<10} {:<8} {:<20} {:<22} scopes, and what it is bound to", "id", "state", "name", "made");
+            println!("{:<10} {:<8} {:<20} {:<22} scopes, and channels and locations", "id", "state", "name", "made");
             file.keys.iter().for_each(|key| println!("{}", row(key, now)));
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The file of keys. Where it lies must be there already: a key in a folder that was made by a typing error opens nothing.
+/// The file of keys. Its folder must exist: a key in a folder that was created by a typing error would be useless.
 fn path(args: &KeysArgs) -> anyhow::Result<PathBuf> {
     let config = if args.file.is_some() { Config::default() } else { Config::load(args.config.as_deref())? };
     let data = args.data.as_deref().unwrap_or(&config.data);
     if let Some(file) = args.file.clone().or_else(|| config.auth.keys.clone()) {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         let is_there = folder.is_none_or(Path::is_dir);
-        ensure!(is_there, "{}: there is no such folder; make it, if the server's auth.keys names it", file.display());
+        ensure!(
+            is_there,
+            "{}: this folder does not exist; create it if the server's auth.keys names it",
+            file.display()
+        );
         return Ok(file);
     }
     ensure!(
         place::is_data_directory(data) || place::is_empty(data),
-        "--data {}: {}; name the one that the server has, or let `anaquel serve --data {}` make it first",
+        "--data {}: {}; name the server's data directory, or run `anaquel serve --data {}` first, which creates it",
         data.display(),
         place::what_else(data),
         data.display()
@@ -71,9 +75,9 @@ fn path(args: &KeysArgs) -> anyhow::Result<PathBuf> {
     Ok(config.auth.keys_path(data))
 }
 
-/// The key alone on standard output, so that it can be piped to where it belongs.
+/// Prints only the key on standard output, so that it can be piped.
 fn tell(id: &str, token: &str) {
-    eprintln!("key {id}; it is shown this once:");
+    eprintln!("key {id}; the key is shown only once:");
     println!("{token}");
 }
 

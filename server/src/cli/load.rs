@@ -25,7 +25,7 @@ use crate::files::rejects::Rejects;
 use crate::files::surface::Surface;
 use crate::http::problem::Problem;
 
-/// Rows of an atomic import into a directory that nobody else has open.
+/// Rows of an atomic import into a directory that no server has open.
 const ATOMIC_ROWS_MAX: usize = 1_000_000;
 
 /// Row errors shown on the terminal.
@@ -34,7 +34,7 @@ const ERRORS_SHOWN: usize = 20;
 /// Loads a file.
 ///
 /// # Errors
-/// The file cannot be read, or the engine does not take it.
+/// The file cannot be read, or the engine refuses it.
 pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
     let kind = args.kind;
     let reading = Reading {
@@ -59,7 +59,7 @@ pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
     match result {
         Ok(summary) => Ok(tell(&summary, args.rejects.as_deref())),
         Err(error) => match error.downcast::<client::Refused>() {
-            // Rows of an atomic import are told like those of any other.
+            // Wrong rows of an atomic import are reported like those of any import.
             Ok(refused) if refused.problem.get("errors").is_some() => {
                 eprintln!("anaquel: {}", refused.detail());
                 tell_errors(&refused.problem, args.rejects.as_deref());
@@ -71,7 +71,8 @@ pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// JSON lines where the name says so, before what packs the file, or where it does not say and the first line is an object.
+/// JSON lines if the file name says so, ignoring the ending of a compressed file, or if the name does not say and the
+/// first line is an object.
 fn format_of(path: &Path, first: &[u8]) -> Format {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
@@ -80,7 +81,7 @@ fn format_of(path: &Path, first: &[u8]) -> Format {
     if says_json || is_object { Format::Ndjson } else { Format::Csv }
 }
 
-/// What a file holds, whether it is packed with gzip or not.
+/// The content of a file, compressed with gzip or not.
 fn unpacked(mut input: impl BufRead + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     let is_packed = input.fill_buf()?.starts_with(&[0x1f, 0x8b]);
     Ok(if is_packed { Box::new(MultiGzDecoder::new(input)) } else { Box::new(input) })
@@ -140,15 +141,20 @@ fn import_here(data: &Path, plan: &ImportPlan, input: impl BufRead, rejects: Opt
     let loaded = load::load(&engine, &Caller::default(), plan, input, rejects.as_mut());
     let end = load::end_of(loaded.map_err(|error| client::Refused::here(&Problem::from(error)))?);
     let outcome = engine.run(|engine, done| engine.submit(end, None, done))?;
-    let Outcome::Imported { seq, imported } = outcome else { anyhow::bail!("an import came to {outcome:?}") };
+    let Outcome::Imported { seq, imported } = outcome else {
+        anyhow::bail!(
+            "an import returned an unexpected outcome: \
+        {outcome:?}"
+        )
+    };
     engine.close().map_err(|error| anyhow::anyhow!(error))?;
     Ok(load::summary(&imported, seq))
 }
 
-/// Writes out what an import reads.
+/// Writes data as CSV that the import reads.
 ///
 /// # Errors
-/// The data cannot be read, or the file not written.
+/// The data cannot be read, or the file cannot be written.
 pub fn export(args: ExportArgs) -> anyhow::Result<ExitCode> {
     let kind = args.kind;
     let texts = if args.raw { Texts::Raw } else { Texts::Guarded };
@@ -173,8 +179,8 @@ pub fn export(args: ExportArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes a file that takes the place of the one before once it is whole. What is no file, such as a pipe, is written as
-/// it is.
+/// Writes a file that replaces the previous one once it is complete. A target that is not a file, such as a pipe, is
+/// written directly.
 fn whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let is_new_or_file = std::fs::metadata(path).map_or(true, |found| found.is_file());
     let mut beside = path.as_os_str().to_owned();
@@ -232,7 +238,7 @@ fn tell(summary: &Value, rejects: Option<&Path>) -> ExitCode {
     if count("rejected") > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Tells rows that were rejected, and where the others are to be seen.
+/// Prints rejected rows, and where to find the others.
 fn tell_errors(told: &Value, rejects: Option<&Path>) {
     let count = |name: &str| told.get(name).and_then(Value::as_u64).unwrap_or(0);
     let errors = told.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -245,7 +251,7 @@ fn tell_errors(told: &Value, rejects: Option<&Path>) {
     let left_out = count("rejects_left_out");
     match rejects {
         Some(path) if left_out > 0 => {
-            eprintln!("{} has the first rejected rows; {left_out} more do not fit into an answer", path.display());
+            eprintln!("{} has the first rejected rows; {left_out} more rows do not fit into an answer", path.display());
         }
         Some(path) if count("rejected") > 0 => eprintln!("{} has all rejected rows", path.display()),
         _ if more > 0 => eprintln!("\u{2026} and {more} more; --rejects FILE writes all of them to a file"),

@@ -1,14 +1,13 @@
-//! Standard output, as long as somebody reads it.
+//! Standard output; a closed pipe ends the process quietly.
 
 use std::io::{self, ErrorKind, Stdout, Write};
 
-/// What a program ends with that whoever read its output has left: 128 and SIGPIPE.
+/// The exit code if the reader of the output closed the pipe: 128 and SIGPIPE.
 const READER_LEFT: i32 = 141;
 
-/// Standard output; `anaquel export skus | head` ends with `head`, and says nothing of it.
+/// Standard output. `anaquel export skus | head` ends together with `head`, without a message.
 pub struct Output(Stdout);
 
-/// Standard output.
 pub fn output() -> Output {
     Output(io::stdout())
 }
@@ -30,7 +29,7 @@ impl Write for Output {
     }
 }
 
-/// The same for what is printed by `println!`, which panics.
+/// The same for `println!`, which panics if the pipe is closed.
 pub fn end_with_the_reader() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -40,4 +39,34 @@ pub fn end_with_the_reader() {
         }
         tell(panic);
     }));
+}
+
+/// An error with its causes, behind each other. What a cause repeats of the error before it is said once.
+pub fn reasons(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        let goes_on = cause.strip_prefix(&told).is_some_and(|rest| told.is_empty() || rest.starts_with(": "));
+        if goes_on {
+            told = cause;
+        } else if !told.ends_with(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reasons;
+    use anyhow::anyhow;
+
+    #[test]
+    fn what_a_cause_repeats_is_said_once() {
+        assert_eq!(reasons(&anyhow!("down").context("asking")), "asking: down");
+        assert_eq!(reasons(&anyhow!("down").context("a.csv: down")), "a.csv: down");
+        assert_eq!(reasons(&anyhow!("down").context("a.csv: down").context("a.csv")), "a.csv: down");
+        assert_eq!(reasons(&anyhow!("a.csv.gz: down").context("a.csv")), "a.csv: a.csv.gz: down");
+        assert_eq!(reasons(&anyhow!("down").context("asking").context("loading a.csv")), "loading a.csv: asking: down");
+    }
 }

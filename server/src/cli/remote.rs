@@ -1,4 +1,5 @@
-//! A running server, as the tools and the exporter of traces reach it: `http://`, `https://`, or `host:port` alone.
+//! The address of a running server, for the tools and the exporter of traces: `http://`, `https://`, or `host:port`
+//! alone.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,22 +21,22 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_util::either::Either;
 
-/// Where a server listens unless it is told otherwise; an address without a scheme and a port means this one.
+/// The default address of a server; an address without a scheme and a port means this one.
 const DEFAULT_PORT: u16 = 7070;
 
-/// How long a connection may take to be made.
+/// The longest time for a connection to be established.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How those who gave an address and certificates call them.
+/// The names of the address and of the certificates on the surface that set them.
 #[derive(Debug, Clone, Copy)]
 pub struct Words {
-    /// The address.
+    /// The name of the address.
     pub url: &'static str,
-    /// The file of certificates.
+    /// The name of the file of certificates.
     pub ca: &'static str,
 }
 
-/// On the command line.
+/// The flags of the command line.
 pub const FLAGS: Words = Words { url: "--url", ca: "--ca" };
 
 /// A connection to it.
@@ -44,11 +45,11 @@ pub type Link = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 /// A running server.
 #[derive(Clone)]
 pub struct Remote {
-    /// Its address, as messages name it.
+    /// The address, as messages name it.
     name: String,
-    /// What stands in the `Host` of a request.
+    /// The `Host` header of a request.
     authority: String,
-    /// What stands before every path, where it is served below one; without a slash at its end.
+    /// The path prefix, if the server is behind a path; without a slash at its end.
     base: String,
     host: String,
     port: u16,
@@ -58,9 +59,9 @@ pub struct Remote {
 
 /// Why there is no connection.
 pub enum ConnectError {
-    /// Another attempt may do better.
+    /// Another attempt may succeed.
     Unreachable(anyhow::Error),
-    /// The server is not who it should be, or speaks something else; another attempt would find the same.
+    /// The server is not trusted, or speaks another protocol; another attempt fails in the same way.
     Untrusted(anyhow::Error),
 }
 
@@ -73,16 +74,16 @@ impl From<ConnectError> for anyhow::Error {
 }
 
 impl Remote {
-    /// Reads an address. `ca` is a file of certificates in PEM that are trusted instead of the machine's; an address
-    /// without a scheme is `https` where there is one.
+    /// Parses an address. `ca` is a PEM file of certificates to trust instead of the machine's; with it, an address
+    /// without a scheme is `https`.
     ///
     /// # Errors
-    /// It is no address, or there are no certificates to trust.
+    /// The address is invalid, or there are no certificates to trust.
     pub fn new(words: Words, url: &str, ca: Option<&Path>) -> anyhow::Result<Self> {
         let Words { url: field, ca: ca_field } = words;
         let wrong = |what: &str| {
             anyhow::anyhow!(
-                "{field} {url}: {what}; write http://HOST:PORT, https://HOST:PORT (with {ca_field} FILE where its \
+                "{field} {url}: {what}; write http://HOST:PORT, https://HOST:PORT (with {ca_field} FILE if the \
                  certificate is your own), or HOST:PORT"
             )
         };
@@ -91,26 +92,26 @@ impl Remote {
             None => ca.is_some(),
             Some("http" | "ws") => false,
             Some("https" | "wss") => true,
-            Some(other) => return Err(wrong(&format!("{other:?} is not spoken here"))),
+            Some(other) => return Err(wrong(&format!("{other:?} is not a supported scheme"))),
         };
-        ensure!(is_tls || ca.is_none(), "{ca_field}: is about https, and {field} {url} is not");
+        ensure!(is_tls || ca.is_none(), "{ca_field}: needs https, and {field} {url} is not https");
         let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-        let authority: Authority = authority.parse().map_err(|_| wrong("is no address"))?;
+        let authority: Authority = authority.parse().map_err(|_| wrong("is not an address"))?;
         ensure!(
             !authority.as_str().contains('@'),
-            "{field}: no name or password belongs into an address; a key goes into the variable {}",
+            "{field}: an address must not contain a name or password; put the key into the variable {}",
             crate::config::KEY_VARIABLE
         );
         let base = path.trim_end_matches('/').to_owned();
         let is_plain = base.is_empty() || base.parse::<Uri>().is_ok_and(|uri| uri.query().is_none());
-        ensure!(is_plain && !path.contains('#'), "{field} {url}: is more than an address");
+        ensure!(is_plain && !path.contains('#'), "{field} {url}: has more than scheme, host, port and path");
         let host = authority.host().trim_matches(['[', ']']).to_owned();
         if host.is_empty() {
-            return Err(wrong("names no host"));
+            return Err(wrong("has no host"));
         }
         let port = authority.as_str().rsplit_once(']').map_or(authority.as_str(), |(_, rest)| rest);
         let port = match (port.rsplit_once(':').map(|(_, port)| port), scheme) {
-            (Some(port), _) => port.parse().ok().filter(|port| *port > 0).ok_or_else(|| wrong("has no such port"))?,
+            (Some(port), _) => port.parse().ok().filter(|port| *port > 0).ok_or_else(|| wrong("has no valid port"))?,
             (None, None) => DEFAULT_PORT,
             (None, Some(_)) => {
                 if is_tls {
@@ -122,7 +123,7 @@ impl Remote {
         };
         let tls = match is_tls {
             true => {
-                let name = ServerName::try_from(host.clone()).map_err(|_| wrong("names no host"))?;
+                let name = ServerName::try_from(host.clone()).map_err(|_| wrong("has no host"))?;
                 Some((TlsConnector::from(trusting(ca_field, ca)?), name))
             }
             false => None,
@@ -134,17 +135,17 @@ impl Remote {
         Ok(Self { name, authority, base, host, port, tls, words })
     }
 
-    /// What stands in the `Host` of a request.
+    /// The `Host` header of a request.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// A path of the server as it is asked for.
+    /// The full path of a request.
     pub fn path(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
-    /// Whether what is said cannot be read by others.
+    /// Whether the connection is encrypted.
     pub fn is_tls(&self) -> bool {
         self.tls.is_some()
     }
@@ -157,7 +158,8 @@ impl Remote {
         let unreachable = |error: std::io::Error| {
             ConnectError::Unreachable(anyhow::Error::new(error).context(format!("connecting to {self}")))
         };
-        let late = |_| unreachable(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer within 10 seconds"));
+        let late =
+            |_| unreachable(std::io::Error::new(std::io::ErrorKind::TimedOut, "no connection within 10 seconds"));
         let address = (self.host.as_str(), self.port);
         let stream = tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await.map_err(late)?;
         let stream = stream.map_err(unreachable)?;
@@ -165,11 +167,10 @@ impl Remote {
         let Some((connector, name)) = &self.tls else { return Ok(Either::Left(stream)) };
         let made = tokio::time::timeout(PATIENCE, connector.connect(name.clone(), stream)).await.map_err(late)?;
         made.map(|stream| Either::Right(Box::new(stream))).map_err(|error| {
-            // The library wraps its own errors in those of reading and writing.
+            // The library wraps its own errors in I/O errors.
             match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
                 Some(rustls::Error::InvalidCertificate(wrong)) => {
-                    let advice =
-                        format!("{} FILE names whom to trust instead of what this machine trusts", self.words.ca);
+                    let advice = format!("{} FILE names certificates to trust instead of the machine's", self.words.ca);
                     let what = anyhow::anyhow!("{self}: its certificate is not trusted: {wrong:?}; {advice}");
                     ConnectError::Untrusted(what)
                 }
@@ -189,7 +190,7 @@ impl std::fmt::Display for Remote {
     }
 }
 
-/// A client that trusts what stands in `ca`, or what this machine trusts.
+/// A client that trusts the certificates of `ca`, or those of this machine.
 fn trusting(field: &str, ca: Option<&Path>) -> anyhow::Result<Arc<ClientConfig>> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
@@ -199,7 +200,7 @@ fn trusting(field: &str, ca: Option<&Path>) -> anyhow::Result<Arc<ClientConfig>>
         roots.add_parsable_certificates(found.certs);
         if roots.is_empty() {
             bail!(
-                "https: this machine trusts no certificate authority; {field} FILE names a file of certificates in PEM"
+                "https: this machine trusts no certificate authority; name a PEM file of certificates with {field} FILE"
             );
         }
         return Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()));
@@ -209,14 +210,14 @@ fn trusting(field: &str, ca: Option<&Path>) -> anyhow::Result<Arc<ClientConfig>>
     for certificate in &named {
         roots.add(certificate.clone()).with_context(|| format!("{field} {}", ca.display()))?;
     }
-    ensure!(!named.is_empty(), "{field} {}: has no certificate in PEM", ca.display());
+    ensure!(!named.is_empty(), "{field} {}: has no certificate in PEM; name a PEM file of certificates", ca.display());
     let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
     let verifier = Arc::new(Named { chains, named });
     Ok(Arc::new(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()))
 }
 
-/// Trusts what the certificates of `--ca` vouch for, and those themselves: a certificate that a server signed for itself
-/// calls itself an authority more often than not, and then vouches for no server.
+/// Trusts the certificates of `--ca` as authorities, and also as server certificates: a self-signed certificate often
+/// claims to be an authority, and is then not accepted as a server certificate.
 #[derive(Debug)]
 struct Named {
     chains: Arc<WebPkiServerVerifier>,
@@ -233,7 +234,7 @@ impl ServerCertVerifier for Named {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let verified = self.chains.verify_server_cert(certificate, between, name, ocsp, now);
-        // Its time has been looked at before this is found.
+        // The verifier checks the validity period before it reports this error.
         let is_authority = |error: &rustls::Error| format!("{error:?}").contains("CaUsedAsEndEntity");
         if verified.as_ref().is_err_and(is_authority) && self.named.iter().any(|named| named == certificate) {
             verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
@@ -296,14 +297,14 @@ mod tests {
     fn what_is_no_address_is_told_with_what_would_be_one() {
         for (given, reason) in [
             ("", "write http://HOST:PORT"),
-            ("ftp://localhost", "\"ftp\" is not spoken here"),
+            ("ftp://localhost", "\"ftp\" is not a supported scheme"),
             ("http://", "write http://HOST:PORT"),
-            ("http://a b", "is no address"),
+            ("http://a b", "is not an address"),
             ("localhost:port", "write http://HOST:PORT"),
-            ("localhost:0", "has no such port"),
-            ("localhost:70707", "has no such port"),
+            ("localhost:0", "has no valid port"),
+            ("localhost:70707", "has no valid port"),
             ("http://me:secret@localhost", "ANAQUEL_KEY"),
-            ("http://localhost/v1?x=1", "is more than an address"),
+            ("http://localhost/v1?x=1", "has more than scheme, host, port and path"),
         ] {
             let told =
                 Remote::new(FLAGS, given, None).map(|remote| remote.to_string()).map_err(|error| format!("{error:#}"));

@@ -1,4 +1,4 @@
-//! Where a tool reads or writes: a running server, or a data directory that nobody has open.
+//! Where a tool reads or writes: a running server, or a data directory that no server has open.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::cli::args::Target;
 use crate::cli::remote::{FLAGS, Remote};
 use crate::config::Config;
 
-/// Where that is.
+/// The target of a command.
 pub enum DataLocation {
     /// A running server.
     Server(Remote),
@@ -18,11 +18,11 @@ pub enum DataLocation {
 }
 
 impl DataLocation {
-    /// What `target` names; where it names nothing, the data directory that a server would have by itself, if it is one.
-    /// `writes` says that an empty directory will do as well. No directory is ever made here.
+    /// Resolves the target; without one, the default data directory of a server, if it exists.
+    /// `writes` accepts an empty directory, too. This function never creates a directory.
     ///
     /// # Errors
-    /// It is no address, or no data directory; says what would be.
+    /// The target is not an address or a data directory; the message names what is accepted.
     pub fn of(target: &Target, writes: bool) -> anyhow::Result<Self> {
         let Target { data, url, ca } = target;
         if let Some(url) = url {
@@ -40,7 +40,7 @@ impl DataLocation {
         };
         ensure!(
             is_data_directory(data) || (writes && is_empty(data)),
-            "--data {}: {}; `anaquel serve --data {}` makes one, and --url names a running server",
+            "--data {}: {}; `anaquel serve --data {}` creates one, and --url names a running server",
             data.display(),
             what_else(data),
             data.display()
@@ -52,35 +52,35 @@ impl DataLocation {
 /// Opens the engine of a data directory.
 ///
 /// # Errors
-/// What is wrong with it; where a server has it open, what to say instead.
+/// Why the directory cannot be opened; if a server has it open, the flag to use instead.
 pub fn open(directory: &Path) -> anyhow::Result<Engine> {
     let config = Config { data: directory.to_owned(), ..Config::default() };
     let (engine, _) = crate::serve::open_engine(&config, None).map_err(|error| {
         let told = format!("{error:#}");
         match told.contains("has this data directory open") {
-            true => anyhow::anyhow!("{told}; where that is a server, --url http://HOST:PORT goes through it"),
+            true => anyhow::anyhow!("{told}; if that is a server, use --url http://HOST:PORT"),
             false => error,
         }
     })?;
     Ok(engine)
 }
 
-/// Whether a server made this directory.
+/// Whether a server created this directory.
 pub fn is_data_directory(directory: &Path) -> bool {
     directory.join("identity").is_file()
 }
 
-/// Whether there is nothing in it but what `anaquel keys` left there, and the file system itself.
+/// Whether the directory has only files of `anaquel keys` and of the file system itself.
 pub fn is_empty(directory: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(directory) else { return false };
     let mut names = entries.map(|entry| entry.map(|entry| entry.file_name()).unwrap_or_default());
     names.all(|name| ["keys.json", "keys.lock", "keys.new", "lock", "lost+found"].iter().any(|known| name == *known))
 }
 
-/// What a directory is that is no data directory.
+/// Why a directory is not a data directory.
 pub fn what_else(directory: &Path) -> &'static str {
     match (directory.exists(), is_empty(directory)) {
-        (false, _) => "is not there",
+        (false, _) => "does not exist",
         (true, true) => "is empty",
         (true, false) => "is not a data directory",
     }

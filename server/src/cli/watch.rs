@@ -20,7 +20,7 @@ use crate::cli::remote::{ConnectError, FLAGS, Remote};
 /// The first and the longest delay before connecting again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
 
-/// After so long without a word the connection counts as broken; heartbeats come more often.
+/// The connection counts as broken after this time without a message; heartbeats come more often.
 const QUIET: Duration = Duration::from_secs(20);
 
 /// Rows of the table on a terminal.
@@ -29,16 +29,17 @@ const ROWS_MAX: usize = 200;
 /// How often the table is drawn at most.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// How long the answer to a handshake may take.
+/// The longest time for the answer to a handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// The code by which a server ends a socket whose key is not good any more.
+/// The close code of the server for a key that is no longer valid.
 const UNAUTHORIZED: u16 = 4001;
 
-/// Shows what is selected, and every change of it, until Ctrl-C. While there is no connection it says why, and tries again.
+/// Shows the selected cells and every change until Ctrl-C. While there is no connection, prints the reason and tries
+/// again.
 ///
 /// # Errors
-/// The address, or the selection, is not one; the server refuses, or is not trusted.
+/// The address or the selection is invalid; the server refuses, or is not trusted.
 pub fn watch(args: &WatchArgs) -> anyhow::Result<ExitCode> {
     let remote = Remote::new(FLAGS, &args.url, args.ca.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -51,7 +52,7 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Connects again and again, going on from the last cursor.
+/// Connects again and again, and resumes at the last cursor.
 async fn follow(remote: &Remote, args: &WatchArgs, view: &mut View) -> anyhow::Result<()> {
     let mut attempt = 0;
     loop {
@@ -62,16 +63,16 @@ async fn follow(remote: &Remote, args: &WatchArgs, view: &mut View) -> anyhow::R
         }
         let most = BACKOFF.0.saturating_mul(1 << attempt.min(6)).min(BACKOFF.1);
         attempt += 1;
-        // Full jitter: when a server restarts, its clients do not all come at once.
+        // Full jitter: after a restart of a server, its clients do not connect at the same moment.
         let jitter = crate::random().map_or(0.5, |random| random as f64 / u64::MAX as f64);
         tokio::time::sleep(most.mul_f64(jitter)).await;
     }
 }
 
 enum Ended {
-    /// The connection broke; another may do better.
+    /// The connection broke; another attempt may succeed.
     Broken(String),
-    /// The server says no; another would hear the same.
+    /// The server refuses; another attempt gets the same answer.
     Refused(String),
 }
 
@@ -82,7 +83,7 @@ impl<E: Into<anyhow::Error>> From<E> for Ended {
 }
 
 impl Ended {
-    /// What the server answered; some of it passes.
+    /// Classifies an error answer; some are temporary.
     fn answered(status: StatusCode, detail: &str) -> Self {
         let passes =
             status.is_server_error() || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status);
@@ -90,19 +91,21 @@ impl Ended {
         if passes { Self::Broken(told) } else { Self::Refused(told) }
     }
 
-    /// How the server said farewell.
+    /// Classifies the close frame of the server.
     fn closed(frame: Option<CloseFrame>) -> Self {
         match frame {
             Some(frame) if u16::from(frame.code) == UNAUTHORIZED => {
-                Self::Refused(refusal(StatusCode::UNAUTHORIZED, "the key is not good any more"))
+                Self::Refused(refusal(StatusCode::UNAUTHORIZED, "the key is no longer valid"))
             }
-            Some(frame) => Self::Broken(format!("the server ended it: {} {}", u16::from(frame.code), frame.reason)),
-            None => Self::Broken("the server ended it".into()),
+            Some(frame) => {
+                Self::Broken(format!("the server closed the stream: {} {}", u16::from(frame.code), frame.reason))
+            }
+            None => Self::Broken("the server closed the stream".into()),
         }
     }
 }
 
-/// Listens until there is nothing more to hear.
+/// Reads messages until the connection ends.
 async fn listen(
     remote: &Remote,
     args: &WatchArgs,
@@ -127,11 +130,19 @@ async fn listen(
             let problem: Value =
                 answer.body().as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
             let detail = problem.get("detail").and_then(Value::as_str);
-            let detail = detail.map_or_else(|| format!("{remote} opens no socket; is it Anaquel?"), str::to_owned);
+            let detail = detail.map_or_else(
+                || {
+                    format!(
+                        "{remote} does not accept a WebSocket; is it an Anaquel \
+                server?"
+                    )
+                },
+                str::to_owned,
+            );
             return Err(Ended::answered(answer.status(), &detail));
         }
         Err(error) if !remote.is_tls() => {
-            return Err(Ended::Broken(format!("{remote}: {error}; if it speaks TLS, say https://")));
+            return Err(Ended::Broken(format!("{remote}: {error}; if the server uses TLS, write https://")));
         }
         connected => connected?,
     };
@@ -141,7 +152,7 @@ async fn listen(
     });
     socket.send(Message::text(subscribe.to_string())).await?;
     view.found()?;
-    // After a start, the first message follows on whatever was known.
+    // After a start, the first message may follow any seq.
     view.chain = None;
     if view.cursor.is_none() {
         view.cells.clear();
@@ -153,7 +164,7 @@ async fn listen(
                 view.draw(true)?;
                 continue;
             }
-            Err(_) => return Err(Ended::Broken(format!("not a word for {} seconds", QUIET.as_secs()))),
+            Err(_) => return Err(Ended::Broken(format!("no message for {} seconds", QUIET.as_secs()))),
         };
         let text = match message {
             Message::Text(text) => text,
@@ -169,7 +180,7 @@ async fn listen(
             return Err(Ended::answered(status, detail));
         }
         if !view.hear(&message)? {
-            // A gap: everything is fetched anew.
+            // A gap: get a new snapshot.
             view.cursor = None;
             return Err(Ended::Broken("a message is missing".into()));
         }
@@ -177,11 +188,11 @@ async fn listen(
     }
 }
 
-/// What is known, and how it is shown: as a table on a terminal, as lines elsewhere.
+/// The known cells, and how they are shown: a table on a terminal, lines elsewhere.
 struct View {
     table: bool,
     state: String,
-    /// Why there is no connection, as it was said last, so that each reason is said once.
+    /// The last printed reason for a lost connection, so that each reason is printed once.
     told: Option<String>,
     cells: BTreeMap<(String, String), Value>,
     cursor: Option<String>,
@@ -189,7 +200,7 @@ struct View {
     seq: u64,
     lag_ms: Option<i64>,
     drawn: Option<Instant>,
-    /// Something is known that was not drawn yet.
+    /// There are changes that are not drawn yet.
     stale: bool,
 }
 
@@ -210,7 +221,7 @@ impl View {
         }
     }
 
-    /// There is no connection, for this reason: in the table, or on standard error beside the lines.
+    /// Reports a lost connection: in the table, or on standard error beside the lines.
     fn lost(&mut self, reason: &str) -> std::io::Result<()> {
         self.state = format!("no connection ({reason}); trying again");
         if !self.table && self.told.as_deref() != Some(reason) {
@@ -220,7 +231,7 @@ impl View {
         self.draw(true)
     }
 
-    /// There is one, after those that were lost.
+    /// The connection is restored.
     fn found(&mut self) -> std::io::Result<()> {
         self.state = "open".into();
         if self.told.take().is_some() && !self.table {
@@ -229,7 +240,7 @@ impl View {
         self.draw(true)
     }
 
-    /// Takes in a message; false where one before it is missing.
+    /// Applies a message; returns false if an earlier message is missing.
     fn hear(&mut self, message: &Value) -> anyhow::Result<bool> {
         let number = |name: &str| message.get(name).and_then(Value::as_u64);
         match message.get("type").and_then(Value::as_str) {
@@ -268,7 +279,7 @@ impl View {
         Ok(true)
     }
 
-    /// A line for a changed cell, where lines are shown.
+    /// Prints a line for a changed cell, unless a table is shown.
     fn print(&self, item: &Value) -> std::io::Result<()> {
         if self.table { Ok(()) } else { writeln!(output(), "{item}") }
     }
@@ -280,7 +291,7 @@ impl View {
         }
         self.drawn = Some(Instant::now());
         let lag = self.lag_ms.map_or_else(|| "–".to_owned(), |lag| format!("{lag} ms"));
-        // Home, draw over what is there, clear the rest: no flicker.
+        // Move to the top, overwrite, clear the rest: no flicker.
         let mut out =
             format!("\x1b[H{} · seq {} · lag {lag} · {} cells\x1b[K\n\x1b[K\n", self.state, self.seq, self.cells.len());
         let row = |columns: [&str; 6]| {
@@ -291,7 +302,7 @@ impl View {
         for ((sku, location), cell) in self.cells.iter().take(ROWS_MAX) {
             let number = |name: &str| cell.get(name).map(Value::to_string).unwrap_or_default();
             let (on_hand, reserved) = (number("on_hand"), number("reserved"));
-            // Who is not told numbers is told a band.
+            // A caller who gets no numbers gets a band.
             let band = cell.get("band").and_then(Value::as_str).map(|band| band.replace('_', " "));
             let available = band.unwrap_or_else(|| number("available"));
             out.push_str(&row([sku, location, &on_hand, &reserved, &number("safety_stock"), &available]));

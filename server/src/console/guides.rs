@@ -1,4 +1,4 @@
-//! The guides, as they are written: they can be read where there is no other network.
+//! The guides as Markdown files in the binary, so that they are readable without another network.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use http::header;
 
 use crate::app::App;
 
-/// Name and text of each, in the order in which one reads them.
+/// Name and text of each guide, in reading order.
 const GUIDES: [(&str, &str); 19] = [
     ("concepts", include_str!("../../docs/concepts.md")),
     ("glossary", include_str!("../../docs/glossary.md")),
@@ -31,7 +31,7 @@ const GUIDES: [(&str, &str); 19] = [
     ("proxies", include_str!("../../docs/proxies.md")),
 ];
 
-/// `/guides`, and one path each; with its ending as well, by which they name each other.
+/// The routes `/guides` and one per guide; also with the ending `.md`, which links between guides use.
 pub fn routes() -> Router<App> {
     let mut index = String::from("# Guides\n\n");
     for (name, text) in GUIDES {
@@ -45,7 +45,7 @@ pub fn routes() -> Router<App> {
     })
 }
 
-/// As text, which every browser shows.
+/// As plain text, which every browser shows.
 fn plain(text: impl IntoResponse) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/plain; charset=utf-8"),

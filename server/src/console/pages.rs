@@ -1,5 +1,4 @@
-//! Files that are part of the binary: the client module with its types, the page that shows it at work, and the socket's
-//! document.
+//! Files in the binary: the client module with its types, the live page that uses it, and the AsyncAPI document.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -13,7 +12,7 @@ use crate::http::conditions;
 /// The client module.
 const CLIENT: &str = "/anaquel.js";
 
-/// Only what comes from this server runs, and it talks to no other.
+/// Only scripts and styles of this server run, and they connect to no other server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
@@ -70,7 +69,7 @@ async fn answer(page: &'static Page, tag: String, request: Request) -> Response 
     response
 }
 
-/// A text that may be kept, and is asked for again by its tag.
+/// A text that may be cached and is revalidated by its tag.
 pub(crate) fn kept(request: &Request, media_type: &'static str, tag: &str, content: impl Into<Body>) -> Response {
     let mut response = match conditions::known(request.headers(), tag) {
         Ok(None) => {

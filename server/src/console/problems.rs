@@ -1,4 +1,4 @@
-//! What is told at `/`, and what each `type` of a problem document means, for people and for programs.
+//! The start page at `/`, and the meaning of each problem type, for people and for programs.
 
 use axum::extract::Request;
 use axum::response::Response;
@@ -11,21 +11,21 @@ use crate::console::pages;
 use crate::http::extract::PathId;
 use crate::http::problem::{Problem, Slug};
 
-/// Where things are, and what they are.
+/// The links of the start page.
 const LINKS: [(&str, &str); 13] = [
-    ("/docs", "every call, with its fields, to read and to try"),
-    ("/live", "stock as it changes, in a page"),
-    ("/openapi.json", "the calls over HTTP, as an OpenAPI document"),
-    ("/asyncapi.json", "the messages of the WebSocket, as an AsyncAPI document"),
+    ("/docs", "every call, with its fields; read and try the API"),
+    ("/live", "live stock in a page"),
+    ("/openapi.json", "the OpenAPI document of the HTTP calls"),
+    ("/asyncapi.json", "the AsyncAPI document of the WebSocket messages"),
     ("/anaquel.js", "the client for browsers and Node.js, an ES module without dependencies"),
     ("/anaquel.d.ts", "its types"),
     ("/guides", "guides: concepts, rules, prices, supply, transfers, sourcing, stream, imports, operations"),
-    ("/problems", "what each kind of refusal means, and what to do"),
+    ("/problems", "the meaning of each problem type, and the remedy"),
     ("/v1/info", "this server: version, epoch, seq, cells, health, state hash"),
     ("/v1/events", "the log: every change in order"),
-    ("/metrics", "measures, for Prometheus"),
-    ("/readyz", "whether writes are taken"),
-    ("/healthz", "whether the process lives"),
+    ("/metrics", "metrics for Prometheus"),
+    ("/readyz", "whether the server accepts writes"),
+    ("/healthz", "whether the process is alive"),
 ];
 
 /// All of them.
@@ -43,8 +43,8 @@ async fn home(request: Request) -> Response {
                 LINKS.iter().map(|(path, what)| format!("<dt><a href=\"{path}\">{path}</a></dt><dd>{what}</dd>\n"));
             let body = format!(
                 "<h1>Anaquel <small>{version}</small></h1>\n<p>Real-time stock availability: how many of this can be \
-                 promised, here, now.</p>\n<dl>\n{}</dl>\n<p>A server with keys asks for one, as \
-                 <code>Authorization: Bearer …</code>, wherever the calls say so.</p>\n",
+                 promised, here, now.</p>\n<dl>\n{}</dl>\n<p>A server with keys requires one in <code>Authorization: \
+                 Bearer …</code> for most calls.</p>\n",
                 links.collect::<String>()
             );
             page("Anaquel", &body)
@@ -63,8 +63,8 @@ async fn all(request: Request) -> Response {
             });
             let rows: String = rows.collect();
             let body = format!(
-                "<h1>Problems</h1>\n<p>What is refused is answered with a problem document (RFC 9457), whose \
-                 <code>type</code> is one of these.</p>\n<dl>\n{rows}</dl>\n"
+                "<h1>Problems</h1>\n<p>An error answer is a problem document (RFC 9457). Its <code>type</code> is one \
+                 of these.</p>\n<dl>\n{rows}</dl>\n"
             );
             page("Problems", &body)
         })
@@ -110,7 +110,7 @@ fn page(title: &str, body: &str) -> String {
     )
 }
 
-/// The JSON or the page, whichever is rather accepted.
+/// JSON or the page, as `Accept` prefers.
 fn told<P: FnOnce() -> String>(request: &Request, make: impl FnOnce() -> (Value, P)) -> Response {
     let (body, page) = make();
     let (media_type, content) = match prefers_json(request.headers()) {
@@ -123,7 +123,7 @@ fn told<P: FnOnce() -> String>(request: &Request, make: impl FnOnce() -> (Value,
     response
 }
 
-/// Whether `Accept` ranks JSON above HTML; who takes anything gets the page.
+/// Whether `Accept` prefers JSON to HTML; `*/*` gets the page.
 fn prefers_json(headers: &HeaderMap) -> bool {
     let (mut html, mut json) = ((0, 0.0), (0, 0.0));
     let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
@@ -132,7 +132,7 @@ fn prefers_json(headers: &HeaderMap) -> bool {
         let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
         let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
         let is_for = |best: &mut (u8, f32), kinds: &[&str], all: &str| {
-            // What is named more closely counts, whatever it weighs.
+            // A more specific range wins, whatever its weight.
             let closeness = match kind.as_str() {
                 kind if kinds.contains(&kind) => 3,
                 kind if kind == all => 2,

@@ -1,5 +1,5 @@
-//! A small believable retailer: fashion, about 40 stores and two warehouses in Spain and Mexico, sparse and uneven stock.
-//! The same seed makes the same retailer every time.
+//! A small realistic retailer: fashion, about 40 stores and two warehouses in Spain and Mexico, sparse and uneven
+//! stock. The same seed creates the same retailer every time.
 
 pub(crate) mod numbers;
 mod places;
@@ -27,10 +27,10 @@ const SEED: u64 = 0x0A7A_90E1;
 /// Rows in one command.
 const ROWS: usize = 4000;
 
-/// Loads the retailer, unless something is there already.
+/// Loads the retailer, unless the store has data.
 ///
 /// # Errors
-/// The engine did not take it.
+/// The engine refuses it.
 pub fn load(engine: &Engine) -> anyhow::Result<()> {
     if engine.state().catalogue.skus.count() > 0 || engine.state().cells() > 0 {
         tracing::info!("the store is not empty, so the demo is not loaded again");
@@ -77,7 +77,7 @@ fn run(engine: &Engine, rows: Rows) -> anyhow::Result<()> {
     let command = Command::load(rows, true);
     match engine.run(|engine, done| engine.submit(command, None, done))? {
         Outcome::Loaded(_) => Ok(()),
-        other => anyhow::bail!("the demo came to {other:?}"),
+        other => anyhow::bail!("the demo import returned an unexpected outcome: {other:?}"),
     }
 }
 
@@ -96,7 +96,7 @@ fn location(place: &DemoLocation) -> anyhow::Result<Row<anaquel_engine::ids::Loc
         (_, "es") => vec!["spain", "warehouses"],
         _ => vec!["mexico", "warehouses"],
     };
-    // Open Monday to Saturday from 10 to 21; what a store lacks comes from its country's warehouses within a day.
+    // Open Monday to Saturday from 10 to 21; the country's warehouses supply a store within a day.
     let open = (0..6).map(|day| (day * DAY_MINUTES + 10 * 60, day * DAY_MINUTES + 21 * 60)).collect();
     let warehouses = if place.country == "es" { "spain" } else { "mexico" };
     let services = ServiceFields {
@@ -120,8 +120,8 @@ fn location(place: &DemoLocation) -> anyhow::Result<Row<anaquel_engine::ids::Loc
     Ok(Row { line: 0, id: NameRef::New(name(place.id)?), fields })
 }
 
-/// Warehouses hold most of everything, large stores much, small ones little; popular sizes more than rare ones, and
-/// here and there a shelf is empty.
+/// Warehouses stock most SKUs, large stores many, small ones few; popular sizes more than rare ones. A few cells are
+/// empty.
 fn stock(variants: &[Variant], numbers: &mut Numbers) -> anyhow::Result<Vec<Count>> {
     let mut counts = Vec::new();
     for variant in variants {

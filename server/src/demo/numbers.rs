@@ -1,6 +1,6 @@
-//! The demo is the same on every machine: its numbers come from a seed.
+//! Pseudo-random numbers from a seed: the demo is the same on every machine.
 
-/// A small generator of numbers that look random (splitmix64): the same from the same seed, everywhere.
+/// A small pseudo-random generator (splitmix64): the same seed gives the same numbers everywhere.
 pub struct Numbers(pub u64);
 
 impl Numbers {

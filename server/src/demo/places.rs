@@ -1,4 +1,4 @@
-//! Where the demo retailer is: true places, invented shops.
+//! The locations of the demo retailer: real places, invented stores.
 
 use anaquel_engine::catalogue::LocationKind::{self, Store, Warehouse};
 

@@ -17,7 +17,8 @@ const DAY_MS: u64 = 86_400_000;
 const SEASON: (u64, u64, u64) = (120, 10, 20);
 
 /// Channels, with what each asks beside the price of all, in cents.
-const CHANNELS: [(&str, i64); 5] = [("web", 0), ("app", -100), ("marketplace", 200), ("contact-centre", 0), ("pos", 100)];
+const CHANNELS: [(&str, i64); 5] =
+    [("web", 0), ("app", -100), ("marketplace", 200), ("contact-centre", 0), ("pos", 100)];
 
 /// What is reduced, and by how many percent.
 const REDUCED: [(&str, u64); 3] = [("tops", 20), ("outerwear", 30), ("dresses", 25)];

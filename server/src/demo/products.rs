@@ -5,7 +5,7 @@ use anaquel_engine::patch::Patch;
 
 use crate::demo::numbers::Numbers;
 
-/// Garment, code, category, price in cents from which its models start, whether it comes in shoe sizes.
+/// Garment, code, category, lowest price of its models in cents, whether it has shoe sizes.
 const GARMENTS: &[(&str, &str, &str, i64, bool)] = &[
     ("T-shirt", "TSHIRT", "tops", 1295, false),
     ("Shirt", "SHIRT", "tops", 2995, false),
@@ -37,7 +37,7 @@ const SIZES: &[(&str, u64)] = &[("M", 5), ("XS", 2), ("S", 4), ("L", 4), ("XL", 
 const SHOES: &[(&str, u64)] =
     &[("40", 4), ("36", 1), ("37", 2), ("38", 4), ("39", 4), ("41", 4), ("42", 3), ("43", 2), ("44", 1)];
 
-/// One thing that can be bought.
+/// One product variant.
 pub struct Variant {
     pub sku: String,
     name: String,
@@ -50,7 +50,7 @@ pub struct Variant {
 }
 
 impl Variant {
-    /// As the catalogue describes it.
+    /// The SKU of the catalogue.
     pub fn fields(&self) -> SkuFields {
         SkuFields {
             name: Patch::Set(self.name.clone()),
@@ -72,7 +72,7 @@ pub fn variants(numbers: &mut Numbers) -> Vec<Variant> {
             let product = if model.is_empty() { (*code).to_owned() } else { format!("{code}-{model}") };
             let cents = from + 500 * nth as i64;
             for (colour, colour_code) in COLOURS {
-                // Not every model comes in every colour; the plain one does.
+                // Not every model has every colour; the plain model does.
                 if nth > 0 && numbers.chance(15) {
                     continue;
                 }

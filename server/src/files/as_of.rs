@@ -1,7 +1,8 @@
-//! As of which record an export tells the books, where they are no longer what was counted: `2027-01-11T09:30:00.000Z 1841 3f2a00c1d4e5f607`.
+//! The column that states as of which record an export shows a cell whose stock has moved since its last count:
+//! `2027-01-11T09:30:00.000Z 1841 3f2a00c1d4e5f607`.
 //!
-//! The moment is for people, and for other directories. The record and the epoch of its log are for this one: whatever
-//! was told since stays in force, whenever it happened, so a file may come back while sales go on.
+//! The time is for people and for other directories. The record and the epoch of its log are for this directory: later
+//! records stay in force, whatever time they name, so a file can be imported again while sales continue.
 
 use anaquel_engine::Engine;
 use anaquel_engine::command::AsOf;
@@ -9,22 +10,23 @@ use anaquel_engine::ids::{Seq, Timestamp};
 
 use crate::wire;
 
-/// As an export of `engine` tells the books of record `seq`.
+/// The value for an export of `engine` at record `seq`.
 pub fn write(engine: &Engine, time: Timestamp, seq: Seq) -> String {
     let epoch = engine.identity().epoch_of(seq);
     format!("{} {seq} {epoch}", wire::time(time))
 }
 
-/// Reads what [`write`] wrote, in this directory or in another; `counted_at` is that of the row, as it stands there.
+/// Parses what [`write`] wrote, in this directory or in another; `counted_at` is the value of that column in the same
+/// row.
 ///
 /// # Errors
-/// What it is made of.
+/// How the value should look.
 pub fn read(engine: &Engine, text: &str, counted_at: Option<Timestamp>) -> Result<AsOf, String> {
     let wrong = || {
         let shown: String = text.chars().take(60).collect();
         format!(
-            "{shown:?} is not what an export writes there; leave the column out, and say with counted_at when something \
-             was counted"
+            "{shown:?} is not a value that an export writes; leave the column out, and write the time of a count in \
+             counted_at"
         )
     };
     let mut parts = text.split(' ');

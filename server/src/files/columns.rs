@@ -1,4 +1,4 @@
-//! What a row says: columns of a delimited file, or members of a JSON object, as cells for its kind.
+//! Maps the columns of a delimited file, or the members of a JSON object, to the columns of an import.
 
 use std::collections::BTreeSet;
 
@@ -19,24 +19,24 @@ use crate::http::problem::Problem;
 use crate::subjects::catalogue::hours;
 use crate::wire::strict::Object;
 
-/// Columns of a file of rejects: read past, so that what was set right in it can be loaded as it is.
+/// Columns of a file of rejects. The import ignores them, so that a corrected file of rejects can be imported.
 pub const REJECT_COLUMNS: [&str; 4] = ["rejected_line", "rejected_field", "rejected_reason", "rejected_row"];
 
-/// Where a column of the file goes to.
+/// Where the cells of a column of the file go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Goes {
     /// To columns of the import.
     To(Vec<String>),
     /// Nowhere.
     Nowhere,
-    /// Nowhere, since it has no name: nothing may stand in it.
+    /// Nowhere, because the column has no name: its cells must be empty.
     Unnamed,
 }
 
 /// The columns of a file, in its order.
 pub struct Columns(Vec<Goes>);
 
-/// Whether a name in a header is a column of the import, or is said to be one.
+/// Whether a name in a header is a column of the import, by itself or by a mapping.
 pub fn is_known(plan: &ImportPlan, name: &str) -> bool {
     let is_said = |theirs: &str| !theirs.is_empty() && theirs.eq_ignore_ascii_case(name);
     let is_mapped = plan.reading.map.iter().any(|(_, theirs)| is_said(theirs));
@@ -44,7 +44,7 @@ pub fn is_known(plan: &ImportPlan, name: &str) -> bool {
 }
 
 impl Columns {
-    /// Reads a header row. Names are compared without regard to case.
+    /// Reads a header row. Names are compared case-insensitively.
     pub fn parse(plan: &ImportPlan, header: &[Field]) -> Result<Self, Problem> {
         let kind = plan.kind;
         let map = checked_map(plan)?;
@@ -65,12 +65,14 @@ impl Columns {
                 map.iter().filter(|(_, theirs)| is_said(theirs)).map(|(ours, _)| ours.clone()).collect();
             if ours.is_empty() {
                 ours.extend(known_column(kind, name));
-                // What is said to be another column of the file is that one.
+                // A mapped column reads the column of the file that the mapping names.
                 if let Some((column, theirs)) = map.iter().find(|(column, _)| ours.contains(column)) {
                     if !theirs.is_empty() && !plan.reading.ignore_unknown {
                         let ignore = plan.surface.option("ignore_unknown", "true");
-                        let reason =
-                            format!("stands in the header, and is said to be {theirs:?}; pass it over with {ignore}");
+                        let reason = format!(
+                            "is a column of the header, and is also mapped to {theirs:?}; ignore it with \
+                                     {ignore}"
+                        );
                         return Err(Problem::invalid(column, reason));
                     }
                     columns.push(Goes::Nowhere);
@@ -92,7 +94,7 @@ impl Columns {
                 continue;
             }
             if let Some(again) = ours.iter().find(|column| !found.insert((*column).clone())) {
-                let reason = "is named twice in the header; take one of both out, or give it another name";
+                let reason = "is in the header twice; remove or rename one of them";
                 return Err(Problem::invalid(again, reason));
             }
             columns.push(Goes::To(ours));
@@ -107,8 +109,8 @@ impl Columns {
                 plan.surface.option("set", &format!("{missing}=VALUE")),
             );
             let reason = format!(
-                "is a required column; the columns are {}. Say which column of the file it is with {map}, or what it is in \
-                 every row with {set}",
+                "is a required column; the columns are {}. Name the column of the file with {map}, or set a value for \
+                 all rows with {set}",
                 kind.known()
             );
             return Err(Problem::invalid(missing, reason));
@@ -130,11 +132,14 @@ pub fn checked_map(plan: &ImportPlan) -> Result<Vec<(String, String)>, Problem> 
             )
         })?;
         if map.iter().any(|(known, _)| *known == column) {
-            return Err(Problem::invalid("map", format!("{column} is said twice")));
+            return Err(Problem::invalid("map", format!("{column} is given twice; give it once")));
         }
         map.push((column, theirs.clone()));
     }
-    for (ours, _) in &plan.reading.set {
+    for (at, (ours, _)) in plan.reading.set.iter().enumerate() {
+        if plan.reading.set.iter().take(at).any(|(before, _)| before == ours) {
+            return Err(Problem::invalid("set", format!("{ours} is said twice")));
+        }
         if known_column(kind, ours).as_ref() != Some(ours) {
             let reason = format!("{ours:?} is not a column of this import; the columns are {}", kind.known());
             return Err(Problem::invalid("set", reason));
@@ -146,12 +151,12 @@ pub fn checked_map(plan: &ImportPlan) -> Result<Vec<(String, String)>, Problem> 
 fn not_a_column(surface: Surface, kind: &FileKind) -> String {
     let (ignore, map) = (surface.option("ignore_unknown", "true"), surface.option("map", "COLUMN=NAME"));
     format!(
-        "is not a column of this import; the columns are {}. Pass it over with {ignore}, or say which it is with {map}",
+        "is not a column of this import; the columns are {}. Ignore it with {ignore}, or map it with {map}",
         kind.known()
     )
 }
 
-/// A column of this import by its name in any case. What follows `attr.` is compared as it is written.
+/// A column of this import, found case-insensitively. The part after `attr.` is compared exactly.
 fn known_column(kind: &FileKind, name: &str) -> Option<String> {
     let attribute = name.split_at_checked(5).filter(|(prefix, _)| prefix.eq_ignore_ascii_case("attr."));
     if let Some((_, key)) = attribute.filter(|(_, key)| kind.attributes && Name::parse(key).is_ok()) {
@@ -161,7 +166,7 @@ fn known_column(kind: &FileKind, name: &str) -> Option<String> {
     found.map(|column| column.name.to_owned())
 }
 
-/// Rows that wait for their chunk to be full.
+/// Rows that are collected until their chunk is full.
 pub struct Collector {
     kind: &'static FileKind,
     create: bool,
@@ -176,10 +181,10 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// One for a file whose fields stand between `delimiter`s; none for JSON.
+    /// A collector for a file with the separator `delimiter`; `None` for JSON.
     ///
     /// # Errors
-    /// What the caller says of its columns cannot be.
+    /// The caller's mappings are inconsistent.
     pub fn new(plan: &ImportPlan, delimiter: Option<u8>) -> Result<Self, Problem> {
         let (kind, create, reading) = (plan.kind, plan.create, &plan.reading);
         let decimal = reading.decimal.unwrap_or(match delimiter {
@@ -200,12 +205,12 @@ impl Collector {
         })
     }
 
-    /// Rows that were collected.
+    /// The number of collected rows.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Hands over what was collected.
+    /// Returns the collected rows.
     pub fn take(&mut self) -> Rows {
         self.count = 0;
         std::mem::replace(&mut self.rows, (self.kind.empty)(self.create))
@@ -228,8 +233,8 @@ impl Collector {
         if row.len() < columns.len() || beyond {
             let what = if beyond { "more" } else { "fewer" };
             let reason = format!(
-                "has {} fields, {what} than the {} of the header; a field that holds what stands between fields is written \
-                 between quotes",
+                "has {} fields, {what} than the {} of the header; write a field that contains a separator between \
+                 quotes",
                 row.len(),
                 columns.len()
             );
@@ -248,8 +253,12 @@ impl Collector {
                     }
                 }
                 Goes::Unnamed if !is_empty => {
-                    let reason =
-                        format!("has {:?} in field {}, which has no name in the header", shorten(&field.text), at + 1);
+                    let reason = format!(
+                        "has {:?} in field {}, which has no name in the header; name the column, or empty the \
+                                 field",
+                        shorten(&field.text),
+                        at + 1
+                    );
                     return Err((None, reason));
                 }
                 _ => {}
@@ -259,7 +268,7 @@ impl Collector {
         Ok(cells)
     }
 
-    /// What is the same in every row that does not say otherwise.
+    /// Values for rows that have none of their own.
     fn set_columns(&self, cells: &mut Cells) {
         for (column, value) in &self.set {
             cells.entry(column.clone()).or_insert_with(|| value.clone());
@@ -271,7 +280,7 @@ impl Collector {
             serde_json::from_str(text).map_err(|error| (None, format!("is not a JSON object: {error}")))?;
         let kind = self.kind;
         let mut cells = Cells::new();
-        // Members that the caller names are found first, also inside of others; then those that are named as columns are.
+        // Mapped members are read first, also nested ones; then the members that are named like columns.
         let mut named = BTreeSet::new();
         for (ours, theirs) in self.map.iter().filter(|(_, theirs)| !theirs.is_empty()) {
             let Some((member, value)) = find_member(&row, theirs) else { continue };
@@ -291,7 +300,7 @@ impl Collector {
                     let column = format!("attr.{key}");
                     let Some(text) = self.cell_of_json(&column, value)? else { continue };
                     if cells.insert(column, text).is_some() {
-                        return Err(wrong("attributes", format!("{key:?} is said twice")));
+                        return Err(wrong("attributes", format!("{key:?} is in the object twice; write it once")));
                     }
                 }
                 continue;
@@ -306,12 +315,12 @@ impl Collector {
                 if theirs.is_empty() || self.ignore_unknown {
                     continue;
                 }
-                return Err(wrong(&column, "is said to be another member; leave one of both out"));
+                return Err(wrong(&column, "is mapped to another member; remove one of both"));
             }
             if let Some(text) = self.cell_of_json(&column, &value)?
                 && cells.insert(column.clone(), text).is_some()
             {
-                return Err(wrong(&column, "is said twice; write it once"));
+                return Err(wrong(&column, "is in the object twice; write it once"));
             }
         }
         self.set_columns(&mut cells);
@@ -319,7 +328,7 @@ impl Collector {
     }
 
     fn cell_of_json(&self, column: &str, value: &Value) -> Result<Option<String>, Wrong> {
-        // A number of JSON has its point, whatever those have that stand in texts.
+        // A JSON number has a decimal point, whatever the separator of numbers in texts.
         let is_comma = self.numbers.decimal == Decimal::Comma && value.is_f64();
         Ok(cell_of_json(self.kind.form(column), column, value)?
             .map(|text| if is_comma { text.replace('.', ",") } else { text }))
@@ -332,8 +341,8 @@ impl Collector {
     }
 }
 
-/// The member of a row that has a name, or that a path leads to, such as `location.lat` or `coordinates.0`; with the member
-/// of the row in which it stands.
+/// The member of a row at a name or a path, such as `location.lat` or `coordinates.0`; with the top-level member that
+/// contains it.
 fn find_member<'a>(row: &'a Map<String, Value>, name: &'a str) -> Option<(&'a str, &'a Value)> {
     if let Some(value) = row.get(name) {
         return Some((name, value));
@@ -348,10 +357,10 @@ fn find_member<'a>(row: &'a Map<String, Value>, name: &'a str) -> Option<(&'a st
     found.map(|value| (member, value))
 }
 
-/// A JSON value as the cell of a column; none for null. A number that stands for a text is read where its digits are the
-/// text, and in no other way.
+/// A JSON value as the cell of a column; `None` for null. A number in a text column is accepted only if its digits are
+/// unambiguous.
 fn cell_of_json(form: Form, column: &str, value: &Value) -> Result<Option<String>, Wrong> {
-    // Days by name, and dates, are told as a file tells them.
+    // Hours by day and special dates are converted to the text form of files.
     if let Some(hours) = hours::of_json(column, value) {
         return hours.map(Some).map_err(|reason| wrong(column, reason));
     }
@@ -363,13 +372,13 @@ fn cell_of_json(form: Form, column: &str, value: &Value) -> Result<Option<String
                 Value::String(text) => Ok(text.clone()),
                 Value::Number(number) if !number.is_f64() => Ok(number.to_string()),
                 other => {
-                    Err(wrong(column, format!("holds {}; write texts between quotes", shorten(&other.to_string()))))
+                    Err(wrong(column, format!("contains {}; write texts between quotes", shorten(&other.to_string()))))
                 }
             };
             let items = items.iter().map(item).collect::<Result<Vec<_>, _>>()?;
             csv::list(items.iter().map(String::as_str))
         }
-        // As an empty cell: it says nothing.
+        // Like an empty cell: no value.
         (_, Value::String(text)) if text.trim().is_empty() => return Ok(None),
         (Form::Text, Value::String(text)) => text.clone(),
         (_, Value::String(text)) => text.trim().to_owned(),
@@ -379,10 +388,7 @@ fn cell_of_json(form: Form, column: &str, value: &Value) -> Result<Option<String
         },
         (Form::Text | Form::Word, Value::Number(number)) if !number.is_f64() => number.to_string(),
         (Form::Text | Form::Word, Value::Number(number)) => {
-            return what(
-                &format!("the number {number}, whose digits as a text are not known"),
-                "write it between quotes",
-            );
+            return what(&format!("the number {number}, whose exact digits are unknown"), "write it between quotes");
         }
         (Form::Flag, Value::Bool(flag)) => flag.to_string(),
         (Form::Flag, other) => return what(&shorten(&other.to_string()), "write true or false"),

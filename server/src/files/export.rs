@@ -1,15 +1,15 @@
-//! How exports write cells: what a spreadsheet would run is guarded, unless the caller asks for texts as they are.
+//! How exports write cells: texts are escaped against spreadsheet formulas, unless the caller asks for raw texts.
 
 use std::io::{self, Write};
 
 use crate::files::csv::{guard, quote, said};
 
-/// Whether what people named is written so that no spreadsheet runs it, or as it is.
+/// Whether texts are escaped or raw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Texts {
-    /// As [`guard`] writes them; the import reads them back.
+    /// Escaped by [`guard`]; the import reads them back.
     Guarded,
-    /// As they are, for programs that read CSV and nothing else.
+    /// Raw, for programs that parse plain CSV.
     Raw,
 }
 
@@ -22,7 +22,7 @@ impl Texts {
         }
     }
 
-    /// A text that may be none, as its cell.
+    /// An optional text as its cell.
     pub fn optional(self, text: Option<&str>) -> String {
         match (self, text) {
             (_, None) => String::new(),
@@ -35,7 +35,7 @@ impl Texts {
 /// Writes a row.
 ///
 /// # Errors
-/// What `out` said.
+/// An error of `out`.
 pub fn row(out: &mut dyn Write, fields: &[String]) -> io::Result<()> {
     let quoted: Vec<String> = fields.iter().map(|field| quote(field)).collect();
     writeln!(out, "{}", quoted.join(","))

@@ -1,4 +1,4 @@
-//! What a subject says of a kind of file: its columns, how its rows are read, and how it is written.
+//! A kind of file, as its subject declares it: columns, how rows are read, how they are written.
 
 use std::io::{self, Write};
 
@@ -9,12 +9,12 @@ use anaquel_engine::event::ImportKind;
 use crate::files::cells::{Cells, Numbers, Wrong};
 use crate::files::export::Texts;
 
-/// What a column holds, which says how much of a cell counts and what may stand for it in JSON.
+/// The type of a column, which decides how white space counts and which JSON values are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// White space at the ends of a text that stands between quotes is part of it.
+    /// A text; white space inside quotes is part of it.
     Text,
-    /// An id, a word or a time.
+    /// An id, an enumeration or a time.
     Word,
     /// A number.
     Number,
@@ -33,7 +33,7 @@ pub struct Column {
     pub form: Form,
 }
 
-/// A column of ids, words or times.
+/// A column of ids, enumerations or times.
 pub const fn word(name: &'static str) -> Column {
     Column { name, form: Form::Word }
 }
@@ -48,7 +48,7 @@ pub const fn number(name: &'static str) -> Column {
     Column { name, form: Form::Number }
 }
 
-/// A column of true and false.
+/// A column of booleans.
 pub const fn flag(name: &'static str) -> Column {
     Column { name, form: Form::Flag }
 }
@@ -58,43 +58,43 @@ pub const fn list(name: &'static str) -> Column {
     Column { name, form: Form::List }
 }
 
-/// A row of a file, as it is read.
+/// A row of a file.
 pub struct FileRow<'a> {
-    /// The line where it begins.
+    /// The line where the row begins.
     pub line: u64,
     /// Its cells.
     pub cells: Cells,
-    /// How numbers are read.
+    /// How numbers are parsed.
     pub numbers: Numbers,
-    /// The engine, for names that it knows.
+    /// The engine, which resolves names.
     pub engine: &'a Engine,
 }
 
 /// A kind of file. Its subject declares it in `import.rs`.
 #[derive(Debug)]
 pub struct FileKind {
-    /// What the log calls it.
+    /// The kind as the log records it.
     pub kind: ImportKind,
-    /// Its columns; the first `required` must be there.
+    /// Its columns; the first `required` ones are mandatory.
     pub columns: &'static [Column],
-    /// How many of them, from the first on, must be there.
+    /// The number of mandatory columns.
     pub required: usize,
-    /// Columns of which one must be there.
+    /// Columns of which at least one is mandatory.
     pub either: &'static [&'static str],
-    /// Whether `attr.<name>` columns are taken, too.
+    /// Whether `attr.<name>` columns are accepted, too.
     pub attributes: bool,
-    /// Whether `create=true` makes it create SKUs and locations that it names.
+    /// Whether `create=true` creates SKUs and locations that rows name.
     pub creates: bool,
-    /// No rows yet.
+    /// An empty collection of rows.
     pub empty: fn(create: bool) -> Rows,
-    /// Reads a row into rows that [`FileKind::empty`] began.
+    /// Reads a row into a collection that [`FileKind::empty`] created.
     pub read: fn(&mut Rows, FileRow<'_>) -> Result<(), Wrong>,
-    /// Writes everything of it as CSV, and tells how many rows.
+    /// Writes all rows as CSV, and returns their number.
     pub export: fn(&Engine, Texts, &mut dyn Write) -> io::Result<u64>,
 }
 
 impl FileKind {
-    /// What a column holds.
+    /// The type of a column.
     pub fn form(&self, column: &str) -> Form {
         match self.columns.iter().find(|known| known.name == column) {
             Some(column) => column.form,
@@ -103,7 +103,7 @@ impl FileKind {
         }
     }
 
-    /// The names of its columns, as a list for people.
+    /// The names of its columns, as a list for messages.
     pub fn known(&self) -> String {
         let names: Vec<&str> = self.columns.iter().map(|column| column.name).collect();
         format!("{}{}", names.join(", "), if self.attributes { ", attr.<name>" } else { "" })

@@ -1,7 +1,7 @@
-//! Loading files: lines to rows, rows to the engine in chunks, and what became of each.
+//! Loads files: parses lines to rows, submits rows to the engine in chunks, and collects the result of each.
 //!
-//! A bad row is told by the number of the line where it begins, and never spoils the rest. Nothing is buffered whole,
-//! except the rows of an atomic import, which must be known to be right before the first is loaded.
+//! An error names the line where its row begins, and does not affect other rows. Rows are streamed, except those of an
+//! atomic import, which must all be valid before the first one is loaded.
 
 use std::io::BufRead;
 
@@ -17,17 +17,17 @@ use crate::files::rejects::Rejects;
 use crate::files::table::{Lines, Part, Table};
 use crate::http::problem::{Problem, Slug};
 
-/// Row errors that an answer carries.
+/// The maximum number of row errors in an answer.
 const ERRORS_MAX: usize = 1000;
 
 /// Why a file was not loaded to its end.
 #[derive(Debug)]
 pub enum LoadError {
-    /// It is not what it should be.
+    /// The file is invalid.
     Refused(Problem),
-    /// The engine did not take it.
+    /// The engine refused a command.
     Failed(Failure),
-    /// It could not be read.
+    /// An I/O error.
     Read(std::io::Error),
 }
 
@@ -66,12 +66,12 @@ impl From<LoadError> for Problem {
     }
 }
 
-/// Loads `input` into `engine`, and tells what became of its rows; those that were rejected are written to `rejects`, where
-/// somebody asks for them. The record that ends the import is the caller's to submit, with [`end_of`]: only now is
-/// everything received, and known by its hash.
+/// Loads `input` into `engine`, and returns the result of its rows; rejected rows are written to `rejects` on request.
+/// The caller submits the record that ends the import, with [`end_of`], because only then the whole body and its hash
+/// are known.
 ///
 /// # Errors
-/// [`LoadError`]; rows of chunks before it are loaded, unless the import is atomic.
+/// [`LoadError`]; rows of earlier chunks stay loaded, unless the import is atomic.
 pub fn load(
     engine: &Engine,
     caller: &Caller,
@@ -98,7 +98,7 @@ pub fn load(
                 Some(Part::Good(_, header)) => Columns::parse(plan, header)?,
                 Some(Part::Bad(_, reason)) => return Err(Problem::invalid("header", reason).into()),
                 None => {
-                    let reason = "the file is empty; its first line names the columns";
+                    let reason = "the file is empty; its first line must name the columns";
                     return Err(Problem::invalid("header", reason).into());
                 }
             };
@@ -118,14 +118,14 @@ pub fn load(
     }
 }
 
-/// An import under way.
+/// An import that is running.
 struct Loading<'a, 'b> {
     engine: &'a Engine,
     caller: &'a Caller,
     plan: &'a ImportPlan,
     summary: Box<Imported>,
     collector: Collector,
-    /// Bytes of the rows that were collected.
+    /// Bytes of the collected rows.
     collected: usize,
     rejects: Option<&'a mut Rejects<'b>>,
 }
@@ -143,7 +143,7 @@ impl<'a, 'b> Loading<'a, 'b> {
         Ok(Self { engine, caller, plan, summary: Box::new(nothing), collector, collected: 0, rejects })
     }
 
-    /// A row was read, or rejected.
+    /// Called for each row that was read or rejected.
     fn row(&mut self, line: u64, raw: &[u8], rejected: Option<RowError>) -> Result<(), LoadError> {
         self.collected += raw.len();
         if let Some(rejects) = &mut self.rejects {
@@ -165,13 +165,13 @@ impl<'a, 'b> Loading<'a, 'b> {
         if !self.plan.atomic && (self.collector.count() >= ROWS_PER_CHUNK || self.collected >= CHUNK_BYTES || is_full) {
             self.run_chunk()?;
         } else if is_full && let Some(rejects) = &mut self.rejects {
-            // Some row is wrong, so none will be loaded, and the engine will reject no other.
+            // One row is wrong, so the engine gets none.
             rejects.write()?;
         }
         Ok(())
     }
 
-    /// The file ended.
+    /// Called at the end of the file.
     fn end(mut self) -> Result<Box<Imported>, LoadError> {
         if !self.plan.atomic || self.summary.rejected == 0 {
             self.run_chunk()?;
@@ -186,7 +186,7 @@ impl<'a, 'b> Loading<'a, 'b> {
         Ok(self.summary)
     }
 
-    /// Loads the rows that were collected.
+    /// Submits the collected rows.
     fn run_chunk(&mut self) -> Result<(), LoadError> {
         self.collected = 0;
         if self.collector.count() > 0 {
@@ -194,9 +194,11 @@ impl<'a, 'b> Loading<'a, 'b> {
             let run = self.engine.run(|engine, done| engine.submit(command, self.caller.cause(), done));
             let loaded = match run {
                 Ok(Outcome::Loaded(loaded)) => loaded,
-                // Told like rows that could not be read: by line, and none is loaded.
+                // Reported like rows that could not be parsed: by line. No row is loaded.
                 Err(Failure::Refused(Refusal::BadRows(errors))) => Loaded { errors, ..Loaded::default() },
-                Ok(other) => return Err(Failure::Unknown(format!("an import came to {other:?}")).into()),
+                Ok(other) => {
+                    return Err(Failure::Unknown(format!("an import returned an unexpected outcome: {other:?}")).into());
+                }
                 Err(failure) => return Err(failure.into()),
             };
             self.summary.accepted += loaded.accepted;
@@ -215,7 +217,7 @@ impl<'a, 'b> Loading<'a, 'b> {
         Ok(())
     }
 
-    /// What the engine says of a row, with what can be done about it here.
+    /// The engine's reason for a rejected row, with advice for this surface.
     fn advised(&self, mut error: RowError) -> RowError {
         let is_of_cell = matches!(error.field.as_deref(), Some("sku" | "location"));
         if self.plan.kind.creates && is_of_cell && error.reason.ends_with(UNKNOWN) {
@@ -233,7 +235,7 @@ impl<'a, 'b> Loading<'a, 'b> {
     }
 }
 
-/// How the engine ends what it says of a name that nobody declared.
+/// The ending of the engine's reason for an undeclared name.
 const UNKNOWN: &str = "is unknown; declare it first";
 
 /// The command that ends an import.
@@ -241,7 +243,7 @@ pub fn end_of(imported: Box<Imported>) -> Command {
     Command::finish(imported.kind, imported)
 }
 
-/// What became of an import, as its answer tells it.
+/// The result of an import for its answer.
 pub fn summary(imported: &Imported, seq: Seq) -> serde_json::Value {
     serde_json::json!({
         "accepted": imported.accepted,

@@ -1,12 +1,13 @@
-//! Files in and out: reading and writing tables of any kind. What the columns of a kind mean is in its subject's
+//! Imports and exports: reading and writing tables of any kind. The meaning of a kind's columns is in `import.rs` of
+//! its subject.
 //! `import.rs`.
 //!
 //! - [`routes`]: `/v1/import/{kind}` and `/v1/export/{kind}`
-//! - [`load`]: lines to rows, rows to the engine in chunks, and what became of each
-//! - [`plan`], [`surface`]: what an import is asked for, and where
+//! - [`load`]: parses lines to rows, submits chunks to the engine, collects results
+//! - [`plan`], [`surface`]: the options of an import, and how error texts name them
 //! - [`table`], [`csv`], [`numbers`]: rows of delimited files, cells, numbers
-//! - [`kind`]: what a subject says of a kind of file
-//! - [`columns`], [`cells`]: the columns of a file, and the rows that are read from them
+//! - [`kind`]: a kind of file, as its subject declares it
+//! - [`columns`], [`cells`]: maps columns, and parses cells
 //! - [`rejects`]: rejected rows as a file
 //! - [`as_of`]: which record an exported row reflects
 

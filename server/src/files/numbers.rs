@@ -1,20 +1,21 @@
-//! Numbers as spreadsheets write them: what can be read in one way only is read, and the rest is refused with what to say.
+//! Numbers as spreadsheets write them: unambiguous numbers are parsed; others are refused with advice.
 
-/// What stands before the fraction of a number.
+/// The decimal separator of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decimal {
-    /// Nobody said. Points are taken for it, and what may be read as thousands is refused; so are commas.
+    /// Not given. A point is the decimal separator; a number with a comma, or one that may have a thousands separator,
+    /// is refused.
     Unsaid,
-    /// The same in a file whose fields stand between other characters than commas, as is usual where a comma stands
-    /// before the fraction: there `1.000` may be a thousand.
+    /// Not given, in a file whose separator is not a comma. That is usual where the comma is the decimal separator, so
+    /// `1.000` may be a thousand.
     UnsaidWithoutCommas,
-    /// A point; commas may stand between thousands.
+    /// A point; commas may separate thousands.
     Point,
-    /// A comma; points, spaces and apostrophes may stand between thousands.
+    /// A comma; points, spaces and apostrophes may separate thousands.
     Comma,
 }
 
-/// A number taken apart: sign, digits before the fraction, digits of it.
+/// A parsed number: sign, integer digits, fraction digits.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Parts {
     negative: bool,
@@ -22,13 +23,13 @@ pub struct Parts {
     fraction: String,
 }
 
-/// How advice on a number's form begins.
+/// The beginning of advice on a number's form.
 type Hint = String;
 
-/// Takes a number apart.
+/// Parses a number.
 ///
 /// # Errors
-/// What is wrong with it, behind the number; `say` writes an option of the surface that is used.
+/// What is wrong, to follow the number in a message; `say` formats an option of the surface.
 pub fn parts(text: &str, decimal: Decimal, say: impl Fn(&str, &str) -> String) -> Result<Parts, Hint> {
     let text = text.trim();
     let (negative, digits) = match text.strip_prefix(['-', '\u{2212}']) {
@@ -52,7 +53,7 @@ pub fn parts(text: &str, decimal: Decimal, say: impl Fn(&str, &str) -> String) -
             Some((whole, fraction)) if are_digits(whole) && are_digits(fraction) => {
                 if decimal == Decimal::UnsaidWithoutCommas && fraction.len() == 3 && whole.len() <= 3 && whole != "0" {
                     let reason = format!(
-                        "may be {whole} with a fraction, or {whole}{fraction}; say which with {} or {}",
+                        "may be {whole} with a fraction, or {whole}{fraction}; decide with {} or {}",
                         point(),
                         comma()
                     );
@@ -61,8 +62,8 @@ pub fn parts(text: &str, decimal: Decimal, say: impl Fn(&str, &str) -> String) -
                 Ok(number(whole, fraction))
             }
             _ if looks_like_one => Err(format!(
-                "is not written with digits and one point; if a comma stands before its fraction, say so with {}, and if \
-                 commas stand between its thousands, with {}",
+                "is not written with digits and one point; if the decimal separator is a comma, set {}; if commas \
+                 separate thousands, set {}",
                 comma(),
                 point()
             )),
@@ -75,7 +76,7 @@ pub fn parts(text: &str, decimal: Decimal, say: impl Fn(&str, &str) -> String) -
             };
             let (whole, fraction) = match digits.split_once(before) {
                 Some((whole, fraction)) if are_digits(fraction) => (whole, fraction),
-                Some(_) => return Err(format!("has no digits behind its {before:?}")),
+                Some(_) => return Err(format!("has no digits after its {before:?}; write digits")),
                 None => (digits, ""),
             };
             let groups: Vec<&str> = whole.split(between).collect();
@@ -87,7 +88,7 @@ pub fn parts(text: &str, decimal: Decimal, say: impl Fn(&str, &str) -> String) -
             }
             let other = if decimal == Decimal::Comma { point() } else { comma() };
             Err(match looks_like_one {
-                true => format!("is not a number with {before:?} before its fraction; it may be one with {other}"),
+                true => format!("is not a number with the decimal separator {before:?}; it may be one with {other}"),
                 false => "is not a number; write digits".to_owned(),
             })
         }
@@ -95,34 +96,36 @@ pub fn parts(text: &str, decimal: Decimal, say: impl Fn(&str, &str) -> String) -
 }
 
 impl Parts {
-    /// The whole number that this is: behind the point there is nothing but zeros.
+    /// The whole number of this value: the fraction must be zeros.
     ///
     /// # Errors
-    /// What is wrong with it, behind the number.
+    /// What is wrong, to follow the number in a message.
     pub fn whole(&self) -> Result<i64, String> {
         if self.fraction.bytes().any(|digit| digit != b'0') {
-            return Err("is not a whole number; quantities count the smallest unit of a SKU, so that 0.350 kg with 3 \
-                        decimals are 350"
-                .to_owned());
+            return Err(
+                "is not a whole number; quantities count the smallest unit of a SKU: 0.350 kg with 3 decimals \
+                        is 350"
+                    .to_owned(),
+            );
         }
         self.text().parse().map_err(|_| "is out of range".to_owned())
     }
 
-    /// Minor units of a currency that has so many digits.
+    /// The amount in minor units of a currency with `digits` decimals.
     ///
     /// # Errors
-    /// What is wrong with it, behind the number.
+    /// What is wrong, to follow the number in a message.
     pub fn minor_units(&self, digits: u8) -> Result<i64, String> {
         let digits = usize::from(digits);
         let (kept, rest) = self.fraction.split_at_checked(digits).unwrap_or((&self.fraction, ""));
         if rest.bytes().any(|digit| digit != b'0') {
-            return Err(format!("has more digits behind its point than the {digits} of its currency"));
+            return Err(format!("has more decimals than the {digits} of its currency"));
         }
         let sign = if self.negative { "-" } else { "" };
         format!("{sign}{}{kept:0<digits$}", self.whole).parse().map_err(|_| "is out of range".to_owned())
     }
 
-    /// The number as programs write it.
+    /// The number in the notation of programs.
     pub fn float(&self) -> f64 {
         format!("{}.{}", self.text(), self.fraction).parse().unwrap_or(f64::NAN)
     }
@@ -201,7 +204,7 @@ mod tests {
         assert_eq!(minor("1499", 0), Ok(1499));
         assert_eq!(minor("1.234", 3), Ok(1234));
         assert_eq!(minor("-0.05", 2), Ok(-5));
-        assert!(minor("0.305", 2).unwrap_err().contains("more digits"));
+        assert!(minor("0.305", 2).unwrap_err().contains("more decimals"));
         assert!(minor("99999999999999999.99", 3).is_err());
     }
 

@@ -1,68 +1,68 @@
-//! What is to be loaded, and how it is read.
+//! The options of an import.
 
 use crate::files::kind::FileKind;
 use crate::files::numbers::Decimal;
 use crate::files::surface::Surface;
 
-/// Rows in one command: one wait for the disk each.
+/// Rows of one command, which waits for the disk once.
 pub const ROWS_PER_CHUNK: usize = 4000;
 
-/// Bytes of a file in one command: rows may be long.
+/// Bytes of a file in one command, because rows may be long.
 pub const CHUNK_BYTES: usize = 16 << 20;
 
-/// The longest field or reason of an error; a row may be the worst of nonsense.
+/// The longest field name or reason in an error.
 const ERROR_BYTES_MAX: usize = 1000;
 
-/// How a file is written.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Delimited values with a header row.
     Csv,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Ndjson,
 }
 
-/// What is to be loaded, and how.
+/// The options of an import.
 #[derive(Debug, Clone)]
 pub struct ImportPlan {
-    /// What the rows are.
+    /// The kind of the rows.
     pub kind: &'static FileKind,
-    /// How they are written.
+    /// The format of the file.
     pub format: Format,
-    /// One bad row refuses all.
+    /// One wrong row rejects all.
     pub atomic: bool,
-    /// Stock for unknown SKUs and locations creates them.
+    /// Stock rows create unknown SKUs and locations.
     pub create: bool,
-    /// Cells of CSV are taken as they are: what [`csv::guard`] would have written before them stays.
+    /// Cells of CSV are read as they are, without reversing [`csv::guard`].
     pub raw: bool,
-    /// Rows of an atomic import: they are one command, and are kept in memory until all are known to be right.
+    /// The maximum number of rows of an atomic import: they are one command, and stay in memory until all are valid.
     pub atomic_rows: usize,
-    /// How they are to be read where they are written otherwise.
+    /// How a file in another layout is read.
     pub reading: Reading,
-    /// Whose options are named in refusals.
+    /// The surface whose options error texts name.
     pub surface: Surface,
 }
 
-/// How a file that is not written as this import expects is read.
+/// How a file in another layout than an export is read.
 #[derive(Debug, Clone, Default)]
 pub struct Reading {
-    /// What stands between two fields; the header line shows it if left out.
+    /// The separator of fields; detected from the header if `None`.
     pub delimiter: Option<u8>,
-    /// What stands before the fraction of a number; if nobody says, only what can be read in one way is.
+    /// The decimal separator; without one, only unambiguous numbers are accepted.
     pub decimal: Option<Decimal>,
-    /// Columns of this import, and their names in the file; without a name, they are taken from nowhere.
+    /// Columns of this import and their names in the file; without a name, the column is not read.
     pub map: Vec<(String, String)>,
-    /// Columns of this import, and what they are in every row that does not say otherwise.
+    /// Columns of this import and their values for rows that have none.
     pub set: Vec<(String, String)>,
-    /// Whether columns that this import does not know are passed over.
+    /// Whether unknown columns are ignored.
     pub ignore_unknown: bool,
 }
 
 impl Reading {
-    /// Reads a delimiter: the character itself, or its name.
+    /// Parses a delimiter: the character itself, or its name.
     ///
     /// # Errors
-    /// What may be written.
+    /// The accepted values.
     pub fn parse_delimiter(text: &str) -> Result<u8, String> {
         match text {
             "comma" => Ok(b','),
@@ -76,10 +76,10 @@ impl Reading {
         }
     }
 
-    /// Reads what stands before the fraction of a number.
+    /// Parses the decimal separator.
     ///
     /// # Errors
-    /// What may be written.
+    /// The accepted values.
     pub fn parse_decimal(text: &str) -> Result<Decimal, String> {
         match text {
             "." | "point" => Ok(Decimal::Point),
@@ -88,11 +88,11 @@ impl Reading {
         }
     }
 
-    /// Reads `COLUMN=NAME`: a column of this import, and its name in the file; without a name, the column is taken from
-    /// nowhere, whatever the file has under its name.
+    /// Parses `COLUMN=NAME`: a column of this import, and its name in the file; without a name, the column is not read,
+    /// even if the file has a column of its name.
     ///
     /// # Errors
-    /// What may be written.
+    /// The accepted form.
     pub fn parse_map(text: &str) -> Result<(String, String), String> {
         let parts = text.split_once('=').map(|(column, name)| (column.trim(), name.trim()));
         let (column, name) = parts
@@ -101,10 +101,10 @@ impl Reading {
         Ok((column.to_owned(), name.to_owned()))
     }
 
-    /// Reads `COLUMN=VALUE`: a column of this import, and what it is where a row does not say.
+    /// Parses `COLUMN=VALUE`: a column of this import, and its value for rows that have none.
     ///
     /// # Errors
-    /// What may be written.
+    /// The accepted form.
     pub fn parse_set(text: &str) -> Result<(String, String), String> {
         let parts = text.split_once('=').map(|(column, value)| (column.trim(), value.trim()));
         let (column, value) = parts
@@ -114,7 +114,7 @@ impl Reading {
     }
 }
 
-/// A text of an error, no longer than it may be.
+/// Truncates a text of an error to its maximum length.
 pub fn shortened(text: String) -> String {
     if text.len() <= ERROR_BYTES_MAX { text } else { text.chars().take(200).collect::<String>() + "\u{2026}" }
 }

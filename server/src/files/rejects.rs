@@ -1,7 +1,7 @@
-//! The rows of a file that were rejected, as a file of the same kind: what is set right in it can be loaded as it is.
+//! The rejected rows of a file, as a file of the same kind: rows that are corrected in it can be imported from it.
 //!
-//! A delimited file of rejects has the columns of the file, and behind them the line, the field, the reason, and the whole
-//! row where it has not the columns of the header. Rows of JSON have these as members. An import reads past them.
+//! A delimited file of rejects has the columns of the file, then the line, the field, the reason, and the whole row if
+//! its fields do not match the header. Rows of JSON have these as members. An import ignores them.
 
 use std::io::{self, Write};
 
@@ -14,34 +14,34 @@ use crate::files::plan::{CHUNK_BYTES, Format, ROWS_PER_CHUNK, shortened};
 use crate::files::table::{Field, split};
 use crate::wire::strict::Object;
 
-/// Writes rows that were rejected, in the order of their lines.
+/// Writes rejected rows in the order of their lines.
 pub struct Rejects<'a> {
     out: &'a mut (dyn Write + Send),
     format: Format,
     /// Bytes that may still be written.
     left: u64,
-    /// Rows that there was no room for.
+    /// Rows that did not fit.
     left_out: u64,
     header: Option<Vec<u8>>,
     delimiter: u8,
-    /// By column of the file: whether it is one of its own, and not one of a file of rejects.
+    /// For each column of the file: whether it belongs to the data, not to a file of rejects.
     own: Vec<bool>,
-    /// Rows that the engine has not decided yet, by line; only of files with rejects is anything kept.
+    /// Rows that the engine has not decided yet, by line; empty unless rejects are requested.
     pending: Vec<(u64, Vec<u8>)>,
-    /// Rows that were rejected and not yet written.
+    /// Rejected rows that are not written yet.
     rejected: Vec<(u64, Vec<u8>)>,
     rejected_bytes: usize,
 }
 
 impl<'a> Rejects<'a> {
-    /// Up to `bytes` of them, to `out`.
+    /// Writes up to `bytes` bytes to `out`.
     pub fn new(out: &'a mut (dyn Write + Send), format: Format, bytes: u64) -> Self {
         let (pending, rejected) = (Vec::new(), Vec::new());
         let (header, delimiter, own) = (None, b',', Vec::new());
         Self { out, format, left: bytes, left_out: 0, header, delimiter, own, pending, rejected, rejected_bytes: 0 }
     }
 
-    /// Rows that there was no room for.
+    /// The number of rows that did not fit.
     pub fn left_out(&self) -> u64 {
         self.left_out
     }
@@ -57,7 +57,7 @@ impl<'a> Rejects<'a> {
         self.header = Some(all.join(&char::from(delimiter).to_string()).into_bytes());
     }
 
-    /// A row was read; rejected, if there is an error.
+    /// Records a row that was read; rejected, if there is an error.
     pub(crate) fn row(&mut self, line: u64, raw: &[u8], error: Option<&RowError>) {
         match error {
             Some(error) => {
@@ -69,7 +69,7 @@ impl<'a> Rejects<'a> {
         }
     }
 
-    /// The engine rejected a row that was read.
+    /// Records that the engine rejected a row.
     pub(crate) fn reject(&mut self, error: &RowError) {
         let Ok(at) = self.pending.binary_search_by_key(&error.line, |(line, _)| *line) else { return };
         let Some((line, raw)) = self.pending.get(at).cloned() else { return };
@@ -77,12 +77,12 @@ impl<'a> Rejects<'a> {
         self.rejected.push((line, row));
     }
 
-    /// Whether so much was rejected that it should be written.
+    /// Whether enough rows were rejected to write them.
     pub(crate) fn is_full(&self) -> bool {
         self.rejected.len() >= ROWS_PER_CHUNK || self.rejected_bytes >= CHUNK_BYTES
     }
 
-    /// Writes what was rejected; what was read before is decided.
+    /// Writes the rejected rows; all rows so far are decided.
     pub(crate) fn write(&mut self) -> io::Result<()> {
         self.pending.clear();
         self.rejected_bytes = 0;

@@ -1,4 +1,4 @@
-//! Files in: streamed, never buffered whole.
+//! Imports and exports over HTTP, streamed without buffering a whole file.
 
 use std::io::{BufReader, ErrorKind, Read};
 use std::time::Duration;
@@ -30,43 +30,48 @@ use crate::http::problem::{Problem, Slug};
 use crate::http::reply::{json_answer, replayed, unexpected};
 use crate::subjects;
 
-/// Its routes.
+/// The routes of this module.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(import)).routes(routes!(export))
 }
 
-/// How long the next piece of a body may take to arrive.
+/// The longest wait for the next piece of a body.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The setting that bounds an import, packed and unpacked.
+/// The setting that bounds an import, compressed and uncompressed.
 const LIMIT: &str = "limits.import_bytes";
 
 /// Pieces of a body between the network and the parser.
 const PIECES: usize = 8;
 
-/// Load a file.
+/// Import a file.
 #[utoipa::path(
     post, path = "/v1/import/{kind}", tag = "loading", security(("key" = ["import"])),
     params(
         ("kind" = String, Path, description = "locations, groups, skus, stock, prices, rules, supply or channels", example = "stock"),
-        ("atomic" = Option<bool>, Query, description = "One bad row refuses all"),
-        ("create" = Option<bool>, Query, description = "Stock for unknown SKUs and locations creates them"),
-        ("raw" = Option<bool>, Query, description = "Cells of CSV are taken as they are, as an export with raw=true wrote them"),
+        ("atomic" = Option<bool>, Query, description = "One wrong row rejects all"),
+        ("create" = Option<bool>, Query, description = "Create unknown SKUs and locations that stock rows name"),
+        ("raw" = Option<bool>, Query, description = "Read cells of CSV as they are, as an export with raw=true writes \
+            them"),
         ("map" = Option<Vec<String>>, Query, description = "COLUMN=NAME: a column of this import, and its name in the file; may repeat. In JSON lines, NAME may be a path such as location.lat"),
-        ("set" = Option<Vec<String>>, Query, description = "COLUMN=VALUE: what a column is in every row that does not say; may repeat"),
-        ("ignore_unknown" = Option<bool>, Query, description = "Columns that this import does not know are passed over"),
-        ("delimiter" = Option<String>, Query, description = "comma, semicolon, tab or pipe; the header line shows it if left out"),
-        ("decimal" = Option<String>, Query, description = "point or comma: what stands before the fraction of numbers; if left out, only what can be read in one way is"),
-        ("rejects" = Option<bool>, Query, description = "The answer carries the rejected rows as a file, in `rejects`"),
+        ("set" = Option<Vec<String>>, Query, description = "COLUMN=VALUE: the value of a column in every row that has \
+            none; may repeat"),
+        ("ignore_unknown" = Option<bool>, Query, description = "Ignore columns that this import does not know"),
+        ("delimiter" = Option<String>, Query, description = "Separator of fields: comma, semicolon, tab or pipe; \
+            detected from the header line if left out"),
+        ("decimal" = Option<String>, Query, description = "Decimal separator of numbers, point or comma; if left out, \
+            only unambiguous numbers are accepted"),
+        ("rejects" = Option<bool>, Query, description = "The answer contains the rejected rows as a file, in \
+            `rejects`"),
         ("Content-Encoding" = Option<String>, Header, description = "gzip, or none"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Bound to the hash of what was received")
+        ("Idempotency-Key" = Option<String>, Header, description = "The key is bound to the hash of the received bytes")
     ),
     request_body(content = String, content_type = "text/csv", example = "sku,location,on_hand\nTSHIRT-RED-M,mx-014,4\n"),
     responses(
-        (status = 200, description = "What became of the rows; the three counts add up to them", example = json!({
+        (status = 200, description = "The result of the rows; the three counts add up to all rows", example = json!({
             "accepted": 1, "unchanged": 0, "rejected": 0, "errors": [], "errors_left_out": 0, "seq": 1844
         })),
-        (status = 400, description = "invalid-request: the header, or an atomic import with bad rows"),
+        (status = 400, description = "invalid-request: the header, or an atomic import with wrong rows"),
         (status = 413, description = "payload-too-large"), (status = 415, description = "unsupported-media-type")
     )
 )]
@@ -107,7 +112,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     let (atomic_rows, surface) = (app.config.limits.import_atomic_rows, Surface::of_user_agent(agent));
     let plan = ImportPlan { kind, format, atomic, create, raw, atomic_rows, reading, surface };
 
-    // Each takes a thread for as long as its sender likes.
+    // Each import occupies a thread for as long as its client sends.
     let turn = match app.files.turn(Payer::of(&parts.extensions).who).await {
         Ok(turn) => turn,
         Err(problem) => {
@@ -116,7 +121,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
         }
     };
 
-    // The body goes piece by piece to a thread that parses and loads it; a slow disk slows the sender down.
+    // The body goes piece by piece to a thread that parses and loads it; a slow disk slows down the sender.
     let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(PIECES);
     tokio::spawn(feed(body, pieces, limit));
     let worker = app.clone();
@@ -132,7 +137,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
             let who = caller.principal.as_ref().map(|principal| principal.identity.as_ref());
             key.clone().map(|key| extract::bind_key(key, who, parts.method.as_str(), parts.uri.path(), hash))
         };
-        // A file that was loaded before is only read, to see whether it is the same.
+        // A repeat is only read, to compare the hash of the file.
         let kept = match bind(blake3::hash(b"")) {
             Some(probe) => worker.engine.kept(probe.scope).map_err(|error| LoadError::Refused(error.into()))?,
             None => None,
@@ -155,7 +160,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
         let left_out = rejects.map(|rejects| rejects.left_out());
         let rejects = left_out.map(|left_out| (String::from_utf8(rejected).unwrap_or_default(), left_out));
         let imported = match (imported, rejects.clone()) {
-            // None was loaded, and the rows that are wrong are told as of any import.
+            // Nothing was loaded; wrong rows are reported as for any import.
             (Err(LoadError::Refused(problem)), Some((text, left_out))) if !text.is_empty() => {
                 return Err(problem.with("rejects", text).with("rejects_left_out", left_out).into());
             }
@@ -180,7 +185,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
         error => error.into(),
     })?;
     let mut answer = load::summary(&imported, seq);
-    // The rows themselves are not kept: a repeat tells the errors alone.
+    // The rows are not stored: the answer to a repeat has the errors alone.
     if let (Some(Some((text, left_out))), Value::Object(members)) = (&first, &mut answer) {
         members.insert("rejects".into(), text.as_str().into());
         members.insert("rejects_left_out".into(), (*left_out).into());
@@ -188,7 +193,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     Ok(replayed(json_answer(&answer), first.is_none()))
 }
 
-/// How the file is to be read, where it is not written as this import expects.
+/// The options for a file in another layout.
 fn reading(params: &mut Params) -> Result<Reading, Problem> {
     let wrong = |field: &'static str| move |reason: String| Problem::invalid(field, reason);
     let (delimiter, decimal) = (params.one("delimiter")?, params.one("decimal")?);
@@ -207,20 +212,26 @@ async fn end(app: &App, caller: &Caller, imported: Box<Imported>) -> Result<Exec
     app.execute(caller, |engine, cause, done| engine.submit(command, cause, done)).await
 }
 
-/// Hands over the pieces of a body. What is left of one that is refused early is read to its end beside the answer.
+/// Passes on the pieces of a body. The rest of a body that is refused early is read in the background.
 async fn feed(body: Body, pieces: mpsc::Sender<std::io::Result<Bytes>>, limit: u64) {
     use std::io::Error;
     let mut body = body.into_data_stream();
     let mut total = 0;
     loop {
         let piece = match tokio::time::timeout(PIECE_TIMEOUT, body.next()).await {
-            Err(_) => Err(Error::new(ErrorKind::TimedOut, "the body did not go on for 30 seconds")),
+            Err(_) => Err(Error::new(ErrorKind::TimedOut, "the body paused for more than 30 seconds; send it again")),
             Ok(None) => return,
             Ok(Some(Err(error))) => Err(Error::other(error)),
             Ok(Some(Ok(bytes))) => {
                 total += bytes.len() as u64;
                 if total > limit {
-                    Err(Error::new(ErrorKind::FileTooLarge, format!("an import has at most {limit} bytes")))
+                    Err(Error::new(
+                        ErrorKind::FileTooLarge,
+                        format!(
+                            "an import has at most {limit} bytes; send it in \
+                        parts"
+                        ),
+                    ))
                 } else {
                     Ok(bytes)
                 }
@@ -235,7 +246,7 @@ async fn feed(body: Body, pieces: mpsc::Sender<std::io::Result<Bytes>>, limit: u
     }
 }
 
-/// Reads the pieces of a body, hashing them on the way.
+/// Reads the pieces of a body and hashes them.
 struct Pieces {
     received: mpsc::Receiver<std::io::Result<Bytes>>,
     current: Bytes,
@@ -265,12 +276,13 @@ impl Read for Pieces {
     }
 }
 
-/// Write out what an import reads.
+/// Export a file that the import reads.
 #[utoipa::path(
     get, path = "/v1/export/{kind}", tag = "loading", security(("key" = ["ops"])),
     params(
         ("kind" = String, Path, description = "locations, groups, skus, stock, prices, rules, supply or channels"),
-        ("raw" = Option<bool>, Query, description = "Texts as they are; without it, none is written so that a spreadsheet would run it, and the import reads them back")
+        ("raw" = Option<bool>, Query, description = "Texts unchanged; without it, a text that a spreadsheet would run \
+            as a formula is escaped, and the import reads it back")
     ),
     responses((status = 200, description = "CSV with the columns of the import", content_type = "text/csv"),
               (status = 404, description = "not-found"))
@@ -281,13 +293,13 @@ pub async fn export(State(app): State<App>, payer: Payer, PathId(kind): PathId, 
     let texts = if params.flag("raw")? { Texts::Raw } else { Texts::Guarded };
     params.done()?;
     let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(4);
-    // Each takes a thread for as long as its reader likes.
+    // Each export occupies a thread for as long as its client reads.
     let turn = app.files.turn(payer.who).await?;
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
         let _breaks_off = BreaksOff(pieces.clone());
         let mut out = std::io::BufWriter::with_capacity(PIECE_BYTES, PieceWriter(pieces));
-        // A reader that went away ends the export.
+        // A client that disconnects ends the export.
         let _ = (kind.export)(&app.engine, texts, &mut out).and_then(|_| std::io::Write::flush(&mut out));
     });
     let body = stream::unfold(received, |mut received| async move { Some((received.recv().await?, received)) }).fuse();
@@ -296,7 +308,7 @@ pub async fn export(State(app): State<App>, payer: Payer, PathId(kind): PathId, 
     Ok(response)
 }
 
-/// An export that ends in a defect says so in a last line, and breaks off: nobody takes it for the whole.
+/// An export that fails ends with an error line and a broken connection, so that no client takes it for complete.
 struct BreaksOff(mpsc::Sender<std::io::Result<Bytes>>);
 
 impl Drop for BreaksOff {

@@ -1,6 +1,6 @@
-//! Where an import is asked for: over HTTP, or on the command line.
+//! The surface of an import: HTTP or the command line.
 
-/// Where an import was asked for: advice speaks of what can be written there.
+/// The surface that a caller uses: error texts name its options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surface {
     /// Over HTTP, with parameters.
@@ -9,16 +9,16 @@ pub enum Surface {
     CommandLine,
 }
 
-/// What the command line's own client calls itself, before its version.
+/// The product name in the `User-Agent` of the command line.
 pub const CLIENT: &str = "anaquel/";
 
 impl Surface {
-    /// That of a caller who names itself so.
+    /// The surface of a caller with this `User-Agent`.
     pub fn of_user_agent(agent: Option<&str>) -> Self {
         if agent.is_some_and(|agent| agent.starts_with(CLIENT)) { Self::CommandLine } else { Self::Http }
     }
 
-    /// How an option is written.
+    /// How an option is written on this surface.
     pub fn option(self, name: &str, value: &str) -> String {
         match (self, value) {
             (Self::Http, value) => format!("{name}={value}"),

@@ -1,38 +1,38 @@
 //! Delimited files as spreadsheets and shops write them, row by row.
 //!
-//! A row may go over several lines where a quoted field holds line breaks. A quote that is never closed spoils the row in
-//! which it opens, is told with that line, and no other row: reading goes on with the line after it. A row that goes over
-//! lines and then has another number of fields than the header is such a row, too: it would have swallowed others.
+//! A row has several lines if a quoted field contains line breaks. An unclosed quote rejects only the row that it opens
+//! in, with that line; reading continues at the next line. A row of several lines with a wrong number of fields is
+//! treated in the same way, because it would have consumed other rows.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, Read};
 
-/// The longest line, in bytes: longer than the longest row of an export, a group of every location that there may be.
+/// The longest line, in bytes: longer than the longest row of an export, a group of all locations.
 const LINE_BYTES_MAX: usize = 32 << 20;
 
-/// Bytes of a row whose quoted fields hold line breaks. A quote that is still open then is taken for one never closed.
+/// The maximum length of a row with line breaks in quoted fields. A quote that is still open then counts as unclosed.
 const BROKEN_ROW_BYTES_MAX: usize = 1 << 20;
 
-/// Bytes that are read in vain for quotes that are never closed, beyond as many as the file has so far; then a row ends
-/// where its line does.
+/// Bytes that are read in vain for unclosed quotes, beyond as many as the file has so far; after that, a row ends at
+/// its line.
 const IN_VAIN_BYTES_MAX: usize = 64 << 20;
 
-/// What may stand between two fields, the likeliest first.
+/// The possible separators of fields, the most common first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// A line or a row, with the number of the line where it begins.
 pub enum Part<'a, T: ?Sized> {
-    /// It can be read.
+    /// A valid line or row.
     Good(u64, &'a T),
-    /// It cannot, and why.
+    /// An invalid one, with the reason.
     Bad(u64, String),
 }
 
-/// Lines of a file, blank ones left out.
+/// Lines of a file without blank lines.
 pub struct Lines<R> {
     input: R,
     number: u64,
-    /// Lines that were taken for a part of the row before them.
+    /// Lines that were taken for a part of the previous row.
     returned: VecDeque<(u64, Vec<u8>)>,
     line: Vec<u8>,
     bytes: usize,
@@ -44,7 +44,7 @@ impl<R: BufRead> Lines<R> {
         Self { input, number: 0, returned: VecDeque::new(), line: Vec::new(), bytes: 0 }
     }
 
-    /// Reads the next line, with its line break, into `line`; its number, and whether it is too long.
+    /// Reads the next line, with its line break, into `line`; returns its number, and whether it is too long.
     fn read(&mut self) -> std::io::Result<Option<(u64, bool)>> {
         if let Some((number, line)) = self.returned.pop_front() {
             self.line = line;
@@ -70,7 +70,7 @@ impl<R: BufRead> Lines<R> {
     /// The next line that is not blank, without its line break.
     ///
     /// # Errors
-    /// What the input said.
+    /// An error of the input.
     pub fn next_line(&mut self) -> std::io::Result<Option<Part<'_, str>>> {
         loop {
             let Some((number, is_too_long)) = self.read()? else { return Ok(None) };
@@ -86,7 +86,7 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// The line or the row that was read last, as it stands in the file.
+    /// The last line or row, as it is in the file.
     pub fn raw(&self) -> &[u8] {
         let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
         line.strip_suffix(b"\r").unwrap_or(line)
@@ -110,24 +110,24 @@ fn is_blank(line: &[u8]) -> bool {
 }
 
 fn too_long() -> String {
-    format!("is longer than {LINE_BYTES_MAX} bytes; write the lists of the row shorter, or in several rows")
+    format!("is longer than {LINE_BYTES_MAX} bytes; shorten its lists, or write several rows")
 }
 
 fn text_of(bytes: &[u8]) -> Result<&str, String> {
     match bytes {
-        [0x1f, 0x8b, ..] => Err("is compressed; send Content-Encoding: gzip with it, or unpack it".into()),
+        [0x1f, 0x8b, ..] => Err("is compressed; send Content-Encoding: gzip with it, or decompress it".into()),
         [b'P', b'K', 3, 4, ..] => Err("is a workbook or an archive; save the sheet as CSV (UTF-8)".into()),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Err("is UTF-16; save the file as UTF-8".into()),
         _ => std::str::from_utf8(bytes).map_err(|_| "is not UTF-8; save the file as UTF-8".into()),
     }
 }
 
-/// A field as it stands in the file.
+/// A field as it is in the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Field {
-    /// What stands between quotes as it is; else without white space at the ends.
+    /// The exact text between quotes; without quotes, the text without white space at the ends.
     pub text: String,
-    /// Whether it stands between quotes.
+    /// Whether the field is quoted.
     pub quoted: bool,
 }
 
@@ -136,23 +136,23 @@ pub struct Table<R> {
     lines: Lines<R>,
     delimiter: Option<u8>,
     fields: Vec<Field>,
-    /// Fields of the header, once it was read.
+    /// The number of fields of the header, once it is read.
     width: Option<usize>,
-    /// Bytes that were read for quotes which are never closed.
+    /// Bytes that were read in vain for unclosed quotes.
     in_vain: usize,
 }
 
 impl<R: BufRead> Table<R> {
-    /// Reads rows whose fields stand between `delimiter`s; found out from the header if left out.
+    /// Reads rows with the separator `delimiter`; detected from the header if `None`.
     pub fn new(input: R, delimiter: Option<u8>) -> Self {
         Self { lines: Lines::new(input), delimiter, fields: Vec::new(), width: None, in_vain: 0 }
     }
 
-    /// The header: the first row that is not blank, and not a spreadsheet's own `sep=;`. Where nobody said what stands
-    /// between fields, it is what makes the most names that are `known`, and then the most names.
+    /// The header: the first row that is not blank, and not a spreadsheet's `sep=;` line. Without a given separator,
+    /// the one that yields the most `known` names wins, then the one with the most names.
     ///
     /// # Errors
-    /// What the input said.
+    /// An error of the input.
     pub fn header(&mut self, known: impl Fn(&str) -> bool) -> std::io::Result<Option<Part<'_, [Field]>>> {
         loop {
             match self.lines.read()? {
@@ -160,6 +160,9 @@ impl<R: BufRead> Table<R> {
                 Some((number, true)) => return Ok(Some(Part::Bad(number, too_long()))),
                 Some((_, false)) if is_blank(&self.lines.line) => {}
                 Some((number, false)) => {
+                    if let Some(reason) = unreadable(&self.lines.line) {
+                        return Ok(Some(Part::Bad(number, reason.into())));
+                    }
                     let line = std::mem::take(&mut self.lines.line);
                     let said = said_separator(&line);
                     if said.is_none() {
@@ -180,12 +183,12 @@ impl<R: BufRead> Table<R> {
         Ok(Some(Part::Good(line, &self.fields)))
     }
 
-    /// What stands between two fields.
+    /// The separator of fields.
     pub fn delimiter(&self) -> u8 {
         self.delimiter.unwrap_or(b',')
     }
 
-    /// The row that was read last, as it stands in the file.
+    /// The last row, as it is in the file.
     pub fn raw(&self) -> &[u8] {
         self.lines.raw()
     }
@@ -193,7 +196,7 @@ impl<R: BufRead> Table<R> {
     /// The next row that is not blank.
     ///
     /// # Errors
-    /// What the input said.
+    /// An error of the input.
     pub fn next_row(&mut self) -> std::io::Result<Option<Part<'_, [Field]>>> {
         let delimiter = self.delimiter();
         loop {
@@ -214,7 +217,7 @@ impl<R: BufRead> Table<R> {
                     .and_then(|text| split(text.trim_end_matches(['\n', '\r']), delimiter, &mut self.fields))
             };
             match read {
-                // Spreadsheets end with rows of which every cell is empty.
+                // Spreadsheets append rows whose cells are all empty.
                 Ok(()) if self.fields.len() > 1 && self.fields.iter().all(|field| field.text.is_empty()) => {}
                 Ok(()) => return Ok(Some(Part::Good(number, &self.fields))),
                 Err(reason) => return Ok(Some(Part::Bad(number, reason))),
@@ -222,7 +225,7 @@ impl<R: BufRead> Table<R> {
         }
     }
 
-    /// Reads the row that begins with the current line, with the lines over which its quoted fields go.
+    /// Reads the row that begins with the current line, with the lines of its quoted fields.
     fn read_quoted(&mut self, delimiter: u8) -> std::io::Result<Result<(), String>> {
         let mut row = std::mem::take(&mut self.lines.line);
         let first_length = row.len();
@@ -248,7 +251,7 @@ impl<R: BufRead> Table<R> {
             read = read.and(Err(NOT_CLOSED.to_owned()));
         }
         if read.is_err() && !taken.is_empty() {
-            // Only the row in which the quote opens is lost.
+            // Only the row that opens the quote is lost.
             self.in_vain = self.in_vain.saturating_add(row.len());
             taken.into_iter().rev().for_each(|line| self.lines.returned.push_front(line));
             row.truncate(first_length);
@@ -259,9 +262,31 @@ impl<R: BufRead> Table<R> {
     }
 }
 
-const NOT_CLOSED: &str = "has a quote that opens on this line and is not closed as a field of this row; write a quote inside of a field twice";
+const NOT_CLOSED: &str = "has an unclosed quote on this line; close it, and write a quote inside a field twice";
 
-/// A first line by which some spreadsheets say what stands between fields: `sep=;`.
+/// What is wrong with a file of text whose first line shows that its lines cannot be separated.
+fn unreadable(first: &[u8]) -> Option<&'static str> {
+    // Invalid text is reported when it is read.
+    text_of(first).ok()?;
+    if first.contains(&0) {
+        return Some("is UTF-16; save the file as UTF-8");
+    }
+    if let Some(rest) = first.trim_ascii().strip_prefix(b"[")
+        && (rest.is_empty() || rest.trim_ascii_start().starts_with(b"{"))
+    {
+        return Some("is a JSON array; write its objects as JSON lines, each on its own line (jq -c '.[]')");
+    }
+    let mut quoted = false;
+    let ends_a_line = |pair: &[u8]| {
+        quoted ^= pair.first() == Some(&b'"');
+        !quoted && matches!(pair, [b'\r', after] if !matches!(after, b'\r' | b'\n'))
+    };
+    let reason =
+        "ends with a carriage return without a line feed, as old programs write it; save the file as CSV (UTF-8)";
+    first.windows(2).any(ends_a_line).then_some(reason)
+}
+
+/// A first line in which some spreadsheets name the separator: `sep=;`.
 fn said_separator(line: &[u8]) -> Option<u8> {
     match line.trim_ascii() {
         [s, e, p, b'=', separator] if [*s, *e, *p].eq_ignore_ascii_case(b"sep") => Some(*separator),
@@ -275,16 +300,16 @@ fn delimiter_of(header: &[u8], known: impl Fn(&str) -> bool) -> u8 {
     let header = String::from_utf8_lossy(header);
     let mut fields = Vec::new();
     let mut shown = |delimiter: &u8| {
-        // An open quote goes over the line: what stands before it shows enough.
+        // An open quote continues after this line: the part before it is enough.
         let _ = split(header.trim_end(), *delimiter, &mut fields);
         (fields.iter().filter(|field| known(field.text.trim())).count(), fields.len())
     };
-    // Of those that show the same, the likeliest.
+    // The most common of those with equal results.
     DELIMITERS.iter().rev().copied().max_by_key(|delimiter| shown(delimiter)).unwrap_or(b',')
 }
 
-/// Whether a quoted field goes on behind the end of `line`; `open` says that one was when it began. A quote opens a field
-/// only where one begins.
+/// Whether a quoted field continues after `line`; `open` says that one was open at its beginning. A quote opens a field
+/// only at the field's beginning.
 fn ends_open(line: &[u8], delimiter: u8, mut open: bool) -> bool {
     let mut at_start = !open;
     let mut bytes = line.iter().copied().peekable();
@@ -305,10 +330,10 @@ fn ends_open(line: &[u8], delimiter: u8, mut open: bool) -> bool {
     open
 }
 
-/// The fields of a row.
+/// Splits the fields of a row.
 ///
 /// # Errors
-/// A quote that is opened and not closed, or text after a closing quote.
+/// An unclosed quote, or text after a closing quote.
 pub fn split(row: &str, delimiter: u8, fields: &mut Vec<Field>) -> Result<(), String> {
     fields.clear();
     let delimiter = char::from(delimiter);
@@ -351,9 +376,7 @@ pub fn split(row: &str, delimiter: u8, fields: &mut Vec<Field>) -> Result<(), St
             None if after.is_empty() => return Ok(()),
             None => {
                 let behind: String = after.chars().take(20).collect();
-                return Err(format!(
-                    "has text behind a closing quote: {behind:?}; write a quote inside of a field twice"
-                ));
+                return Err(format!("has text after a closing quote: {behind:?}; write a quote inside a field twice"));
             }
         }
     }
@@ -413,9 +436,32 @@ mod tests {
     }
 
     #[test]
+    fn a_file_whose_lines_cannot_be_told_apart_says_so() {
+        let told = |file: &str, words: &str| {
+            let rows = rows(file);
+            assert!(matches!(rows.first(), Some((1, Err(reason))) if reason.contains(words)), "{file:?}: {rows:?}");
+        };
+        told("sku,name\rA,x\rB,y\r", "carriage return");
+        told("\"sku\",\"na\rme\"\rA,x", "carriage return");
+        told("s\0k\0u\0", "UTF-16");
+        told("[{\"sku\":\"A\"}]", "JSON array");
+        told("[\n  {\"sku\":\"A\"}\n]", "JSON array");
+        for file in [
+            "sku,name\r\nA,x\r\n",
+            "sku,name\r",
+            "sku,name\r\r\nA,x",
+            "sku,\"na\rme\"\nA,x",
+            "[sku],name\nA,x",
+            "sku,name\nA,\"x\ry\"",
+        ] {
+            assert!(rows(file).iter().all(|(_, row)| row.is_ok()), "{file:?}: {:?}", rows(file));
+        }
+    }
+
+    #[test]
     fn text_behind_a_closing_quote_is_refused() {
         for row in [r#"A,L1,"1"2"#, r#""A"B,L1,1"#, r#"A,"L1"x,1"#, r#"A,L1,"1" 2"#] {
-            assert!(split(row, b',', &mut Vec::new()).unwrap_err().contains("behind a closing quote"), "{row}");
+            assert!(split(row, b',', &mut Vec::new()).unwrap_err().contains("after a closing quote"), "{row}");
         }
     }
 
@@ -434,7 +480,10 @@ mod tests {
     #[test]
     fn a_quote_that_is_never_closed_spoils_its_own_row() {
         let found = rows("sku,name\n\"A,x\n\n\"B\",y\nC,z\n");
-        assert!(matches!(&found[1], (2, Err(reason)) if reason.contains("opens on this line")), "{found:?}");
+        assert!(
+            matches!(&found[1], (2, Err(reason)) if reason.contains("an unclosed quote on this line")),
+            "{found:?}"
+        );
         assert_eq!(found[2..], [good(4, &["B", "y"]), good(5, &["C", "z"])]);
         // Closed by a stray quote much later: what would be swallowed is not.
         let found = rows("sku,name\n\"A,x\nB,y\nC,z\"\nD,z\n");

@@ -1,19 +1,19 @@
-//! What the OpenAPI document says of this folder: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records.
 
 use crate::http::document::words::{DURABLE, Words};
 
-/// Its part of the document.
+/// The texts of this folder.
 pub static WORDS: Words = Words {
     calls: &[
         (
             "GET /v1/export/{kind}",
-            "Writes a file that `POST /v1/import/{kind}` takes back without changing anything.",
+            "Writes a file that `POST /v1/import/{kind}` reads again without changing anything.",
             &[("200", "text/csv")],
         ),
         (
             "POST /v1/import/{kind}",
-            "Reads a file row by row, as it arrives. A row that is refused is told by line and spoils no other; with \
-         `atomic=true` it spoils them all. The same file again changes nothing.",
+            "Reads a file row by row, as it arrives. A rejected row is reported with its line and does not affect others; \
+         with `atomic=true`, it rejects all rows. The same file again changes nothing.",
             &[("200", "ImportDone")],
         ),
     ],
@@ -21,7 +21,7 @@ pub static WORDS: Words = Words {
     records: &[
         (
             "ImportError",
-            "A row that was refused.",
+            "A rejected row.",
             &[
                 ("line", "int", "Its line in the file"),
                 ("field", "text?", "The column"),
@@ -30,15 +30,15 @@ pub static WORDS: Words = Words {
         ),
         (
             "ImportDone",
-            "What became of the rows; the three counts add up to them.",
+            "The result of the rows; the three counts add up to all rows.",
             &[
                 ("accepted", "int", "Rows that changed something"),
-                ("unchanged", "int", "Rows that said what was known"),
-                ("rejected", "int", "Rows that were refused"),
-                ("errors", "[ImportError]", "Why, row by row; the first of them"),
-                ("errors_left_out", "int", "Refused rows that `errors` does not tell of"),
-                ("rejects?", "text", "With `rejects=true`: the refused rows as a file of the same kind"),
-                ("rejects_left_out?", "int", "Refused rows that did not fit into it"),
+                ("unchanged", "int", "Rows without a change"),
+                ("rejected", "int", "Rejected rows"),
+                ("errors", "[ImportError]", "The first errors, by row"),
+                ("errors_left_out", "int", "Rejected rows that are not in `errors`"),
+                ("rejects?", "text", "With `rejects=true`: the rejected rows as a file of the same kind"),
+                ("rejects_left_out?", "int", "Rejected rows that did not fit into it"),
                 ("seq", "int", DURABLE),
             ],
         ),

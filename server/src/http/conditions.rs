@@ -116,7 +116,7 @@ fn read_tag(text: &[u8]) -> Option<(Tag<'_>, &[u8])> {
 
 fn malformed(name: &HeaderName) -> Problem {
     let name = if name == header::IF_MATCH { "If-Match" } else { "If-None-Match" };
-    Problem::invalid(name, "is no list of entity tags; send tags as they were told in ETag, quotes included, or *")
+    Problem::invalid(name, "is not a list of entity tags; send tags as in ETag, quotes included, or *")
 }
 
 /// What a request wants to hold of a thing before it is set. Tags are compared strongly for `If-Match`, weakly for

@@ -30,7 +30,8 @@ impl Encoding {
                     "gzip" | "x-gzip" if found == Self::Identity => found = Self::Gzip,
                     _ => {
                         let detail = format!(
-                            "Content-Encoding: {coding:?} is not read here; send the body plain, or packed with gzip once"
+                            "Content-Encoding: {coding:?} is not supported; send the body uncompressed, or compressed \
+                             once with gzip"
                         );
                         let problem = Problem::new(Slug::UnsupportedMediaType, detail);
                         return Err(problem.with("field", "Content-Encoding"));
@@ -83,7 +84,7 @@ impl<R: Read> Read for Unpacked<R> {
             Source::Gzip(decoder) => decoder.read(buffer).map_err(not_gzip)?,
         };
         self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
-            Error::new(ErrorKind::FileTooLarge, format!("it has more than {} bytes once it is unpacked", self.most))
+            Error::new(ErrorKind::FileTooLarge, format!("it has more than {} bytes after decompression", self.most))
         })?;
         Ok(read)
     }
@@ -94,10 +95,10 @@ fn not_gzip(error: Error) -> Error {
     match error.kind() {
         ErrorKind::InvalidInput | ErrorKind::InvalidData => Error::new(
             ErrorKind::InvalidData,
-            "Content-Encoding: the body is not gzip, or is damaged; send it plain, or pack it anew",
+            "Content-Encoding: the body is not gzip, or is damaged; send it uncompressed, or compress it again",
         ),
         ErrorKind::UnexpectedEof => {
-            Error::new(ErrorKind::InvalidData, "Content-Encoding: the gzip ends too early; send all of it")
+            Error::new(ErrorKind::InvalidData, "Content-Encoding: the gzip data ends too early; send all of it")
         }
         _ => error,
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anaquel_engine::event::IdempotencyKey;
 use anaquel_engine::ids::Name;
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request};
 use http::request::Parts;
 use http::{HeaderMap, Method, Version, header};
 use http_body_util::BodyExt;
@@ -73,11 +73,14 @@ pub async fn json_question<T: DeserializeOwned>(app: &App, request: Request) -> 
 /// Reads JSON, naming the field that is wrong.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if let Err(error) = std::str::from_utf8(bytes) {
-        let hint =
-            if bytes.starts_with(&GZIP_MAGIC) { "; what is packed with gzip needs Content-Encoding: gzip" } else { "" };
+        let hint = if bytes.starts_with(&GZIP_MAGIC) {
+            "; a body that is compressed with gzip needs Content-Encoding: gzip"
+        } else {
+            ""
+        };
         return Err(Problem::new(
             Slug::InvalidRequest,
-            format!("the body is not UTF-8 from byte {} on{hint}", error.valid_up_to()),
+            format!("the body is not UTF-8 from byte {} on{hint}; send UTF-8", error.valid_up_to()),
         ));
     }
     // Most bodies are right; only for one that is not, the way to what is wrong is kept.
@@ -132,7 +135,7 @@ pub fn announced(headers: &HeaderMap) -> Option<u64> {
 /// A body that is larger than `most`, which the setting `limit` says. Over HTTP/1 the connection ends with the answer:
 /// what is still on its way is in the way of the next request.
 pub fn too_large(what: &str, most: u64, limit: &'static str, version: Version) -> Problem {
-    let problem = Problem::new(Slug::PayloadTooLarge, format!("{what} has at most {most} bytes ({limit})"));
+    let problem = Problem::new(Slug::PayloadTooLarge, format!("{what} has at most {most} bytes ({limit}); send less"));
     let problem = problem.with("limit", limit).with("most", most);
     if version < Version::HTTP_2 { problem.closing() } else { problem }
 }
@@ -212,7 +215,10 @@ async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, O
         let enough = if room.is_some() { limit } else { limit.min(SMALL_BYTES) };
         let read = tokio::time::timeout_at(until, whole.read(&mut body, enough)).await;
         let read = read.map_err(|_| {
-            Problem::new(Slug::Timeout, format!("the body did not arrive within {} seconds", BODY_TIMEOUT.as_secs()))
+            Problem::new(
+                Slug::Timeout,
+                format!("the body did not arrive within {} seconds; send it again", BODY_TIMEOUT.as_secs()),
+            )
         })?;
         match read {
             Ok(true) => break,
@@ -222,7 +228,7 @@ async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, O
                 return Err(too_large());
             }
             Ok(false) => wanted = Some(limit),
-            Err(_) => return Err(Problem::new(Slug::InvalidRequest, "the body was cut off")),
+            Err(_) => return Err(Problem::new(Slug::InvalidRequest, "the body was cut off; send it again")),
         }
     }
     let mut bytes = whole.end();
@@ -260,8 +266,9 @@ async fn unpacked(
     }
     let larger = app.answers.reserve(&Payer::of(&parts.extensions), limit).await?;
     let unpacked = tokio::task::spawn_blocking(move || encoding::unpack(&packed, Encoding::Gzip, limit)).await;
-    let unpacked = unpacked
-        .map_err(|_| Problem::new(Slug::Internal, "internal error while the body was unpacked; see the server log"))?;
+    let unpacked = unpacked.map_err(|_| {
+        Problem::new(Slug::Internal, "internal error while the body was decompressed; see the server log")
+    })?;
     drop(room);
     Ok((unpacked.map_err(problem)?.into(), Some(larger)))
 }
@@ -303,9 +310,16 @@ pub fn trace(headers: &HeaderMap) -> Option<String> {
 
 /// The idempotency key, bare or quoted.
 pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Problem::invalid("Idempotency-Key", "is sent more than once; send one"));
+    }
     let text = value.to_str();
-    let text = text.map_err(|_| Problem::invalid("Idempotency-Key", "has characters that are not ASCII"))?;
+    let text = text.ok().filter(|text| !text.contains('\t'));
+    let text = text.ok_or_else(|| {
+        Problem::invalid("Idempotency-Key", "has characters that are not printable ASCII; use printable ASCII only")
+    })?;
     read_key("Idempotency-Key", text).map(Some)
 }
 
@@ -314,11 +328,16 @@ pub fn read_key(field: &str, text: &str) -> Result<String, Problem> {
     let invalid = |reason: &str| Problem::invalid(field, reason);
     let text = text.trim();
     let bare = match text.strip_prefix('"') {
-        Some(rest) => rest.strip_suffix('"').ok_or_else(|| invalid("begins with a quote and does not end with one"))?,
+        Some(rest) => rest.strip_suffix('"').ok_or_else(|| {
+            invalid(
+                "begins with a quote and does not end with one; \
+            add the closing quote",
+            )
+        })?,
         None => text,
     };
     if bare.is_empty() || bare.len() > KEY_CHARACTERS_MAX {
-        return Err(invalid("has 1 to 255 characters"));
+        return Err(invalid("must have 1 to 255 characters"));
     }
     Ok(bare.to_owned())
 }
@@ -390,7 +409,7 @@ impl Params {
     pub fn one(&mut self, name: &str) -> Result<Option<String>, Problem> {
         let mut values = self.all(name);
         if values.len() > 1 {
-            return Err(Problem::invalid(name, "is given more than once"));
+            return Err(Problem::invalid(name, "is given more than once; give it once"));
         }
         Ok(values.pop())
     }
@@ -437,7 +456,7 @@ impl Params {
     pub fn done(self) -> Result<(), Problem> {
         match self.0.keys().next() {
             None => Ok(()),
-            Some(name) => Err(Problem::invalid(name, "is not a parameter of this call")),
+            Some(name) => Err(Problem::invalid(name, "is not a parameter of this call; remove it")),
         }
     }
 }
@@ -449,11 +468,26 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        // An id that is not even UTF-8 names nothing.
-        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Problem::not_found("thing"))?;
+        // What cannot be read names nothing, and is no id that something new could have.
+        let is_given = parts.method == Method::PUT
+            && parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str().ends_with('}'));
+        let unreadable = || match is_given {
+            true => Problem::invalid("path", "is not percent-encoded UTF-8; a percent sign itself is written %25"),
+            false => Problem::not_found("thing"),
+        };
+        if !is_percent_encoded(parts.uri.path()) {
+            return Err(unreadable());
+        }
+        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| unreadable())?;
         let id = params.iter().next().map(|(_, value)| value.to_owned());
-        id.map(PathId).ok_or_else(|| Problem::not_found("thing"))
+        id.map(PathId).ok_or_else(unreadable)
     }
+}
+
+/// Whether two hexadecimal digits stand behind each percent sign.
+fn is_percent_encoded(path: &str) -> bool {
+    let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    path.split('%').skip(1).all(is_escape)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(crate) fn read_cell_cursor(text: Option<String>) -> Result<Option<(SkuId, Lo
         let (sku, location) = text.split_once('-')?;
         Some((SkuId(sku.parse().ok()?), LocationId(location.parse().ok()?)))
     };
-    text.map(|text| read(text).ok_or_else(|| Problem::invalid("after", "is not the next of a page"))).transpose()
+    text.map(|text| read(text).ok_or_else(|| Problem::invalid("after", "is not a `next` of this list"))).transpose()
 }
 
 /// A page of a list, made aside.

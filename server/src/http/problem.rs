@@ -84,19 +84,21 @@ impl Slug {
     /// What it means, what to do about it, and the fields that it may have beside those of all problems. `/problems/…` and
     /// nothing else tells it; the texts hold no markup.
     pub fn explain(self) -> (&'static str, &'static str, &'static [OwnField]) {
-        const LIMIT: OwnField = ("limit", "the setting that is in the way");
-        const MOST: OwnField = ("most", "what that setting allows");
-        const FIELD: OwnField = ("field", "the field, header or parameter that it is about, as a path");
+        const LIMIT: OwnField = ("limit", "the setting whose limit is reached");
+        const MOST: OwnField = ("most", "the value of that setting");
+        const FIELD: OwnField = ("field", "the field, header or parameter that is wrong, as a path");
         match self {
             Self::InvalidRequest => (
-                "The request is invalid: the server does not accept or does not know a part of it. Nothing was done, and nothing of it was kept.",
-                "Read detail: it names the field and what may stand there. Sent again unchanged, it is refused again.",
+                "The request is invalid: the server does not accept or does not know a part of it. The server did \
+                 nothing.",
+                "Read detail: it names the field and the accepted values. The same request again gets the same \
+                 refusal.",
                 &[
                     FIELD,
                     LIMIT,
                     MOST,
                     ("errors", "of an atomic import: the rows that are wrong, with line, field and reason"),
-                    ("rejected", "how many there are"),
+                    ("rejected", "the number of these rows"),
                 ],
             ),
             Self::Unauthorized => (
@@ -107,7 +109,7 @@ impl Slug {
             Self::Forbidden => (
                 "The caller may not do this: the key lacks the scope, the key is bound to other channels or locations, the origin of the page is not listed, the server does not answer to the host name, or the pickup code is wrong.",
                 "Use a key with the scope that is named, or add the origin or the host to the settings.",
-                &[("scope", "the scopes that would do"), FIELD, LIMIT],
+                &[("scope", "the scopes that are sufficient"), FIELD, LIMIT],
             ),
             Self::NotFound => (
                 "It does not exist, or this caller may not see it.",
@@ -124,61 +126,70 @@ impl Slug {
             ),
             Self::InsufficientStock => (
                 "The server cannot promise all lines, so it promises none.",
-                "Each line says what is available and what was short; would_succeed, where it is there, is what to ask for instead.",
+                "Each line says what is available and what was short; would_succeed, if present, is the request that \
+                 would succeed.",
                 &[(
                     "lines",
-                    "one entry for each line that is short: sku, location, requested, available, constraint, and what would succeed",
+                    "one entry for each short line: sku, location, requested, available, constraint, and what would \
+                     succeed",
                 )],
             ),
             Self::WrongState => (
-                "The state of the thing does not allow this step, such as confirm after a reservation expired.",
-                "Read it; if it is over, make a new one.",
-                &[("state", "the state that it is in"), LIMIT],
+                "The state of the item does not allow this step, such as confirm after a reservation expired.",
+                "Read the item; if it is closed, create a new one.",
+                &[("state", "the current state"), LIMIT],
             ),
             Self::AlreadyExists => (
-                "There is one of this id, made with other content. The same content again would have been answered with it.",
-                "Read it, or send this under another id.",
-                &[("seq", "the record that made it")],
+                "An item with this id exists, with other content. The same content would have been answered with the \
+                 existing item.",
+                "Read the item, or use another id.",
+                &[("seq", "the record that created it")],
             ),
             Self::Gone => (
-                "It existed, and is no longer kept: the log, closed reservations and idempotency keys have retentions.",
-                "Start from a snapshot or an export. What an idempotency key did is done, and is not done again.",
-                &[("oldest", "the oldest record that is kept"), ("seq", "the record of what was done")],
+                "It existed, and is no longer stored: the log, closed reservations and idempotency keys have \
+                 retention periods.",
+                "Start from a snapshot or an export. The write of an old idempotency key was done, and is not \
+                 repeated.",
+                &[("oldest", "the oldest record that is stored"), ("seq", "the record of the write")],
             ),
             Self::StaleVersion => (
-                "The thing is not what the precondition says: it changed since it was read, or exists already. Nothing was done.",
-                "Read it again, with its ETag, make the change anew, and send it with that tag in If-Match.",
-                &[("version", "the version that it has now; 0 if it does not exist or is not declared")],
+                "The precondition is false: the item changed since it was read, or exists already. The server did \
+                 nothing.",
+                "Read it again with its ETag, apply the change again, and send it with that tag in If-Match.",
+                &[("version", "the current version; 0 if it does not exist or is not declared")],
             ),
             Self::PayloadTooLarge => (
-                "The body is larger than it may be, packed or unpacked. It is refused as soon as that is known, and the connection may end with the answer.",
+                "The body is larger than allowed, before or after decompression. The server refuses it as soon as \
+                 that is known, and may close the connection after the answer.",
                 "Send less at a time, or raise the limit that is named.",
                 &[LIMIT, MOST],
             ),
             Self::UnsupportedMediaType => (
-                "The body is of a type or an encoding that this call does not read.",
-                "Send application/json, or for imports text/csv or application/x-ndjson; plain, or packed with gzip and Content-Encoding: gzip.",
+                "This call does not support the type or the encoding of the body.",
+                "Send application/json, or for imports text/csv or application/x-ndjson; uncompressed, or with gzip \
+                 and Content-Encoding: gzip.",
                 &[FIELD],
             ),
             Self::IdempotencyMismatch => (
-                "The idempotency key was used before, for another body.",
+                "The idempotency key was used before, with another body.",
                 "Use a new key for a new request, and the same body for a repeat.",
                 &[],
             ),
             Self::TooManyRequests => (
                 "The caller has reached a limit of its own: requests a second, open holds, streams, or names.",
-                "Wait for Retry-After seconds, or end something that is open; limit names the setting.",
+                "Wait for Retry-After seconds, or close something that is open; limit names the setting.",
                 &[LIMIT, MOST, FIELD],
             ),
             Self::Internal => (
                 "Internal error of the server. See the server log, under the id of the request (X-Request-Id).",
                 "Send it again with the same idempotency key; if it fails again, tell the operator.",
-                &[("damaged_seq", "the record of the log that cannot be read")],
+                &[("damaged_seq", "the record of the log that is unreadable")],
             ),
             Self::ReadOnly => (
-                "The server takes no writes now: its disk is full or failed, or it is stopping. Reads still work.",
-                "Try again after Retry-After seconds, with the same idempotency key. If outcome is unknown, the write was under way: the same key tells its result later.",
-                &[("outcome", "unknown, where it is not known whether the write was done")],
+                "The server accepts no writes now: its disk is full or failed, or it is shutting down. Reads still \
+                 work.",
+                "Try again after Retry-After seconds, with the same idempotency key. If outcome is unknown, the write was in flight: a repeat with the same key returns its result later.",
+                &[("outcome", "unknown, if it is not known whether the write was done")],
             ),
             Self::Overloaded => (
                 "The server is overloaded, or this caller is.",
@@ -330,13 +341,12 @@ impl Problem {
             // Whoever asks for a step hears the record itself.
             failure @ Failure::AsItIs(_) => Self::new(Slug::Internal, failure.to_string()),
             Failure::Replayed(seq) => {
-                Self::new(Slug::Gone, format!("the write was done, at seq {seq}, but its answer is no longer kept"))
+                Self::new(Slug::Gone, format!("the write was done at seq {seq}, but its answer is no longer stored"))
                     .with("seq", seq)
             }
             Failure::Forgotten { seq, oldest } => {
-                let detail =
-                    format!("Idempotency-Key: this key was used at seq {seq}, and the log is kept from {oldest} on");
-                Self::new(Slug::Gone, format!("{detail}; nothing was done again")).with("oldest", oldest)
+                let detail = format!("Idempotency-Key: this key was used at seq {seq}, and the log starts at {oldest}");
+                Self::new(Slug::Gone, format!("{detail}; the write was not repeated")).with("oldest", oldest)
             }
         }
     }
@@ -344,7 +354,7 @@ impl Problem {
     fn from_refusal(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Insufficient(shorts) => {
-                let detail = format!("there is not enough stock where it is asked for{}", search_ended(&shorts));
+                let detail = format!("there is not enough stock at the requested locations{}", search_ended(&shorts));
                 let line = |short: &Short| {
                     json!({
                         "line": short.line,
@@ -391,13 +401,13 @@ impl Problem {
             Refusal::PickupCodeRequired { has_one } => {
                 let how = match has_one {
                     true => "the customer shows it",
-                    false => "call `ready`, which makes one, and the customer shows it",
+                    false => "call `ready`, which creates one, and the customer shows it",
                 };
                 let detail = format!("pickup_code: this server requires it (reservations.pickup_code_required); {how}");
                 Self::new(Slug::Forbidden, detail).with("field", "pickup_code")
             }
             Refusal::PickupCodeClosed { seconds } => {
-                Self::new(Slug::TooManyRequests, "pickup_code: too many wrong codes were tried; try again later")
+                Self::new(Slug::TooManyRequests, "pickup_code: too many wrong codes; try again later")
                     .retry_after(seconds)
             }
             Refusal::WrongPickupCode => Self::new(Slug::Forbidden, "pickup_code: wrong code for this reservation"),
@@ -405,13 +415,15 @@ impl Problem {
                 Slug::IdempotencyMismatch,
                 "Idempotency-Key: this key was used with another body; send a new key with a new body",
             ),
-            refusal @ (Refusal::Held { .. } | Refusal::HeldAsCounted { .. } | Refusal::InUse { .. }) => Self::held(&refusal),
+            refusal @ (Refusal::Held { .. } | Refusal::HeldAsCounted { .. } | Refusal::InUse { .. }) => {
+                Self::held(&refusal)
+            }
             Refusal::AlreadyExists { kind, name, seq } => {
-                let detail = format!("there is a {kind} {name}, and it says something else");
+                let detail = format!("the {kind} {name} exists with other content; read it, or use another id");
                 Self::new(Slug::AlreadyExists, detail).with(kind, name.as_str()).with("seq", seq)
             }
             Refusal::InState { kind, name, state } => {
-                let detail = format!("the {kind} {name} is {state}, and cannot do this");
+                let detail = format!("the {kind} {name} is {state}, which does not allow this step");
                 Self::new(Slug::WrongState, detail).with(kind, name.as_str()).with("state", state)
             }
             Refusal::BadRows(errors) => Self::bad_rows(errors.len() as u64, &errors),
@@ -439,7 +451,7 @@ impl Problem {
 
     /// A hold that is to be replaced is none any more.
     pub fn not_replaceable(field: &str, state: ReservationState) -> Self {
-        let detail = format!("{field}: the reservation is {}, and is not replaced", state.as_str());
+        let detail = format!("{field}: the reservation is {}, and cannot be replaced; leave it out", state.as_str());
         Self::wrong_state(state, detail).with("field", field)
     }
 
@@ -472,12 +484,12 @@ impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Trimmed { oldest } => {
-                let detail = format!("after: the log is kept from {oldest} on; start from a snapshot");
+                let detail = format!("after: the log starts at {oldest}; start from a snapshot");
                 Self::new(Slug::Gone, detail).with("oldest", oldest)
             }
             ReadError::Damaged(damage) => {
-                tracing::error!(%damage, "the log cannot be read");
-                let detail = format!("the log is damaged at record {}; the operator is told at /readyz", damage.seq);
+                tracing::error!(%damage, "the log is unreadable");
+                let detail = format!("the log is damaged at record {}; see /readyz", damage.seq);
                 Self::new(Slug::Internal, detail).with("damaged_seq", damage.seq)
             }
         }
@@ -499,8 +511,12 @@ impl From<Failure> for Problem {
 /// What a refusal says of a search for more that a setting ended; nothing where it came to its end.
 pub fn search_ended(shorts: &[Short]) -> String {
     let limit = shorts.iter().find_map(|short| short.limit);
-    let said =
-        |limit| format!("; the search for more ended at a limit ({limit}): ask for fewer units, or name other places");
+    let said = |limit| {
+        format!(
+            "; the search for more reached a limit ({limit}): ask for fewer units, or name other \
+                         locations"
+        )
+    };
     limit.map(said).unwrap_or_default()
 }
 

@@ -77,8 +77,8 @@ impl IntoResponse for Reply {
 
 /// A write came to another outcome than its kind can: a defect, told instead of hidden.
 pub fn unexpected(outcome: &Outcome) -> Problem {
-    tracing::error!(?outcome, "a write came to an outcome of another kind");
-    Failure::Unknown("the outcome is of another kind than the request".into()).into()
+    tracing::error!(?outcome, "a write returned an unexpected outcome");
+    Failure::Unknown("the outcome does not belong to the request; this is a bug".into()).into()
 }
 
 /// A JSON answer.

@@ -34,11 +34,14 @@ pub fn router(app: App) -> Router {
 }
 
 async fn no_such_path(request: Request) -> Problem {
-    Problem::new(Slug::NotFound, format!("nothing is at {}", request.uri().path()))
+    Problem::new(Slug::NotFound, format!("there is nothing at {}; see /docs", request.uri().path()))
 }
 
 async fn no_such_method(request: Request) -> Problem {
-    Problem::new(Slug::MethodNotAllowed, format!("{} does not support {}", request.uri().path(), request.method()))
+    Problem::new(
+        Slug::MethodNotAllowed,
+        format!("{} does not support {}; see Allow", request.uri().path(), request.method()),
+    )
 }
 
 /// What is said in the document beside what handlers say of themselves.

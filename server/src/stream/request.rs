@@ -122,8 +122,8 @@ fn read_plain_reserve(key_required: bool, text: &str) -> Option<(ClientId, Reser
 fn take_id(members: &mut Members) -> Result<ClientId, Problem> {
     match members.remove("id") {
         Some(Value::String(id)) if (1..=ID_BYTES_MAX).contains(&id.len()) => Ok(ClientId::new(id)),
-        Some(_) => Err(Problem::invalid("id", format!("is a text of 1 to {ID_BYTES_MAX} bytes"))),
-        None => Err(Problem::invalid("id", "is missing; choose one, and the answer carries it")),
+        Some(_) => Err(Problem::invalid("id", format!("must be a text of 1 to {ID_BYTES_MAX} bytes"))),
+        None => Err(Problem::invalid("id", "is missing; choose an id, and the answer carries it")),
     }
 }
 
@@ -154,7 +154,7 @@ fn unknown(op: &str) -> Problem {
     let own = ["subscribe", "track", "untrack", "unsubscribe"];
     let known: Vec<&str> = own.into_iter().chain(subjects::operations().map(|operation| operation.name)).collect();
     let (last, others) = known.split_last().map_or(("", &[][..]), |(last, others)| (*last, others));
-    Problem::invalid("op", format!("{op:?} is not known here; {} and {last} are", others.join(", ")))
+    Problem::invalid("op", format!("{op:?} is not an operation; the operations are {} and {last}", others.join(", ")))
 }
 
 fn command(
@@ -174,7 +174,7 @@ fn command(
         (true, Some(Value::String(id))) => id,
         (true, None) => return Err(Problem::invalid("reservation", "is missing")),
         (true, Some(_)) => return Err(Problem::invalid("reservation", "is a text")),
-        (false, Some(_)) => return Err(Problem::invalid("reservation", "is not a field of this op")),
+        (false, Some(_)) => return Err(Problem::invalid("reservation", "is not a field of this operation; remove it")),
     };
     let body = Value::Object(members);
     let idempotency = match (operation.route, key) {
@@ -228,7 +228,7 @@ fn body<T: DeserializeOwned>(members: Members) -> Result<T, Problem> {
 
 fn skus(SkusBody { skus }: SkusBody) -> Result<Vec<Name>, Problem> {
     if skus.is_empty() {
-        return Err(Problem::invalid("skus", "names at least one"));
+        return Err(Problem::invalid("skus", "is empty; name at least one"));
     }
     names("skus", &skus, sku_name)
 }
@@ -251,7 +251,8 @@ pub fn selection(
     channel: Option<&str>,
 ) -> Result<Selection, Problem> {
     if skus.is_empty() && locations.is_empty() && groups.is_empty() {
-        let reason = "selects nothing: name SKUs, locations or groups; without SKUs, all of the places named are meant";
+        let reason = "selects nothing: name SKUs, locations or groups; without SKUs, all SKUs of the locations are \
+                      selected";
         return Err(Problem::invalid("skus", reason));
     }
     Ok(Selection {
@@ -268,7 +269,7 @@ fn names(
     read: impl Fn(&str, &str) -> Result<Name, Problem>,
 ) -> Result<Vec<Name>, Problem> {
     if texts.len() > NAMES_MAX {
-        return Err(Problem::invalid(field, format!("has {} entries; up to {NAMES_MAX} are taken", texts.len())));
+        return Err(Problem::invalid(field, format!("has {} entries; at most {NAMES_MAX} are allowed", texts.len())));
     }
     texts.iter().enumerate().map(|(at, text)| read(&format!("{field}[{at}]"), text)).collect()
 }

@@ -68,11 +68,11 @@ impl Session {
     pub fn subscribe(&mut self, id: ClientId, selection: Selection, mode: Mode, start: Start) -> Result<(), Problem> {
         let most = self.app.config.stream.subscriptions;
         if self.live.iter().any(|(other, _)| *other == id) {
-            let reason = format!("{:?} is subscribed already; unsubscribe it first, or choose another", id.text);
+            let reason = format!("{:?} is subscribed already; unsubscribe it first, or choose another id", id.text);
             return Err(Problem::invalid("id", reason));
         }
         if self.live.len() >= most {
-            let detail = format!("stream.subscriptions: a stream has at most {most}");
+            let detail = format!("stream.subscriptions: a stream has at most {most}; unsubscribe one");
             return Err(Problem::new(Slug::TooManyRequests, detail)
                 .with("limit", "stream.subscriptions")
                 .with("most", most));

@@ -89,7 +89,13 @@ pub async fn socket(
     let principal = principal.map(|Extension(principal)| principal);
     let address = peer.map(|Extension(Peer(peer, _))| peer.ip());
     let upgrade = upgrade.map_err(|rejection| {
-        Problem::invalid("Upgrade", format!("this path speaks WebSocket, and the handshake is wrong: {rejection}"))
+        Problem::invalid(
+            "Upgrade",
+            format!(
+                "this path requires a WebSocket handshake, and this one is wrong: \
+            {rejection}"
+            ),
+        )
     })?;
     let permit = app.streams.enter(payer.who)?;
     if let Some(link) = &payer.link {
@@ -186,7 +192,7 @@ impl Connection {
             End::Gone => drop(timeout(FAREWELL, self.socket.flush()).await),
             End::Closing(Ending { code, reason }, text) => {
                 Measures::closed(reason);
-                tracing::debug!(code, reason, "a stream was closed");
+                tracing::debug!(code, reason, "closed a stream");
                 let close = Message::Close(Some(CloseFrame { code, reason: text.into() }));
                 let farewell = async {
                     if self.socket.send(close).await.is_ok() {
@@ -390,12 +396,12 @@ impl Connection {
         let most = self.app.config.stream.message_bytes;
         let text = error.to_string();
         let (ending, problem) = if text.contains("too long") || text.contains("too big") {
-            let detail = format!("stream.message_bytes: a message has at most {most} bytes");
+            let detail = format!("stream.message_bytes: a message has at most {most} bytes; send less");
             (TOO_LARGE, Problem::new(Slug::PayloadTooLarge, detail).with("limit", "stream.message_bytes"))
         } else if text.to_ascii_lowercase().contains("utf") {
-            (NOT_TEXT, Problem::invalid("message", "is not UTF-8"))
+            (NOT_TEXT, Problem::invalid("message", "is not UTF-8; send UTF-8"))
         } else if text.contains("protocol") {
-            (BAD_PROTOCOL, Problem::new(Slug::InvalidRequest, format!("the frame breaks the protocol: {text}")))
+            (BAD_PROTOCOL, Problem::new(Slug::InvalidRequest, format!("the frame violates the protocol: {text}")))
         } else {
             return End::Gone;
         };
@@ -491,7 +497,7 @@ fn run(app: App, payer: Payer, id: ClientId, command: Command) -> Running {
 
 fn track_error(error: TrackError) -> Problem {
     match error {
-        TrackError::AllSkus => Problem::invalid("skus", "this subscription has all SKUs of its places"),
+        TrackError::AllSkus => Problem::invalid("skus", "this subscription has all SKUs of its locations"),
         TrackError::Exceeded(limit) => exceeded(limit),
     }
 }

@@ -33,13 +33,14 @@ const RETRY_MS: u64 = 1000;
 #[utoipa::path(
     get, path = "/v1/stream/sse", tag = "live", security(("key" = ["read"])),
     params(
-        ("sku" = Option<Vec<String>>, Query, description = "These SKUs; all of the places if left out"),
+        ("sku" = Option<Vec<String>>, Query, description = "These SKUs; all of the locations if left out"),
         ("location" = Option<Vec<String>>, Query, description = "At these locations"),
-        ("group" = Option<Vec<String>>, Query, description = "And those of these groups; anywhere if neither is given"),
-        ("channel" = Option<String>, Query, description = "For whom: its buffer counts"),
+        ("group" = Option<Vec<String>>, Query, description = "At the locations of these groups; all locations if \
+            neither is given"),
+        ("channel" = Option<String>, Query, description = "The channel that sells; its buffer is subtracted"),
         ("mode" = Option<String>, Query, description = "conflated (default) or lossless"),
-        ("cursor" = Option<String>, Query, description = "Go on from here, where `Last-Event-ID` cannot be sent"),
-        ("Last-Event-ID" = Option<String>, Header, description = "Go on from the event with this id, a cursor")
+        ("cursor" = Option<String>, Query, description = "Resume at this cursor, if `Last-Event-ID` cannot be sent"),
+        ("Last-Event-ID" = Option<String>, Header, description = "Resume at the event with this id, a cursor")
     ),
     responses(
         (status = 200, content_type = "text/event-stream", body = Object,

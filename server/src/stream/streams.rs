@@ -82,7 +82,7 @@ impl Streams {
     pub(super) fn enter(&self, who: Who) -> Result<Entered, Problem> {
         let room = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
             let most = self.sockets_max;
-            let detail = format!("stream.sockets: {most} streams are open, and no more are taken");
+            let detail = format!("stream.sockets: {most} streams are open, which is the limit; try again later");
             Problem::new(Slug::Overloaded, detail).with("limit", "stream.sockets").with("most", most)
         })?;
         let mut callers = self.callers();
@@ -93,8 +93,8 @@ impl Streams {
         };
         if !has_share {
             let detail = format!(
-                "stream.caller_sockets: this caller has {mine} streams open, and others need room; close some, or follow \
-                 more on one"
+                "stream.caller_sockets: this caller has {mine} streams open, and others need room; close some, or use \
+                 one stream for more subscriptions"
             );
             return Err(Problem::new(Slug::TooManyRequests, detail)
                 .with("limit", "stream.caller_sockets")
@@ -121,6 +121,6 @@ pub(super) async fn stopped(stopping: &mut watch::Receiver<bool>) {
 
 /// A limit that is in the way.
 pub(super) fn exceeded(Exceeded { limit, most, wanted }: Exceeded) -> Problem {
-    let detail = format!("{limit}: there would be {wanted}, and {most} is the limit");
+    let detail = format!("{limit}: there would be {wanted}, and {most} is the limit; subscribe to less");
     Problem::new(Slug::TooManyRequests, detail).with("limit", limit).with("most", most)
 }

@@ -1,18 +1,18 @@
-//! What the OpenAPI document says of this folder: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records.
 
 use crate::http::document::words::Words;
 
-/// Its part of the document.
+/// The texts of this folder.
 pub static WORDS: Words = Words {
     calls: &[
         (
             "GET /v1/stream",
-            "A WebSocket: subscribe to cells, and send commands. See the stream guide for its messages.",
+            "A WebSocket: subscribe to cells, and send commands. The stream guide describes its messages.",
             &[],
         ),
         (
             "GET /v1/stream/sse",
-            "The same as a subscription over the socket; the event id is the cursor.",
+            "The same as a subscription of the socket; the event id is the cursor.",
             &[("200", "text/event-stream")],
         ),
     ],

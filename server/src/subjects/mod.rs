@@ -37,7 +37,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(prices::routes::routes())
 }
 
-/// The operations of the socket of all subjects.
+/// The socket operations of all subjects.
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
     [reservations::ops::OPERATIONS, stock::ops::OPERATIONS].into_iter().flatten()
 }
@@ -58,12 +58,12 @@ pub fn file_kinds() -> [&'static FileKind; 8] {
     ]
 }
 
-/// The kind of file that has a name.
+/// The kind of file with a name.
 pub fn file_kind(name: &str) -> Option<&'static FileKind> {
     file_kinds().into_iter().find(|kind| kind.kind.as_str() == name)
 }
 
-/// What all subjects put into the OpenAPI document.
+/// The texts of all subjects for the OpenAPI document.
 pub fn words() -> [&'static Words; 13] {
     [
         &stock::words::WORDS,

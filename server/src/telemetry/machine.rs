@@ -1,4 +1,4 @@
-//! What the machine gives: room on the disk, what the data directory takes of it, and what the process uses.
+//! The machine: free disk space, the size of the data directory, and the resources of the process.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -8,21 +8,21 @@ use std::time::Duration;
 
 use metrics_process::Collector;
 
-/// How long an answer waits for the disk to tell.
+/// The longest wait of a scrape for the disk.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Directories below each other that are looked into.
+/// The maximum depth of directories that are measured.
 const DEPTH_MAX: usize = 4;
 
-/// Bytes of a block, as the system counts them.
+/// Bytes of a block, the unit of `st_blocks`.
 const BLOCK_BYTES: u64 = 512;
 
-/// Looks at the machine when metrics are asked for.
+/// Measures the machine when metrics are scraped.
 #[derive(Debug)]
 pub struct Machine {
     data: PathBuf,
     process: Collector,
-    /// A look that does not end, on a disk that hangs, is the only one.
+    /// Only one measurement runs at a time, also if the disk hangs.
     looking: AtomicBool,
 }
 
@@ -32,22 +32,19 @@ impl Machine {
         Arc::new(Self { data, process: Collector::default(), looking: AtomicBool::new(false) })
     }
 
-    /// What each figure means.
+    /// Describes the gauges.
     pub fn describe() {
-        metrics::describe_gauge!("anaquel_data_bytes", "Bytes on the disk of the data directory, by part");
-        metrics::describe_gauge!(
-            "anaquel_disk_free_bytes",
-            "Bytes that the file system of the data directory has left"
-        );
-        metrics::describe_gauge!("anaquel_disk_bytes", "Bytes that it has in all");
+        metrics::describe_gauge!("anaquel_data_bytes", "Bytes of the data directory on disk, by part");
+        metrics::describe_gauge!("anaquel_disk_free_bytes", "Free bytes of the data directory's file system");
+        metrics::describe_gauge!("anaquel_disk_bytes", "Size of the data directory's file system");
         metrics::describe_gauge!(
             "anaquel_disk_reserve_bytes",
-            "Bytes that stay free: journal.reserve_bytes; below, no writes are taken"
+            "Reserved bytes: journal.reserve_bytes; with less free space the server accepts no writes"
         );
         Collector::default().describe();
     }
 
-    /// Looks. While the disk does not tell, the figures of before stay.
+    /// Measures. While the disk does not answer, the previous values stay.
     pub async fn measure(self: &Arc<Self>) {
         if self.looking.swap(true, Ordering::Acquire) {
             return;
@@ -76,7 +73,7 @@ impl Machine {
     }
 }
 
-/// Bytes on the disk of a file, or of all that is in a directory. What goes away meanwhile has none.
+/// Bytes on disk of a file, or of all files in a directory; 0 if it disappears meanwhile.
 fn bytes(path: &Path, depth: usize) -> u64 {
     let Ok(metadata) = std::fs::symlink_metadata(path) else { return 0 };
     let own = metadata.blocks().saturating_mul(BLOCK_BYTES);

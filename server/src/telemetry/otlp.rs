@@ -1,7 +1,7 @@
-//! Spans, and who takes them: a collector that speaks OTLP over HTTP.
+//! Spans, exported to a collector that speaks OTLP over HTTP.
 //!
-//! The exporter has a thread of its own, and a queue that drops what it has no room for: a collector that is slow or gone
-//! costs a request nothing. What it sends goes through the connection that the tools have, too.
+//! The exporter has its own thread and a queue that drops spans when it is full: a slow or missing collector does not
+//! slow down requests. It connects like the tools.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -27,7 +27,7 @@ use tokio::runtime::Handle;
 use crate::cli::remote::{Remote, Words};
 use crate::config::TelemetryConfig;
 
-/// How long a collector may take.
+/// The longest wait for a collector.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bytes of a collector's answer that are read.
@@ -35,19 +35,19 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 const FIELDS: Words = Words { url: "telemetry.otlp_endpoint", ca: "telemetry.otlp_ca" };
 
-/// Where spans begin; nowhere, unless somebody takes them.
+/// The tracer; `None` if no collector is configured.
 #[derive(Debug, Clone, Default)]
 pub struct Traces(Option<(SdkTracerProvider, SdkTracer)>);
 
-/// A span that ends with its answer; none where nobody takes any.
+/// A span that ends with its answer; `None` without a collector.
 #[derive(Debug, Clone)]
 pub struct Span(Context);
 
 impl Traces {
-    /// Sends spans to whom the settings name, inside of a runtime.
+    /// Starts the exporter for the collector of the settings, inside a runtime.
     ///
     /// # Errors
-    /// The address is none, or nobody there could be trusted.
+    /// The address is invalid, or the certificates are.
     pub fn start(config: &TelemetryConfig) -> anyhow::Result<Self> {
         let TelemetryConfig { otlp_endpoint, otlp_ca, service_name, sample_ratio } = config;
         let Some(endpoint) = otlp_endpoint else { return Ok(Self::default()) };
@@ -73,11 +73,12 @@ impl Traces {
             .with_sampler(sampler)
             .build();
         let tracer = provider.tracer("anaquel");
-        tracing::info!(endpoint = %remote, sample_ratio, "traces are sent");
+        tracing::info!(endpoint = %remote, sample_ratio, "exporting traces");
         Ok(Self(Some((provider, tracer))))
     }
 
-    /// A request begins, below the span that its `traceparent` names. No SKU, store or person ever stands in a span.
+    /// Starts the span of a request, as a child of the span in its `traceparent`. A span never contains a SKU, a
+    /// location or a person.
     pub fn request(&self, method: &Method, route: Option<&str>, headers: &HeaderMap) -> Span {
         let Some((_, tracer)) = &self.0 else { return Span(Context::new()) };
         let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &HeaderExtractor(headers));
@@ -87,7 +88,7 @@ impl Traces {
         Self::begin(tracer, format!("{method} {route}"), SpanKind::Server, attributes, &parent)
     }
 
-    /// A command of a socket begins.
+    /// Starts the span of a socket command.
     pub fn command(&self, op: &'static str) -> Span {
         let Some((_, tracer)) = &self.0 else { return Span(Context::new()) };
         let attributes = [KeyValue::new("network.protocol.name", "websocket"), KeyValue::new("anaquel.op", op)];
@@ -105,26 +106,26 @@ impl Traces {
         Span(parent.with_span(tracer.build_with_context(builder, parent)).with_value(Below(tracer.clone())))
     }
 
-    /// Sends what was not sent yet. Takes a while where nobody takes it.
+    /// Flushes pending spans; takes a while if the collector does not answer.
     pub fn stop(&self) {
         if let Some((provider, _)) = &self.0
             && let Err(error) = provider.shutdown_with_timeout(PATIENCE)
         {
-            tracing::warn!(%error, "the last traces were not taken");
+            tracing::warn!(%error, "cannot export the last traces");
         }
     }
 }
 
-/// Whoever makes the spans below one.
+/// Creates child spans.
 struct Below(SdkTracer);
 
 impl Span {
-    /// What belongs to it.
+    /// The parent for child spans.
     pub fn around<F: Future>(&self, future: F) -> WithContext<F> {
         future.with_context(self.0.clone())
     }
 
-    /// It ends.
+    /// Ends the span.
     pub fn answered(&self, status: u16) {
         let span = self.0.span();
         span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
@@ -135,7 +136,7 @@ impl Span {
     }
 }
 
-/// The way of a write to the log and back, below the span that it belongs to.
+/// The span of a write's way to the log and back.
 pub async fn write<F: Future>(future: F) -> F::Output {
     let parent = Context::current();
     let span = parent.get::<Below>().map(|Below(tracer)| {
@@ -148,12 +149,12 @@ pub async fn write<F: Future>(future: F) -> F::Output {
     output
 }
 
-/// Whoever takes the spans.
+/// The exporter.
 struct Collector {
     remote: Remote,
-    /// The exporter's thread is outside of the runtime, and connections are inside.
+    /// The exporter's thread is outside the runtime; connections need the runtime.
     handle: Handle,
-    /// That it takes nothing is said once, until it takes something again.
+    /// A failure is logged once, until an export succeeds again.
     is_told: AtomicBool,
 }
 
@@ -178,14 +179,14 @@ impl HttpClient for Collector {
             match &sent {
                 Ok(response) if response.status().is_success() => {
                     if self.is_told.swap(false, Ordering::Relaxed) {
-                        tracing::info!(collector = %self.remote, "traces are taken again");
+                        tracing::info!(collector = %self.remote, "exporting traces works again");
                     }
                 }
                 other => {
                     let reason =
                         other.as_ref().map_or_else(ToString::to_string, |response| response.status().to_string());
                     if !self.is_told.swap(true, Ordering::Relaxed) {
-                        tracing::warn!(collector = %self.remote, reason, "traces are not taken; they are dropped");
+                        tracing::warn!(collector = %self.remote, reason, "cannot export traces; dropping them");
                     }
                 }
             }
@@ -194,7 +195,7 @@ impl HttpClient for Collector {
     }
 }
 
-/// One request over a connection of its own: a few in a minute.
+/// One request over its own connection: a few per minute.
 async fn send(remote: Remote, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
     let exchange = async {
         let link = remote.connect().await.map_err(anyhow::Error::from)?;

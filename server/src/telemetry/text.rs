@@ -1,10 +1,10 @@
-//! Histograms that the engine keeps itself, in the text format of Prometheus.
+//! Histograms that the engine keeps, in the text format of Prometheus.
 
 use std::fmt::Write;
 
 use anaquel_engine::histogram::Counted;
 
-/// Adds a histogram to the text of an answer; `per` is how many of its values make one of what is told.
+/// Appends a histogram to an answer; `per` is the number of its units in one unit of the metric.
 pub fn histogram(text: &mut String, name: &str, help: &str, counted: &Counted, per: f64) {
     let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} histogram\n");
     for (bound, count) in &counted.cumulative {

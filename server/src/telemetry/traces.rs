@@ -1,7 +1,7 @@
-//! Traces: a span for each request and for each command of a socket, below whatever span the caller names, and in it one
-//! for the way to the log and back.
+//! Traces: a span for each request and each socket command, as a child of the caller's span, with a child span for the
+//! way to the log and back.
 //!
-//! They are a feature of the build (`otlp`). Without it a span is nothing, takes no room and costs nothing.
+//! Traces are a feature of the build (`otlp`). Without it, a span has no size and no cost.
 
 #[cfg(not(feature = "otlp"))]
 pub use without::{Span, Traces, write};
@@ -15,52 +15,52 @@ mod without {
 
     use crate::config::TelemetryConfig;
 
-    /// Nothing.
+    /// A tracer that does nothing.
     #[derive(Debug, Clone, Default)]
     pub struct Traces(());
 
-    /// Nothing.
+    /// A span that does nothing.
     #[derive(Debug, Clone)]
     pub struct Span;
 
     impl Traces {
-        /// Refuses to send what this build does not make.
+        /// Refuses a configured collector, because this build has no traces.
         ///
         /// # Errors
-        /// Somebody is named to send traces to.
+        /// The settings name a collector.
         pub fn start(config: &TelemetryConfig) -> anyhow::Result<Self> {
             anyhow::ensure!(
                 config.otlp_endpoint.is_none(),
-                "telemetry.otlp_endpoint: this build makes no traces; cargo build --features otlp makes one that does"
+                "telemetry.otlp_endpoint: this build has no traces; build it with cargo build --features otlp"
             );
             Ok(Self(()))
         }
 
-        /// A request begins.
+        /// Starts the span of a request.
         pub fn request(&self, _: &Method, _: Option<&str>, _: &HeaderMap) -> Span {
             Span
         }
 
-        /// A command of a socket begins.
+        /// Starts the span of a socket command.
         pub fn command(&self, _: &'static str) -> Span {
             Span
         }
 
-        /// Sends what was not sent yet. Takes a while where nobody takes it.
+        /// Flushes pending spans; takes a while if the collector does not answer.
         pub fn stop(&self) {}
     }
 
     impl Span {
-        /// What belongs to it.
+        /// The parent for child spans.
         pub fn around<F: Future>(&self, future: F) -> F {
             future
         }
 
-        /// It ends.
+        /// Ends the span.
         pub fn answered(&self, _: u16) {}
     }
 
-    /// The way of a write to the log and back.
+    /// The span of a write's way to the log and back.
     pub fn write<F: Future>(future: F) -> F {
         future
     }

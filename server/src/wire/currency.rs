@@ -1,8 +1,8 @@
-//! Currencies: the codes of ISO 4217 in which things have prices, and the digits of their minor units.
+//! Currencies: ISO 4217 codes, and the digits of their minor units.
 
 use crate::http::problem::Problem;
 
-/// By code: how many digits stand behind the point of an amount in it.
+/// Codes, by the number of decimals of an amount.
 #[rustfmt::skip]
 const CURRENCIES: [(&str, u8); 157] = [
     ("AED", 2), ("AFN", 2), ("ALL", 2), ("AMD", 2), ("ANG", 2), ("AOA", 2), ("ARS", 2), ("AUD", 2), ("AWG", 2),
@@ -30,16 +30,16 @@ pub fn codes() -> impl Iterator<Item = &'static str> {
     CURRENCIES.iter().map(|(code, _)| *code)
 }
 
-/// The digits of a currency's minor unit; `None` where there is no such currency.
+/// The decimals of a currency; `None` if the currency does not exist.
 pub fn digits(code: &str) -> Option<u8> {
     let at = CURRENCIES.binary_search_by_key(&code, |(code, _)| code).ok()?;
     CURRENCIES.get(at).map(|(_, digits)| *digits)
 }
 
-/// Reads a code.
+/// Parses a code.
 ///
 /// # Errors
-/// What to write.
+/// The accepted form.
 pub fn parse(text: &str) -> Result<[u8; 3], String> {
     match <[u8; 3]>::try_from(text.as_bytes()) {
         Ok(code) if digits(text).is_some() => Ok(code),
@@ -52,14 +52,14 @@ pub fn parse(text: &str) -> Result<[u8; 3], String> {
                 _ => digits(&written).map(|_| written.as_str()),
             };
             Err(match meant {
-                Some(code) => format!("{shown:?} is not a code of ISO 4217; write {code}"),
-                None => format!("{shown:?} is not a currency of ISO 4217; write three capital letters, as in EUR"),
+                Some(code) => format!("{shown:?} is not an ISO 4217 code; write {code}"),
+                None => format!("{shown:?} is not an ISO 4217 currency; write three capital letters, such as EUR"),
             })
         }
     }
 }
 
-/// Reads a code in a field.
+/// Parses a code in a field.
 ///
 /// # Errors
 /// As [`parse`].
@@ -80,7 +80,7 @@ mod tests {
             ("eur", "write EUR"),
             (" EUR", "write EUR"),
             ("\u{20ac}", "write EUR"),
-            ("XYZ", "not a currency"),
+            ("XYZ", "not an ISO 4217 currency"),
             ("", "EUR"),
         ] {
             assert!(parse(text).is_err_and(|reason| reason.contains(words)), "{text}");

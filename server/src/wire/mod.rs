@@ -1,7 +1,7 @@
-//! The words of the wire: what each answer looks like in JSON, and how each request is read.
+//! JSON on the wire: how answers are written, and how request values are parsed.
 //!
-//! Quantities are integers in the SKU's smallest unit, times RFC 3339 in UTC, names as the glossary has them. Requests
-//! know their fields: one that the contract does not have is refused by name.
+//! Quantities are integers in the SKU's smallest unit, times RFC 3339 in UTC, names as in the glossary. Requests are
+//! strict: an unknown field is refused by name.
 
 pub mod currency;
 pub mod objects;
@@ -26,15 +26,15 @@ use crate::http::problem::Problem;
 /// The longest text of a detail, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1024;
 
-/// Where the log's time is not the clock's; set once, when the engine of this process is opened.
+/// Where the log's time differs from the clock; set once, when this process opens the engine.
 static ANCHORS: OnceLock<Anchors> = OnceLock::new();
 
-/// From here on, times of `anchors` are told, and understood, as the clock has them.
+/// From now on, times are converted between the log and the clock with `anchors`.
 pub fn tell_times_by(anchors: &Anchors) {
     let _ = ANCHORS.set(anchors.clone());
 }
 
-/// A time that a caller says, as the log has it.
+/// Converts a caller's time to the log's time.
 pub fn meant(at: Timestamp) -> Timestamp {
     ANCHORS.get().map_or(at, |anchors| anchors.meant(at))
 }
@@ -47,46 +47,52 @@ pub fn time(at: Timestamp) -> String {
     MILLISECONDS.timestamp_to_string(&at)
 }
 
-/// Reads a time.
+/// Parses a time.
 pub fn parse_time(field: &str, text: &str) -> Result<Timestamp, Problem> {
-    let at: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| Problem::invalid(field, format!("{text:?} is not an RFC 3339 time with an offset")))?;
+    let at: jiff::Timestamp = text.parse().map_err(|_| {
+        Problem::invalid(
+            field,
+            format!(
+                "{text:?} is not an RFC 3339 time with an offset; write it like \
+            2026-11-01T06:00:00Z"
+            ),
+        )
+    })?;
     let ms = u64::try_from(at.as_millisecond()).ok().filter(|ms| *ms <= Timestamp::MAX.0);
     ms.map(|ms| meant(Timestamp(ms))).ok_or_else(|| Problem::invalid(field, "lies outside 1970 to 2109"))
 }
 
-/// Reads a field that must be there, and may be null.
+/// Deserialises a field that is required and may be null.
 pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Option::deserialize(deserializer)
 }
 
-/// Reads the id of a location, a group, a channel or a rule.
+/// Parses the id of a location, a group, a channel or a rule.
 pub fn name(field: &str, text: &str) -> Result<Name, Problem> {
     Name::parse(text).map_err(|error: NameError| Problem::invalid(field, error))
 }
 
-/// Reads a SKU.
+/// Parses a SKU.
 pub fn sku_name(field: &str, text: &str) -> Result<Name, Problem> {
     Name::parse_sku(text).map_err(|error| Problem::invalid(field, error))
 }
 
-/// Reads a SKU that somebody declared.
+/// Parses a SKU that must be declared.
 pub fn known_sku(catalogue: &Catalogue, text: &str) -> Result<SkuId, Problem> {
     sku_name("sku", text)?;
     catalogue.skus.id(text).ok_or_else(|| Problem::not_found("SKU"))
 }
 
-/// Reads a location that somebody declared.
+/// Parses a location that must be declared.
 pub fn known_location(catalogue: &Catalogue, text: &str) -> Result<LocationId, Problem> {
     name("location", text)?;
     catalogue.locations.id(text).ok_or_else(|| Problem::not_found("location"))
 }
 
-/// The channel for which something is asked, if it has an id: one that nobody used yet has none.
+/// Parses a channel; `None` for an id that nobody used yet.
 ///
 /// # Errors
-/// Where channels are declared and this one is not, unless the settings accept it.
+/// Channels are declared, this one is not, and the settings refuse undeclared channels.
 pub fn asking_channel(engine: &Engine, name: Option<&Name>) -> Result<Option<ChannelId>, Problem> {
     match name {
         Some(name) => Ok(engine.state().channel("channel", name)?),
@@ -94,17 +100,17 @@ pub fn asking_channel(engine: &Engine, name: Option<&Name>) -> Result<Option<Cha
     }
 }
 
-/// Reads an id that another system chose: a customer, an order, a document.
+/// Parses an id of another system: a customer, an order, a document.
 pub fn outside_name(field: &str, text: &str) -> Result<Name, Problem> {
     Name::parse_printable(text).map_err(|error| Problem::invalid(field, error))
 }
 
-/// The same, if there is one.
+/// The same for an optional id.
 pub fn optional_name(field: &str, text: Option<&str>) -> Result<Option<Box<str>>, Problem> {
     text.map(|text| outside_name(field, text).map(|name| name.as_str().into())).transpose()
 }
 
-/// Reads the quantity of a line.
+/// Parses the quantity of a line.
 pub fn quantity(field: &str, value: i64) -> Result<u32, Problem> {
     u32::try_from(value)
         .ok()
@@ -112,7 +118,7 @@ pub fn quantity(field: &str, value: i64) -> Result<u32, Problem> {
         .ok_or_else(|| Problem::invalid(field, format!("{value} is not between 1 and {LINE_QUANTITY_MAX}")))
 }
 
-/// Reads a location's kind.
+/// Parses a location's kind.
 pub fn location_kind(text: &str) -> Result<LocationKind, String> {
     match text {
         "store" => Ok(LocationKind::Store),

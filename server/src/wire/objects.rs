@@ -1,5 +1,5 @@
-//! Bodies whose parts are objects. Serde reads a struct from an array as well, member by member and without their names; on
-//! the wire that is a mistake, and whoever made it is told.
+//! Bodies whose parts must be objects. Serde also reads a struct from an array, member by member and without names;
+//! this module refuses that.
 
 use std::fmt;
 
@@ -7,21 +7,21 @@ use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-/// Reads a value all of whose structs are written as objects.
+/// Deserialises a value whose structs must all be written as objects.
 ///
 /// # Errors
-/// What is wrong with it, an array in place of an object included.
+/// What is wrong, including an array in place of an object.
 pub fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::deserialize(Objects(deserializer))
 }
 
-/// A part of serde's way from text to values, and everything below it.
+/// A layer around a part of serde, and around everything inside it.
 pub struct Objects<T>(pub T);
 
 /// A struct is being read.
 struct Struct<V>(V);
 
-/// Methods of a deserializer that are the one below with everything below it.
+/// Methods of a deserializer that wrap the inner one.
 macro_rules! forward {
     ($($method:ident($($name:ident: $kind:ty),*);)*) => {
         $(#[inline]
@@ -75,7 +75,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Struct<V> {
     }
 }
 
-/// Methods of a visitor that are the one below.
+/// Methods of a visitor that wrap the inner one.
 macro_rules! visit {
     ($($method:ident: $kind:ty;)*) => {
         $(#[inline]

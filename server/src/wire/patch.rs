@@ -1,4 +1,4 @@
-//! Fields of a change: left out, null, or a value, which are three things.
+//! Fields of a change, which distinguish three cases: left out, null, or a value.
 
 use std::collections::BTreeMap;
 
@@ -6,23 +6,23 @@ use serde::de::{Deserialize, Deserializer};
 
 use crate::wire::whole::Whole;
 
-/// What a body says of a field: `None` where it is left out, `Some(None)` where it is null.
-#[allow(clippy::option_option, reason = "that is how JSON tells the three apart")]
+/// A field of a body: `None` if it is left out, `Some(None)` if it is null.
+#[allow(clippy::option_option, reason = "JSON distinguishes the three cases in this way")]
 pub type Said<T> = Option<Option<T>>;
 
-/// A field that is there, null or not.
+/// A field that is present, null or not.
 pub fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Said<T>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
-/// The same of a map by name, in which no name stands twice.
+/// The same for a map by name without duplicate names.
 pub fn map<'de, D: Deserializer<'de>, V: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Said<BTreeMap<String, V>>, D::Error> {
     crate::wire::strict::map(deserializer).map(Some)
 }
 
-/// The same of a whole number, however it is written.
+/// The same for a whole number in any notation.
 pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<i128>>(deserializer: D) -> Result<Said<T>, D::Error> {
     Ok(Some(Option::<Whole<T>>::deserialize(deserializer)?.map(|Whole(number)| number)))
 }

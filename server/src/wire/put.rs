@@ -1,13 +1,12 @@
-//! JSON that is written out directly, piece by piece: the machinery of format strings would take longer than everything
-//! else that a long answer needs.
+//! JSON that is written directly, piece by piece: format strings would take longer than the rest of a long answer.
 //!
-//! Texts are pieces of JSON; ids stand inside of a JSON string, where quotes and backslashes are escaped.
+//! A text is a piece of JSON; an id is written inside a JSON string, so quotes and backslashes are escaped.
 
 use anaquel_engine::ids::Name;
 
-/// Something that stands in an answer as it is: it has nothing to escape.
+/// A value that needs no escaping.
 pub trait Piece {
-    /// Appends it.
+    /// Appends the value.
     fn append(self, out: &mut String);
 }
 
@@ -23,14 +22,14 @@ impl Piece for &Name {
     }
 }
 
-/// The text of an id. It holds no control characters, so only quotes and backslashes have to be escaped in it.
+/// The text of an id. It contains no control characters, so only quotes and backslashes need escaping.
 pub struct Id<'a>(pub &'a str);
 
 impl Piece for Id<'_> {
     #[inline]
     fn append(self, out: &mut String) {
         let Self(text) = self;
-        debug_assert!(!text.contains(char::is_control), "{text:?} is no id");
+        debug_assert!(!text.contains(char::is_control), "{text:?} is not an id");
         if !text.bytes().any(|byte| matches!(byte, b'"' | b'\\')) {
             out.push_str(text);
             return;
@@ -64,7 +63,7 @@ macro_rules! numbers {
     };
 }
 
-/// Most stock has one digit or two: to push those costs less than to call for a copy of them.
+/// Most quantities have one or two digits: pushing those is cheaper than a call that copies them.
 #[inline]
 fn append_small(small: u8, out: &mut String) {
     if small >= 10 {

@@ -1,4 +1,4 @@
-//! JSON in which no object names a member twice: whoever wrote one twice meant one of both, and nobody knows which.
+//! JSON without duplicate members: a duplicate is a mistake of the sender, and the intended value is unknown.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// A JSON value none of whose objects has a member twice.
+/// A JSON value whose objects have no duplicate members.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Strict(pub Value);
 
@@ -17,7 +17,7 @@ impl<'de> Deserialize<'de> for Strict {
     }
 }
 
-/// A JSON object of which the same holds.
+/// A JSON object whose objects have no duplicate members.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Object(pub Map<String, Value>);
 
@@ -27,20 +27,20 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
-/// The same as [`map`], empty where there is none.
+/// The same as [`map`], empty if it is left out.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong.
 pub fn map_or_empty<'de, D: Deserializer<'de>, V: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, V>, D::Error> {
     map(deserializer).map(Option::unwrap_or_default)
 }
 
-/// A map by name, or nothing or null; a name that stands in it twice is refused.
+/// A map by name, optional or null, without duplicate names.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong.
 pub fn map<'de, D: Deserializer<'de>, V: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<BTreeMap<String, V>>, D::Error> {
@@ -76,11 +76,7 @@ pub fn map<'de, D: Deserializer<'de>, V: Deserialize<'de>>(
 }
 
 fn once<E: Error>(name: &str, again: bool) -> Result<(), E> {
-    if again {
-        Err(E::custom(format!("the member {name:?} stands in the object twice; write it once")))
-    } else {
-        Ok(())
-    }
+    if again { Err(E::custom(format!("the object has the member {name:?} twice; write it once"))) } else { Ok(()) }
 }
 
 struct ObjectReader;
@@ -132,7 +128,7 @@ impl<'de> Visitor<'de> for ValueReader {
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
-        Number::from_f64(number).map(Value::Number).ok_or_else(|| E::custom("is not a number of JSON"))
+        Number::from_f64(number).map(Value::Number).ok_or_else(|| E::custom("is not a JSON number"))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {

@@ -1,4 +1,4 @@
-//! Whole numbers, however a caller's language writes them: `2` is 2, and so is `2.0`, as JSON has it.
+//! Whole numbers in any notation of JSON: `2` and `2.0` are both 2.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,26 +6,26 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde_json::{Number, Value};
 
-/// Up to here each whole number has a floating point number of its own.
+/// Up to here, each whole number has its own floating-point number.
 const EXACT_MAX: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
 
-/// A number that must be there.
+/// A required number.
 pub fn required<'de, D: Deserializer<'de>, T: TryFrom<i128>>(deserializer: D) -> Result<T, D::Error> {
     Whole::deserialize(deserializer).map(|Whole(number)| number)
 }
 
-/// A number that may be left out, or null.
+/// A number that may be left out or null.
 pub fn optional<'de, D: Deserializer<'de>, T: TryFrom<i128>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Ok(Option::<Whole<T>>::deserialize(deserializer)?.map(|Whole(number)| number))
 }
 
-/// The whole number that this is, where it is written as another.
+/// The whole number of a floating-point value, if it is one.
 fn written_otherwise(number: &Number) -> Option<i64> {
     let float = number.as_f64().filter(|_| number.is_f64())?;
     (float.fract() == 0.0 && float.abs() <= EXACT_MAX).then_some(float as i64)
 }
 
-/// Whether whole numbers are written in this other than as such.
+/// Whether a value contains whole numbers in another notation.
 pub fn has_other(value: &Value) -> bool {
     match value {
         Value::Number(number) => written_otherwise(number).is_some(),
@@ -35,7 +35,7 @@ pub fn has_other(value: &Value) -> bool {
     }
 }
 
-/// Writes whole numbers as such.
+/// Rewrites whole numbers in the plain notation.
 pub fn plain(value: &mut Value) {
     match value {
         Value::Number(number) => *number = written_otherwise(number).map_or_else(|| number.clone(), Number::from),
@@ -45,7 +45,7 @@ pub fn plain(value: &mut Value) {
     }
 }
 
-/// A whole number, however it is written.
+/// A whole number in any notation.
 pub(crate) struct Whole<T>(pub T);
 
 impl<'de, T: TryFrom<i128>> Deserialize<'de> for Whole<T> {

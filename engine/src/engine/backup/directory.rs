@@ -1,7 +1,8 @@
-//! A backup of a directory from beside it, whether a server has it open or not.
+//! Takes a backup of a directory, also while a server has it open.
 //!
-//! Where nobody has, it is opened as `verify` opens one. Where a server has, its files are copied as they are, and the copy
-//! is opened as any copy is: at the last record that it holds whole, which is durable. The server hears nothing of it.
+//! A directory that no process has open is opened like `verify` opens one. If a server has it open, its files are
+//! copied, and the copy is opened like any copy: at its last complete record, which is durable. The server is not
+//! involved.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -16,13 +17,13 @@ use crate::engine::recovery::{Reading, recover};
 use crate::journal::{Damage, LogOptions, OpenError, known_durable};
 use crate::private::{make_private, private_file};
 
-/// How often a copy of a directory is taken before it is given up.
+/// The maximum number of attempts to copy a directory.
 const ATTEMPTS: u32 = 5;
 
 /// A backup of a directory.
 #[derive(Debug)]
 pub struct Taken {
-    /// What it is of.
+    /// Its head.
     pub head: Head,
     /// Whether a server had the directory open.
     pub was_open: bool,
@@ -39,11 +40,11 @@ impl From<OpenError> for BackupError {
     }
 }
 
-/// Writes a backup of `directory`. Where a server has it open, the copy of its files goes into `scratch`, a folder that is
-/// made and taken away again.
+/// Writes a backup of `directory`. If a server has it open, the copy of its files goes into `scratch`, a folder that is
+/// created and deleted again.
 ///
 /// # Errors
-/// As [`Engine::back_up`](crate::Engine::back_up); and where the directory cannot be opened.
+/// As [`Engine::back_up`](crate::Engine::back_up); and if the directory cannot be opened.
 pub fn of_directory(
     directory: &Path,
     scratch: &Path,
@@ -88,7 +89,7 @@ fn of_open(
     write(origin, start, extra, &|_| (), begun, out)
 }
 
-/// A folder that goes away.
+/// A folder that is deleted on drop.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -113,7 +114,7 @@ fn copied(directory: &Path, scratch: &Path) -> Result<DataDirectory, BackupError
     for attempt in 0..ATTEMPTS {
         let copy = scratch.join(format!("copy-{attempt}"));
         let marked = known_durable(&directory.join("journal"))?;
-        // Checkpoints first: the log that is copied after them reaches what they know.
+        // Checkpoints first: the log, which is copied later, includes their records.
         copy_all(directory, &copy)?;
         let open = DataDirectory::open_existing(&copy)?;
         let mended = crate::journal::mend(&open.journal())?;
@@ -125,7 +126,7 @@ fn copied(directory: &Path, scratch: &Path) -> Result<DataDirectory, BackupError
         fs::remove_dir_all(&copy)?;
     }
     let what = format!(
-        "the last {missing} records of the open directory could not be read from beside it; take the backup from the \
+        "the last {missing} records of the open directory are unreadable from outside; take the backup from the \
          running server, by its URL"
     );
     Err(Damage { seq: 0, what }.into())
@@ -140,7 +141,7 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
     copy_folder(&from.join("journal"), &to.join("journal"))
 }
 
-/// Files that are not there any more when their turn comes are not needed.
+/// Files that were deleted meanwhile are not needed.
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     let entries = match fs::read_dir(from) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

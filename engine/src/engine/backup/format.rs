@@ -1,4 +1,4 @@
-//! How a backup lies in its file.
+//! The file format of a backup.
 //!
 //! ```text
 //!  "ANQBKUP\n" | format u16
@@ -10,9 +10,9 @@
 //!    5 end    pieces before it u64 | seq u64 | BLAKE3 of all bytes before it
 //! ```
 //!
-//! Numbers are little endian. The head comes first, the end last and with nothing behind it, the others in the order of
-//! their kinds. A file without its end is no backup. A later build reads this format; a build that finds a later one says
-//! so by its number.
+//! Numbers are little endian. The head comes first, the end last with nothing after it, and the others in the order of
+//! their kinds. A file without its end is not a backup. A later build reads this format; a build that finds a later
+//! format reports its number.
 
 use std::io::{self, Read, Write};
 
@@ -29,36 +29,36 @@ const IMAGE: u8 = 3;
 const LOG: u8 = 4;
 const END: u8 = 5;
 
-/// The largest piece that is believed: a batch is bounded by what a group commit and an import bring together.
+/// The largest accepted piece: a batch is bounded by group commit and imports.
 const PIECE_BYTES_MAX: u32 = 1 << 30;
 
 const BATCH_HEAD: usize = 8 + 4 + 8 + 4;
 
-/// What a backup is of.
+/// What a backup contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     /// The build that wrote it.
     pub version: String,
-    /// The epoch that its last record belongs to.
+    /// The epoch of its last record.
     pub epoch: Epoch,
-    /// The last record before it; 0 for a whole backup.
+    /// The last record before it; 0 for a full backup.
     pub after: Seq,
     /// Its last record.
     pub seq: Seq,
-    /// Its first record; one past the last where it has none.
+    /// Its first record; one past the last if it has none.
     pub oldest: Seq,
     /// The time of its last record.
     pub time: Timestamp,
     /// The state hash at its last record.
     pub hash: String,
-    /// What that hash covers; two of different formats are not compared.
+    /// What that hash covers; hashes of different formats are not compared.
     pub hash_format: u16,
-    /// From and up to which record the checkpoint is; none where the log begins at the first record.
+    /// The first and last record of the checkpoint; `None` if the log begins at the first record.
     pub checkpoint: Option<(Seq, Seq)>,
 }
 
 impl Head {
-    /// Whether everything is in it.
+    /// Whether it is a full backup.
     pub fn is_whole(&self) -> bool {
         self.after == 0
     }
@@ -161,7 +161,7 @@ impl<'a> PieceWriter<'a> {
         self.piece(LOG, &payload)
     }
 
-    /// Ends it, and tells the digest of everything before the end.
+    /// Writes the end, and returns the digest of everything before it.
     pub fn end(mut self, seq: Seq) -> io::Result<()> {
         let digest = self.hasher.finalize();
         let pieces = self.pieces.to_le_bytes();
@@ -170,7 +170,7 @@ impl<'a> PieceWriter<'a> {
     }
 }
 
-/// A piece, read and checked.
+/// A piece that was read and checked.
 #[derive(Debug)]
 pub(super) enum Piece {
     File { name: String, bytes: Vec<u8> },
@@ -178,7 +178,7 @@ pub(super) enum Piece {
     Log(Vec<Batch>),
 }
 
-/// Reads pieces. What it hands out is what was written; whether all of it came is known at its end.
+/// Reads pieces. Each piece is checked; only the end proves that all of them are there.
 pub struct PieceReader<R> {
     input: R,
     hasher: blake3::Hasher,
@@ -198,7 +198,7 @@ impl<R: Read> PieceReader<R> {
     /// Reads the head.
     ///
     /// # Errors
-    /// `InvalidData` says why it is no backup, or none that this build reads.
+    /// `InvalidData` says why the file is not a backup, or not one that this build reads.
     pub fn open(input: R) -> io::Result<Self> {
         let head = Head {
             version: String::new(),
@@ -227,12 +227,12 @@ impl<R: Read> PieceReader<R> {
         }
         let (kind, payload) = reader.raw()?;
         let text = String::from_utf8(payload).ok().filter(|_| kind == HEAD);
-        reader.head = text.as_deref().and_then(Head::parse).ok_or_else(|| damaged("its head cannot be read"))?;
+        reader.head = text.as_deref().and_then(Head::parse).ok_or_else(|| damaged("its head is unreadable"))?;
         reader.kind = HEAD;
         Ok(reader)
     }
 
-    /// What it is of.
+    /// What it contains.
     pub fn head(&self) -> &Head {
         &self.head
     }
@@ -272,7 +272,7 @@ impl<R: Read> PieceReader<R> {
         Ok((kind, payload))
     }
 
-    /// The next piece; none at the end, when everything is known to be there.
+    /// The next piece; `None` at the end, when everything is known to be complete.
     pub(super) fn next(&mut self) -> io::Result<Option<Piece>> {
         if let Some(piece) = self.put_back.take() {
             return Ok(Some(piece));
@@ -320,7 +320,7 @@ impl<R: Read> PieceReader<R> {
         }
     }
 
-    /// The next [`Piece::next`] is this one.
+    /// Puts a piece back, as the next [`Piece::next`].
     pub(super) fn put_back(&mut self, piece: Piece) {
         self.put_back = Some(piece);
     }

@@ -1,11 +1,11 @@
-//! Backups: a data directory at one `seq`, as a stream of checked pieces; and back.
+//! Backups: a data directory at one `seq`, as a stream of checked pieces; and the restore.
 //!
-//! A whole backup holds the newest checkpoint, the log as far back as it is kept, and the small files of the directory. One that
-//! was taken after another holds the log since. Both are read from what is durable, beside the writer ([`write()`]), so that
-//! taking one never makes anybody wait. [`restore`] puts a chain of them together in an empty directory, and reads it as a
-//! start would before it gives it an identity: until then nobody takes it for a data directory.
+//! A full backup contains the newest checkpoint, the whole log, and the small files of the directory. A later one
+//! contains only the records since. Both read durable data beside the writer ([`write()`]), so that no caller waits for
+//! a backup. [`restore`] joins a chain of backups in an empty directory and reads it like a start, before it writes its
+//! identity: until then, it is not a data directory.
 //!
-//! The format stands in [`format`]; what a backup is of, and whether it follows another, in its [`Head`].
+//! The format is in [`format`]; the contents of a backup, and its position in a chain, are in its [`Head`].
 
 mod directory;
 pub mod format;

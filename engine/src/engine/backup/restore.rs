@@ -1,4 +1,5 @@
-//! Back from backups: which of them belong together, whether they lead to what they say, and a directory made of them.
+//! Restores: finds the backups that belong together, checks that they lead to their state hash, and creates a directory
+//! from them.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
@@ -15,45 +16,45 @@ use crate::journal::{Batch, Damage, LogOptions, LogWriter, OpenError, sync_direc
 use crate::private::{make_private, private_file};
 use crate::settings::Settings;
 
-/// Up to where a shop is restored.
+/// The last record of a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
-    /// All that there is.
+    /// Everything.
     End,
     /// This record.
     Seq(Seq),
-    /// The last record of this moment or before.
+    /// The last record at this moment or before.
     Time(Timestamp),
 }
 
-/// Why nothing was restored, or what is wrong with a backup.
+/// Why a restore failed, or what is wrong with a backup.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    /// A backup cannot be read.
+    /// A backup is unreadable.
     #[error("{path}: {source}")]
     Io {
-        /// Which file or directory.
+        /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The error.
         source: io::Error,
     },
-    /// The directory to restore into holds something.
-    #[error("{0} is not empty; restore into a directory that is empty or not there")]
+    /// The target directory is not empty.
+    #[error("{0} is not empty; restore into a directory that is empty or does not exist")]
     NotEmpty(PathBuf),
-    /// No backups lead to what is asked for.
+    /// No chain of backups leads to the requested record.
     #[error("{0}")]
     NoWay(String),
-    /// What came of it is not what the backup says.
-    #[error("record {seq} of the backup leads to the state hash {found}, and {told} was true when it was taken")]
+    /// The result differs from the backup's state hash.
+    #[error("record {seq} of the backup leads to the state hash {found}, and the backup states {told}")]
     Different {
         /// The record.
         seq: Seq,
-        /// What came of it.
+        /// The resulting hash.
         found: String,
-        /// What should have.
+        /// The stated hash.
         told: String,
     },
-    /// The log in it, or the directory that was made of it, cannot be read.
+    /// The log in it, or the directory that was created from it, is unreadable.
     #[error(transparent)]
     Open(#[from] OpenError),
 }
@@ -70,7 +71,7 @@ impl From<Damage> for RestoreError {
     }
 }
 
-/// Backups that follow each other, the first of them a whole one.
+/// Backups that follow each other; the first is a full one.
 #[derive(Debug, Clone)]
 pub struct Chain {
     files: Vec<(PathBuf, Head)>,
@@ -98,7 +99,7 @@ impl Chain {
     /// Finds the chain among `paths` that leads to `until`.
     ///
     /// # Errors
-    /// None does, or one of them is no backup.
+    /// No chain does, or a file is not a backup.
     pub fn find(paths: &[PathBuf], until: Until) -> Result<Self, RestoreError> {
         let mut all = Vec::new();
         for path in paths {
@@ -121,7 +122,8 @@ impl Chain {
             Some((_, end)) if until.is_some_and(|until| end > until) => head.oldest == 1,
             _ => true,
         };
-        // The newest first; those that end before `until` need less of what follows, those that end after it are cut.
+        // The newest first; a backup that ends before `until` needs less of its successors, one that ends after it is
+        // cut.
         let mut whole: Vec<_> = all.iter().filter(|(_, head)| head.is_whole() && reaches_back(head)).collect();
         whole.sort_by_key(|(_, head)| {
             (until.is_some_and(|until| head.seq > until), std::cmp::Reverse((head.time, head.seq)))
@@ -130,7 +132,7 @@ impl Chain {
         for first in whole {
             let mut files = vec![first.clone()];
             while let Some((_, last)) = files.last().filter(|(_, last)| until.is_none_or(|until| last.seq < until)) {
-                // One that holds more than what is missing is cut, too.
+                // A backup that contains more than the missing records is cut, too.
                 let follows = |head: &Head| !head.is_whole() && head.after <= last.seq && head.seq > last.seq;
                 let next = all.iter().filter(|(_, head)| follows(head)).max_by_key(|(_, head)| (head.time, head.seq));
                 let Some(next) = next.cloned() else { break };
@@ -160,10 +162,10 @@ impl Chain {
                     Some(from) => {
                         format!("record {until} is before these backups, which can be restored from record {from} on")
                     }
-                    None => "no whole backup is among these files".into(),
+                    None => "these files contain no full backup; add one".into(),
                 }
             }
-            _ => "no whole backup is among these files".into(),
+            _ => "these files contain no full backup; add one".into(),
         }))
     }
 
@@ -189,7 +191,7 @@ impl Chain {
             let mut whole = Whole { path: path.clone(), reader: open(path)?, files: Vec::new() };
             whole.read_files()?;
             let eras = whole.eras()?;
-            // The record that it goes on from is of the same history.
+            // The record that it continues from belongs to the same history.
             if epoch.is_some_and(|epoch| epoch_of(&eras, last) != epoch) {
                 let what = format!("{} follows record {} of another history", path.display(), head.after);
                 return Err(RestoreError::NoWay(what));
@@ -213,15 +215,15 @@ impl Chain {
     }
 }
 
-/// What a chain of backups holds.
+/// The contents of a chain of backups.
 enum Step<'a> {
-    /// What stands before the log of the first.
+    /// The pieces before the log of the first backup.
     Begin(&'a mut Whole),
-    /// What comes next in the log.
+    /// The next piece of the log.
     Log(Batch),
 }
 
-/// A backup that is read; its small files are.
+/// An open backup, with its small files read.
 struct Whole {
     path: PathBuf,
     reader: PieceReader<BufReader<File>>,
@@ -262,7 +264,7 @@ impl Whole {
         eras_of(self.identity()?).map_err(|what| self.wrong(what))
     }
 
-    /// The checkpoint, as bytes that follow each other.
+    /// The checkpoint as a stream of bytes.
     fn checkpoint(&mut self) -> CheckpointBytes<'_> {
         CheckpointBytes { reader: &mut self.reader, piece: Vec::new(), at: 0 }
     }
@@ -299,15 +301,15 @@ fn open(path: &Path) -> Result<PieceReader<BufReader<File>>, RestoreError> {
     PieceReader::open(BufReader::with_capacity(1 << 20, file)).map_err(RestoreError::io(path))
 }
 
-/// What a backup says it is of.
+/// Reads the head of a backup.
 ///
 /// # Errors
-/// It is none.
+/// The file is not a backup.
 pub fn read_head(path: &Path) -> Result<Head, RestoreError> {
     Ok(open(path)?.head().clone())
 }
 
-/// Reads a backup to its end and checks every piece of it.
+/// Reads a backup to its end and checks every piece.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -317,12 +319,12 @@ pub fn read_through(path: &Path) -> Result<(), RestoreError> {
     Ok(())
 }
 
-/// Nothing is forgotten for want of room while a backup is read.
+/// Retention limits are off while a backup is read.
 pub(super) fn settings() -> Settings {
     Settings { idempotency_bytes: u64::MAX, closed_reservation_bytes: u64::MAX, ..Settings::default() }
 }
 
-/// What a chain of backups leads to.
+/// The result of reading a chain of backups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
     /// The last record.
@@ -331,16 +333,16 @@ pub struct Checked {
     pub hash: String,
     /// Cells.
     pub cells: u64,
-    /// Reservations that are open.
+    /// Open reservations.
     pub open_reservations: u64,
     /// Records read.
     pub records: u64,
-    /// Whether the hash is the one that was true when the backup was taken; none where that is not known: in the middle of
-    /// a backup, or where it was taken by a build whose hash covers something else.
+    /// Whether the hash equals the one of the backup; `None` if that is unknown: in the middle of a backup, or for a
+    /// build whose hash covers other data.
     pub is_same: Option<bool>,
 }
 
-/// Whether the backup that ends at a record leads to the hash that it tells.
+/// Whether the backup that ends at a record leads to its stated hash.
 fn compare(chain: &Chain, seq: Seq, hash: &str) -> Result<Option<bool>, RestoreError> {
     let ended =
         chain.files().map(|(_, head)| head).find(|head| head.seq == seq && head.hash_format == crate::hash::FORMAT);
@@ -352,8 +354,8 @@ fn compare(chain: &Chain, seq: Seq, hash: &str) -> Result<Option<bool>, RestoreE
     }
 }
 
-/// Reads a chain of backups to its end and builds the shop in memory: every checksum, every record, the state hash of each
-/// backup. Writes nothing.
+/// Reads a chain of backups to its end and rebuilds the state in memory: every checksum, every record, the state hash
+/// of each backup. Writes nothing.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -368,7 +370,7 @@ pub fn check(chain: &Chain) -> Result<Checked, RestoreError> {
                 let mut bytes = BufReader::with_capacity(1 << 20, whole.checkpoint());
                 let summary = checkpoint::load_from(&mut bytes, &path, &eras, &state, &mut folder);
                 let summary = summary.map_err(|error| RestoreError::NoWay(error.to_string()))?;
-                // What is behind its last frame is none of it.
+                // Bytes after the last frame do not belong to it.
                 io::copy(&mut bytes, &mut io::sink()).map_err(RestoreError::io(&path))?;
                 (checkpointed, last_seq) = (summary.start_seq, summary.end_seq);
                 return Ok(());
@@ -376,7 +378,7 @@ pub fn check(chain: &Chain) -> Result<Checked, RestoreError> {
             Step::Begin(_) => return Ok(()),
             Step::Log(batch) => batch,
         };
-        // Cut where a backup ends, so that its hash can be held against what is true there.
+        // Split where a backup ends, so that its hash can be compared there.
         let mut begins = batch.first_seq - 1;
         let cuts: Vec<_> = ends.iter().copied().filter(|end| *end > begins && *end < batch.last_seq()).collect();
         for cut in cuts.into_iter().chain([batch.last_seq()]) {
@@ -403,22 +405,23 @@ pub fn check(chain: &Chain) -> Result<Checked, RestoreError> {
     })
 }
 
-/// What was restored.
+/// The result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
-    /// What it came to.
+    /// The result of reading the chain.
     pub checked: Checked,
     /// The epoch of the restored directory.
     pub epoch: Epoch,
     /// The oldest record of its log.
     pub oldest: Seq,
-    /// The small files that came with it.
+    /// The small files of the backup.
     pub files: Vec<String>,
 }
 
-/// Makes a data directory of a chain of backups, in a directory that is empty or not there, with an epoch of `entropy`. It
-/// is read as a start reads it, and held against the hash of the backup, before it gets its identity; cut off at any
-/// moment before that, it is no data directory, and another restore into it begins anew.
+/// Creates a data directory from a chain of backups, in a directory that is empty or does not exist, with an epoch from
+/// `entropy`. The directory is read like at a start and compared with the hash of the backup before it gets its
+/// identity. If this is interrupted earlier, the directory is not a data directory, and another restore into it starts
+/// over.
 ///
 /// # Errors
 /// What is wrong with the backups, or with the directory.
@@ -487,7 +490,7 @@ pub fn restore(chain: &Chain, target: &Path, entropy: u64) -> Result<Restored, R
         is_same: compare(chain, seq, &hash)?,
         hash,
     };
-    // What it has open is closed before somebody else may open it.
+    // Closes the log before another process may open it.
     drop(made);
     let epoch = directory.is_restored(seq, entropy)?;
     let marker = target.join(UNFINISHED_RESTORE);
@@ -496,7 +499,7 @@ pub fn restore(chain: &Chain, target: &Path, entropy: u64) -> Result<Restored, R
     Ok(Restored { checked, epoch, oldest: oldest.max(1), files: names })
 }
 
-/// Makes `target`, or clears away what a restore left that was cut off.
+/// Creates `target`, or removes what an interrupted restore left.
 fn begin(target: &Path) -> Result<(), RestoreError> {
     let io = RestoreError::io;
     if let Some(parent) = target.parent().filter(|parent| !parent.as_os_str().is_empty()) {

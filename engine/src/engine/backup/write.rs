@@ -1,4 +1,4 @@
-//! Writing a backup, beside the writer of the log.
+//! Writes a backup beside the writer of the log.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -11,57 +11,57 @@ use crate::engine::identity::Era;
 use crate::ids::{Epoch, Seq, Timestamp};
 use crate::journal::{Batch, Damage, JournalReader, ReadError};
 
-/// Bytes of the checkpoint in one piece.
+/// Bytes of the checkpoint per piece.
 const IMAGE_PIECE_BYTES: usize = 256 << 10;
 
 /// Bytes of the log that are read before they are written.
 const STRETCH_BYTES: usize = 256 << 10;
 
-/// What a backup begins with.
+/// The requested contents of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// Everything.
     Whole,
-    /// What came after this record of this epoch.
+    /// The records after this record of this epoch.
     After(Epoch, Seq),
 }
 
-/// Why there is no backup.
+/// Why a backup failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// What came since is not to be had; a whole backup is.
-    #[error("{0}; take a whole backup")]
+    /// The records are no longer in the log; a full backup is possible.
+    #[error("{0}; take a full backup")]
     Gone(String),
-    /// The engine keeps nothing on disk.
+    /// The engine stores nothing on disk.
     #[error("the engine keeps its log in memory")]
     InMemory,
     /// The journal failed.
     #[error("the log could not be made durable")]
     NotDurable,
-    /// Something cannot be read that must be in it.
+    /// A required part is unreadable.
     #[error(transparent)]
     Damaged(#[from] Damage),
-    /// The file system, or whoever reads the backup, said no.
+    /// An error of the file system, or of the output.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// What a backup is taken from.
+/// The source of a backup.
 pub(crate) struct Origin<'a> {
     pub reader: &'a dyn JournalReader,
     pub eras: Vec<Era>,
     /// The small files of the directory.
     pub kept: Vec<Extra>,
     pub checkpoint: Option<(PathBuf, File, checkpoint::Summary)>,
-    /// Where it ends, and what is true there.
+    /// The last record, and the state hash there.
     pub seq: Seq,
     pub hash: String,
     pub time: Timestamp,
 }
 
-/// The newest checkpoint of a directory that is there to its end, opened: it may be replaced by a newer one.
+/// The newest complete checkpoint of a directory, opened; a newer one may replace it meanwhile.
 pub(crate) fn newest_checkpoint(directory: &Path) -> io::Result<Option<(PathBuf, File, checkpoint::Summary)>> {
-    // One that was listed may be gone before it is opened; there is a newer one then.
+    // A listed checkpoint may be deleted before it is opened; then there is a newer one.
     const ATTEMPTS: usize = 5;
     for _ in 0..ATTEMPTS {
         let checkpoints = checkpoint::list(&directory.join("images"))?;
@@ -70,7 +70,7 @@ pub(crate) fn newest_checkpoint(directory: &Path) -> io::Result<Option<(PathBuf,
             match File::open(&path) {
                 Ok(file) => match checkpoint::summary(&file) {
                     Ok(summary) => return Ok(Some((path, file, summary))),
-                    // As at a start: the older one serves, and the log makes up for it.
+                    // As at a start: use the older checkpoint, and more of the log.
                     Err(_) => continue,
                 },
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -84,13 +84,13 @@ pub(crate) fn newest_checkpoint(directory: &Path) -> io::Result<Option<(PathBuf,
     Ok(None)
 }
 
-/// The epoch of the era that a record belongs to.
+/// The epoch of the era of a record.
 pub(super) fn epoch_of(eras: &[Era], seq: Seq) -> Epoch {
     let own = eras.iter().rev().find(|era| era.after < seq).or(eras.first());
     own.map_or(Epoch(0), |era| era.epoch)
 }
 
-/// Writes a backup. `wanted` hears from which record on the log is still needed.
+/// Writes a backup. Calls `wanted` with the first record of the log that it still needs.
 pub(crate) fn write(
     origin: Origin<'_>,
     start: Start,
@@ -103,17 +103,20 @@ pub(crate) fn write(
     let (after, from) = match start {
         Start::Whole => (0, reader.oldest()),
         Start::After(epoch, after) if after > seq || epoch_of(&eras, after) != epoch => {
-            let what = format!("record {after} of the epoch {epoch} is not of this history, which is at {seq}");
+            let what = format!(
+                "record {after} of the epoch {epoch} does not belong to this history, which is at \
+                                {seq}"
+            );
             return Err(BackupError::Gone(what));
         }
         Start::After(_, after) if after < seq && after + 1 < reader.oldest() => {
-            return Err(BackupError::Gone(format!("the log is kept from {} on", reader.oldest())));
+            return Err(BackupError::Gone(format!("the log starts at {}", reader.oldest())));
         }
         Start::After(_, after) => (after, after + 1),
     };
     wanted(from);
     let mut log = Log { reader, next: from, last: seq, may_begin_later: start == Start::Whole };
-    // The first stretch tells where the log begins, should it have been trimmed at this moment.
+    // The first chunk shows where the log begins, in case it is being trimmed.
     let mut stretch = log.stretch()?;
     let oldest = stretch.first().map_or(seq + 1, |batch| batch.first_seq);
     let needed = checkpoint.as_ref().map_or(1, |(.., checkpoint)| checkpoint.start_seq + 1);
@@ -172,7 +175,7 @@ fn read_full(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// The log, read in stretches, so that nothing of the store is held while somebody reads slowly.
+/// The log, read in chunks, so that the store is not locked while the output is slow.
 struct Log<'a> {
     reader: &'a dyn JournalReader,
     next: Seq,
@@ -204,7 +207,7 @@ impl Log<'_> {
             match read {
                 Err(ReadError::Trimmed { oldest }) if self.may_begin_later && oldest > self.next => self.next = oldest,
                 Err(ReadError::Trimmed { oldest }) => {
-                    return Err(BackupError::Gone(format!("the log is kept from {oldest} on")));
+                    return Err(BackupError::Gone(format!("the log starts at {oldest}")));
                 }
                 Err(ReadError::Damaged(damage)) => return Err(damage.into()),
                 Ok(()) if batches.is_empty() => break,

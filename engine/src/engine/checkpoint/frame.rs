@@ -1,4 +1,4 @@
-//! The frames of all subjects, in one list; and those of the checkpoint itself.
+//! The frames of all subjects in one list, and those of the checkpoint itself.
 
 use std::{fmt, io};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::summary::Summary;
 use crate::kernel::idempotency::{Done, KeptKeys};
 use crate::kernel::tagged::tagged;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::{catalogue, demand, reservations, rules, stock, supply};
 
 /// Frames of the checkpoint itself, and of keys.
@@ -16,13 +16,13 @@ pub(super) mod own {
     use super::{Done, KeptKeys, Summary, tagged};
 
     tagged! {
-        /// A piece of it.
+        /// A frame.
         pub enum Frame {
-            /// Keys as formats 1 to 3 have them.
+            /// Keys in formats 1 to 3.
             9 => Keys(Vec<(u128, Done)>),
-            /// The end: what the checkpoint holds.
+            /// The end: the summary of the checkpoint.
             10 => End(Summary),
-            /// Keys that are kept. Behind everything that their answers rest on.
+            /// Kept keys. After everything that their answers depend on.
             19 => KeptKeys(KeptKeys),
         }
     }
@@ -31,7 +31,7 @@ pub(super) mod own {
 /// Lists the subjects that have frames.
 macro_rules! frames {
     ($($name:ident($module:path),)+) => {
-        /// A piece of a checkpoint, by subject.
+        /// A frame of a checkpoint, by subject.
         pub(super) enum Frame { $($name($module),)+ }
 
         $(impl From<$module> for Frame {
@@ -41,7 +41,7 @@ macro_rules! frames {
         })+
 
         impl Frame {
-            /// Every tag, with the frame's name: of one subject after the other.
+            /// Every tag with the frame's name, by subject.
             pub const TAGS: &'static [&'static [(u32, &'static str)]] = &[$(<$module>::TAGS,)+];
         }
 
@@ -76,7 +76,7 @@ macro_rules! frames {
 /// Reads a frame by its tag.
 struct Tagged;
 
-/// Makes the list of all frames, and how those of subjects with a store of their own are saved and restored.
+/// Generates the list of all frames, and the save and restore of subjects with their own store.
 macro_rules! all_frames {
     (effects: $($effects:ident),*; own: $($module:ident $event:ident,)*) => {
         frames! {
@@ -90,23 +90,23 @@ macro_rules! all_frames {
             $($event(crate::$module::frames::Frame),)*
         }
 
-        /// Saves what subjects keep that nobody else changes.
+        /// Saves the subjects' stores.
         ///
         /// # Errors
-        /// What `put` said.
+        /// An error of `put`.
         pub(super) fn save_own(
-            _state: &State,
+            _state: &DurableState,
             _put: &mut dyn FnMut(Frame) -> io::Result<()>,
         ) -> io::Result<()> {
             $(crate::$module::frames::save(_state, &mut |frame| _put(frame.into()))?;)*
             Ok(())
         }
 
-        /// Puts back a frame of such a subject.
-        pub(super) fn restore_own(_state: &State, frame: Frame) {
+        /// Restores a frame of such a subject.
+        pub(super) fn restore_own(_state: &DurableState, frame: Frame) {
             match frame {
                 $(Frame::$event(frame) => crate::$module::frames::restore(_state, frame),)*
-                // These have writers of their own.
+                // These have their own writers.
                 Frame::Stock(_)
                 | Frame::Reservations(_)
                 | Frame::Catalogue(_)

@@ -1,18 +1,18 @@
-//! Checkpoints: the durable view written down, so that a restart need not read the whole log.
+//! Checkpoints: the durable view on disk, so that a restart need not read the whole log.
 //!
-//! A checkpoint is taken by a thread of its own, which is just another reader: it copies a few hundred items at a time,
-//! each piece exact at some `seq`, while writes go on. So its pieces differ in age, from `start_seq` on, and a restart
-//! replays the log from there. That mends every difference: levels in the log are absolute, reservations and movements
-//! carry the `seq` of their last change, and kept keys are copied last, so that a key whose answer rests on a
-//! reservation in the checkpoint is in the checkpoint, too.
+//! A thread of its own takes a checkpoint. It is just another reader: it copies a few hundred items at a time, each
+//! piece exact at some `seq`, while writes continue. So its pieces differ in age, from `start_seq` on, and a restart
+//! replays the log from there. The replay corrects every difference: levels in the log are absolute, reservations and
+//! movements carry the `seq` of their last change, and kept keys are copied last, so that the reservation behind a
+//! key's answer is in the checkpoint, too.
 //!
 //! ```text
 //!  header: "ANAQUEL\0" | format u16 | epoch u64 | start_seq u64
 //!  frames: length u32 | crc32 u32 | payload, which begins with its kind u32      …, the last one being End
 //! ```
 //!
-//! The file is written under another name, synced, and renamed: a checkpoint is whole, or is not there. Two generations are
-//! kept, and the log is kept from the start of the older one.
+//! The file is written under another name, synced, and renamed, so that a checkpoint is either complete or absent. Two
+//! generations are kept, and the log is kept from the start of the older one.
 
 mod frame;
 mod summary;
@@ -28,30 +28,30 @@ use crate::engine::identity::Era;
 use crate::ids::{Epoch, Seq};
 use crate::journal;
 use crate::private::{make_private, private_file};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::{catalogue, demand, reservations, rules, stock, supply};
 use frame::{Frame, own};
 pub use summary::Summary;
 
 const MAGIC: [u8; 8] = *b"ANAQUEL\0";
-/// The format that this build writes. Formats 1 to 6, which it reads, have fewer kinds of frames; 1 to 4 know less of
-/// movements; 1 to 3 hold keys and closed reservations with all that is known of them, and 1 and 2 simpler reservations.
+/// The format that this build writes. It also reads formats 1 to 6: they have fewer kinds of frames; 1 to 4 have less
+/// data of movements; 1 to 3 contain keys and closed reservations in full; 1 and 2 have simpler reservations.
 const FORMAT: u16 = 7;
 const OLDEST_FORMAT: u16 = 1;
 const HEADER: usize = 8 + 2 + 8 + 8;
 
-/// The largest frame that is believed while reading: far more than 1,024 groups of every location.
+/// The largest accepted frame: far more than 1,024 groups of every location.
 const FRAME_BYTES_MAX: u32 = 1 << 30;
 
-/// Bytes written between two looks at how much room is left.
+/// Bytes written between two checks of the free space.
 const ROOM_CHECK_BYTES: u64 = 8 << 20;
 
 /// A checkpoint that is being written.
 const UNFINISHED: &str = "image.unfinished";
 
-/// Why a checkpoint cannot be used.
+/// Why a checkpoint is unusable.
 #[derive(Debug, thiserror::Error)]
-#[error("the checkpoint {path} cannot be used: {what}")]
+#[error("the checkpoint {path} is unusable: {what}")]
 pub struct CheckpointError {
     /// The file.
     pub path: PathBuf,
@@ -70,15 +70,12 @@ impl Writer<'_> {
     fn frame(&mut self, frame: impl Into<Frame>) -> io::Result<()> {
         let frame: Frame = frame.into();
         let payload = journal::encode(&frame);
-        // A checkpoint must never take the room that the log needs to stay whole.
+        // A checkpoint must never use the space that the log needs to stay complete.
         self.unchecked_bytes += payload.len() as u64;
         if self.unchecked_bytes >= ROOM_CHECK_BYTES {
             let stat = rustix::fs::statvfs(self.directory)?;
             if stat.f_bavail * stat.f_frsize < self.reserve_bytes + 2 * ROOM_CHECK_BYTES {
-                return Err(io::Error::new(
-                    io::ErrorKind::StorageFull,
-                    "there is no room for a checkpoint beside the log",
-                ));
+                return Err(io::Error::new(io::ErrorKind::StorageFull, "no space for a checkpoint beside the log"));
             }
             self.unchecked_bytes = 0;
         }
@@ -89,14 +86,14 @@ impl Writer<'_> {
     }
 }
 
-/// Writes a checkpoint of `state` into `directory` and returns what it holds. Takes no lock that a writer waits for.
-/// `reserve_bytes` of the file system stay free. `durable_up_to` makes the log durable up to a `seq` and says whether it
-/// is: a checkpoint that knows more than the log would refuse to start.
+/// Writes a checkpoint of `state` into `directory` and returns its summary. Takes no lock that a writer waits for.
+/// `reserve_bytes` of the file system stay free. `durable_up_to` makes the log durable up to a `seq` and returns
+/// whether it is: a checkpoint that is ahead of the log would prevent the next start.
 ///
 /// # Errors
-/// What the file system said; no checkpoint is left behind then.
+/// An error of the file system; no checkpoint is left then.
 pub fn write(
-    state: &State,
+    state: &DurableState,
     epoch: Epoch,
     directory: &Path,
     reserve_bytes: u64,
@@ -112,7 +109,7 @@ pub fn write(
 }
 
 fn write_unfinished(
-    state: &State,
+    state: &DurableState,
     epoch: Epoch,
     directory: &Path,
     unfinished: &Path,
@@ -142,9 +139,9 @@ fn write_unfinished(
     Ok(summary)
 }
 
-/// Saves all subjects, in an order that each piece's age allows: what is copied later knows at least as much. Tells how many
-/// cells and reservations there are.
-fn save_all(state: &State, writer: &mut Writer<'_>) -> io::Result<(u64, u64)> {
+/// Saves all subjects, in an order that fits the age of each piece: later pieces are at least as new. Returns the
+/// numbers of cells and reservations.
+fn save_all(state: &DurableState, writer: &mut Writer<'_>) -> io::Result<(u64, u64)> {
     // Names first: everything else uses them.
     catalogue::frames::save(state, &mut |frame| writer.frame(frame))?;
     rules::frames::save(state, &mut |frame| writer.frame(frame))?;
@@ -152,11 +149,12 @@ fn save_all(state: &State, writer: &mut Writer<'_>) -> io::Result<(u64, u64)> {
     let reservations = reservations::frames::save(state, &mut |frame| writer.frame(frame))?;
     supply::frames::save(state, &mut |frame| writer.frame(frame))?;
     demand::frames::save(state, &mut |frame| writer.frame(frame))?;
-    // Behind the reservations: a count that is older than a reservation would miss what that no longer tells.
+    // After the reservations: a count that is older than a reservation would lack changes that the reservation no
+    // longer shows.
     reservations::frames::save_quotas(state, &mut |frame| writer.frame(frame))?;
-    // Behind everything that it rests on.
+    // After everything that it depends on.
     frame::save_own(state, &mut |frame| writer.frame(frame))?;
-    // Keys last: what their answers rest on is in the checkpoint, too.
+    // Keys last: what their answers depend on is in the checkpoint, too.
     let mut from = 0;
     while let Some((page, next)) = state.idempotency.page(from) {
         writer.frame(own::Frame::KeptKeys(page))?;
@@ -172,7 +170,7 @@ pub(crate) fn path_of(directory: &Path, start_seq: Seq) -> PathBuf {
 /// The checkpoints in `directory`, newest first, by the `seq` at which they start.
 ///
 /// # Errors
-/// What the file system said.
+/// An error of the file system.
 pub fn list(directory: &Path) -> io::Result<Vec<(Seq, PathBuf)>> {
     if !directory.exists() {
         return Ok(Vec::new());
@@ -189,10 +187,10 @@ pub fn list(directory: &Path) -> io::Result<Vec<(Seq, PathBuf)>> {
     Ok(found)
 }
 
-/// Sets a file aside that is not a usable checkpoint, so that it counts for no generation, and one that was never finished.
+/// Renames an unusable checkpoint, so that it is not counted as a generation, and deletes unfinished ones.
 ///
 /// # Errors
-/// What the file system said.
+/// An error of the file system.
 pub(crate) fn set_aside(directory: &Path, bad: &[PathBuf]) -> io::Result<()> {
     for path in bad {
         let mut aside = path.clone().into_os_string();
@@ -203,10 +201,10 @@ pub(crate) fn set_aside(directory: &Path, bad: &[PathBuf]) -> io::Result<()> {
     if unfinished.exists() { fs::remove_file(unfinished) } else { Ok(()) }
 }
 
-/// Keeps the two newest checkpoints and tells where the older one starts: the log is needed from there on.
+/// Keeps the two newest checkpoints and returns the start of the older one: the log is needed from there on.
 ///
 /// # Errors
-/// What the file system said.
+/// An error of the file system.
 pub fn keep_two(directory: &Path) -> io::Result<Option<Seq>> {
     let checkpoints = list(directory)?;
     for (_, path) in checkpoints.iter().skip(2) {
@@ -218,18 +216,23 @@ pub fn keep_two(directory: &Path) -> io::Result<Option<Seq>> {
 /// Loads a checkpoint into an empty state.
 ///
 /// # Errors
-/// [`CheckpointError`] for a file that is damaged or another log's; the state must be thrown away then.
-pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder) -> Result<Summary, CheckpointError> {
+/// [`CheckpointError`] for a file that is damaged or belongs to another log; the state must be dropped then.
+pub(crate) fn load(
+    path: &Path,
+    eras: &[Era],
+    state: &DurableState,
+    folder: &mut Folder,
+) -> Result<Summary, CheckpointError> {
     let file = File::open(path).map_err(|error| CheckpointError { path: path.to_owned(), what: error.to_string() })?;
     load_from(&mut BufReader::with_capacity(1 << 20, file), path, eras, state, folder)
 }
 
-/// The same from what is no file; `path` is what it is called.
+/// The same from a stream; `path` is its name in errors.
 pub(crate) fn load_from(
     mut input: &mut dyn Read,
     path: &Path,
     eras: &[Era],
-    state: &State,
+    state: &DurableState,
     folder: &mut Folder,
 ) -> Result<Summary, CheckpointError> {
     let wrong = |what: String| CheckpointError { path: path.to_owned(), what };
@@ -245,7 +248,7 @@ pub(crate) fn load_from(
     if !(OLDEST_FORMAT..=FORMAT).any(|known| format == known.to_le_bytes()) {
         return Err(wrong(format!("its format is not {OLDEST_FORMAT} to {FORMAT}, which this build reads")));
     }
-    // One of an earlier era may know what both histories have, and nothing that the other has by itself.
+    // A checkpoint of an earlier era may contain only records that both histories share.
     let era = eras.iter().position(|era| checkpoint_epoch == era.epoch.0.to_le_bytes());
     let era = era.ok_or_else(|| wrong("it belongs to another log".into()))?;
     let left_at = eras.get(era + 1).map(|next| next.after);
@@ -263,7 +266,10 @@ pub(crate) fn load_from(
             }
             Frame::Own(own::Frame::KeptKeys(page)) => fold::restore_keys(state, &page),
             Frame::Own(own::Frame::End(summary)) if left_at.is_some_and(|left_at| summary.end_seq > left_at) => {
-                return Err(wrong(format!("it reaches {}, in a history that this log left before", summary.end_seq)));
+                return Err(wrong(format!(
+                    "it contains record {}, which belongs to a history that this log left before",
+                    summary.end_seq
+                )));
             }
             Frame::Own(own::Frame::End(summary)) if summary.start_seq.to_le_bytes() == start_seq => {
                 state.set_last_time(summary.last_time);
@@ -275,10 +281,10 @@ pub(crate) fn load_from(
     }
 }
 
-/// What a checkpoint holds, from its last frame; the others are stepped over and not checked.
+/// The summary of a checkpoint, from its last frame; other frames are skipped and not checked.
 ///
 /// # Errors
-/// It is not there to its end.
+/// The checkpoint is incomplete.
 pub(crate) fn summary(file: &File) -> Result<Summary, String> {
     use std::os::unix::fs::FileExt;
     let length = file.metadata().map_err(|error| error.to_string())?.len();
@@ -289,7 +295,7 @@ pub(crate) fn summary(file: &File) -> Result<Summary, String> {
         let frame = envelope.first_chunk().map_or(0, |length| u64::from(u32::from_le_bytes(*length)));
         let next = at + 8 + frame;
         if next >= length {
-            // Frames of a few words are no risk to read.
+            // Short frames are safe to read.
             let mut bytes = vec![0; usize::try_from(length - at).unwrap_or(0).min(1 << 20)];
             file.read_exact_at(&mut bytes, at).map_err(|error| error.to_string())?;
             return match read_frame(&mut bytes.as_slice())? {

@@ -1,20 +1,20 @@
-//! What a checkpoint says of itself.
+//! The summary of a checkpoint.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Seq, Timestamp};
 
-/// What a checkpoint holds.
+/// The contents of a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Everything up to here is in the checkpoint; the log is replayed from the next record on.
+    /// All records up to here are in the checkpoint; the log is replayed from the next record on.
     pub start_seq: Seq,
-    /// Something up to here may be in the checkpoint; the log must reach it.
+    /// Some records up to here may be in the checkpoint; the log must reach this one.
     pub end_seq: Seq,
     /// The time of the last record that is certainly in it.
     pub last_time: Timestamp,
-    /// Cells in it.
+    /// The number of cells.
     pub cells: u64,
-    /// Reservations in it.
+    /// The number of reservations.
     pub reservations: u64,
 }

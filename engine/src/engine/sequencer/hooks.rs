@@ -1,4 +1,4 @@
-//! What happens around every command, in one order written out by hand: what is due, and what settles it.
+//! The steps around every command, in one explicit order: what is due, and what settles a command.
 
 use rustc_hash::FxHashMap;
 
@@ -9,15 +9,15 @@ use crate::kernel::few::Few;
 use crate::level::StockChange;
 use crate::matrix::CellId;
 use crate::outcome::Completion;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::{prices, reservations, rules, stock, supply};
 
-/// Cells among which one is found by looking at each.
+/// Up to this number of cells, a linear search is used.
 const FEW_CELLS: usize = 16;
 
-/// What is due before any command is decided. Reservations expire first, so that what they free is there for whoever waits.
-/// Then promises whose date has passed are looked at. Rules come last: what expires does so under those that were in force.
-/// Returns the reservations that expire, to be put back should the batch come to nothing.
+/// Handles what is due before a command is decided. Reservations expire first, so that backorders can use the units
+/// that they free. Then overdue promises are checked. Rules come last: expiries happen under the rules that were in
+/// force. Returns the expired reservations, which are restored if the batch fails.
 pub(super) fn due(cx: &mut Decide<'_>, activates: bool) -> Vec<(Timestamp, ReservationId)> {
     let settle_own = |cx: &mut Decide<'_>| settle(cx, None, None, Few::new());
     let expired = reservations::decide::step::expire(cx, settle_own);
@@ -31,25 +31,25 @@ pub(super) fn due(cx: &mut Decide<'_>, activates: bool) -> Vec<(Timestamp, Reser
 }
 
 /// When the next rule or price list begins or ends after `now`.
-pub(super) fn next_activation(state: &State, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn next_activation(state: &DurableState, now: Timestamp) -> Option<Timestamp> {
     [state.rules.next_activation(now), state.own.prices.next_turn(now)].into_iter().flatten().min()
 }
 
-/// Splits what a decided command does to promise words into debits, applied now, and credits, applied once durable.
+/// Splits the effect of a decided command on promise words into debits, applied now, and credits, applied once durable.
 pub(super) fn settle(
     cx: &mut Decide<'_>,
     done: Option<(Completion, Decision)>,
     scope: Option<u128>,
     admitted: Few<(CellId, StockChange)>,
 ) {
-    // First what frees units: who waits for them gets them before anybody else is decided.
+    // First fills: backorders get units that became free before another command is decided.
     supply::decide::fill_uncovered(cx);
-    // Then dates: they follow from what is left of supply.
+    // Then dates: they depend on the remaining supply.
     supply::decide::date_waits(cx);
     // Shortages last: of what the fills left.
     let mut rests = cx.draft.take_touched();
     stock::decide::note_shortages(cx, &rests);
-    // Bounded by what one command took early and the cells that it touched; of many, each is found by its id.
+    // Bounded by the units that one command took early and the cells that it touched; large sets are searched by id.
     let nth_of: FxHashMap<CellId, usize> = match admitted.len() > FEW_CELLS {
         true => rests.iter().enumerate().filter_map(|(nth, (_, _, id, _))| Some(((*id)?, nth))).collect(),
         false => FxHashMap::default(),

@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use crate::command::{Command, Queued};
 use crate::decide::draft::{Answer, Decided, Draft};
-use crate::decide::{Decide, KeptAlive, scope_of};
+use crate::decide::{Decide, Decision, KeptAlive, scope_of};
 use crate::engine::counters::Counters;
 use crate::engine::fold::Folder;
 use crate::engine::watch::Watch;
@@ -42,24 +42,24 @@ use crate::event::{Event, Record};
 use crate::ids::{Seq, Timestamp};
 use crate::journal::{AppendError, Journal, JournalReader};
 use crate::kernel::asked::Asked;
+use crate::kernel::cause::Cause;
 use crate::kernel::clock::Anchors;
 use crate::kernel::few::Few;
 use crate::outcome::Outcome;
 use crate::refusal::Failure;
 use crate::settings::Settings;
-use crate::state::State;
-use crate::{catalogue, demand, imports, prices, reservations, rules, stock, supply};
+use crate::state::DurableState;
 
-/// Records folded under one hold of the sequence lock. A reader that meets a fold waits for so many at the most.
+/// Records folded under one hold of the sequence lock. A reader that meets a fold waits for at most this many.
 const FOLD_GROUP: usize = 64;
 
-/// Hears of every record, in log order, once it is durable and folded.
+/// Receives every record, in log order, once it is durable and folded.
 pub trait Observer: Send {
     /// `records` just became visible.
     fn published(&mut self, records: &[Record]);
 }
 
-/// What a cycle did, for metrics.
+/// Counts of one cycle, for metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cycle {
     /// Records made durable.
@@ -70,39 +70,39 @@ pub struct Cycle {
     pub expired: usize,
 }
 
-/// Decides, appends, folds. There is one, and it has the journal.
+/// Decides, appends, folds. There is one, and it owns the journal.
 pub(crate) struct Sequencer {
-    state: Arc<State>,
+    state: Arc<DurableState>,
     journal: Box<dyn Journal>,
-    /// Tells from where on the log is kept.
+    /// The first record of the log.
     reader: Arc<dyn JournalReader>,
     folder: Folder,
     settings: Settings,
     observer: Option<Box<dyn Observer>>,
     draft: Draft,
-    /// Why nothing is written any more, once that is so.
+    /// Why nothing is written any more, after a failure.
     failed: Option<AppendError>,
-    /// Why the last batch was refused for want of room, until there is some again.
+    /// Why the last batch was refused for lack of space, until there is some again.
     full: Option<String>,
-    /// Deadlines that are left alone.
+    /// Frozen deadlines.
     kept: KeptAlive,
     /// Milliseconds by which the clock is ahead of a log that is held back.
     pub held_back_ms: u64,
-    /// Where the log catches up with its clock.
+    /// When the log's time catches up with the clock.
     pub anchors: Anchors,
     /// When the next rule or price list begins or ends.
     next_activation: Option<Timestamp>,
-    /// What the plans of the batch looked at.
+    /// The looks that the plans of the batch used.
     looks: usize,
-    /// What it is doing, for whoever looks after it.
+    /// The current step, for a watchdog.
     pub watch: Arc<Watch>,
-    /// What it did.
+    /// Its counters.
     pub counters: Arc<Counters>,
 }
 
 impl Sequencer {
     pub fn new(
-        state: Arc<State>,
+        state: Arc<DurableState>,
         folder: Folder,
         journal: Box<dyn Journal>,
         settings: Settings,
@@ -111,11 +111,11 @@ impl Sequencer {
         let mut draft = Draft::new(Arc::clone(&state), settings.names);
         let there_at_start = state.view.seq();
         draft.holds.counts_channels = !settings.channel_limits.is_empty();
-        // Bounded by the open reservations, once, before anything is decided.
+        // Bounded by the open reservations; runs once, before anything is decided.
         for reservation in state.reservations.open_ones() {
             draft.holds.count(&reservation, state.owner(reservation.id));
         }
-        // What turned while nobody was there is due at once.
+        // Rules and price lists whose date passed during the downtime are due at once.
         let next_activation = hooks::next_activation(&state, Timestamp(0)).map(|_| Timestamp(0));
         let reader = journal.reader();
         draft.log_from = reader.oldest();
@@ -139,15 +139,15 @@ impl Sequencer {
         }
     }
 
-    /// When the next reservation dies, if the clock counts, or the next rule or price list begins or ends.
+    /// When the next reservation expires, if the clock is trusted, or the next rule or price list begins or ends.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let expiry = self.folder.reservations.deadlines.next();
         let overdue = self.draft.ledger.next_overdue().map(|date| date.plus_millis(1)).filter(|_| !self.kept.frozen);
         [expiry, self.next_activation, overdue].into_iter().flatten().min().filter(|_| self.failed.is_none())
     }
 
-    /// While the clock cannot be trusted, what was there at the start does not die. Thawing costs a step for each that
-    /// would have.
+    /// While the clock is not trusted, reservations from before the start do not expire. Trusting it later costs a step
+    /// for each that would have expired.
     pub fn freeze(&mut self, frozen: bool) {
         self.kept.frozen = frozen;
         if !frozen {
@@ -157,7 +157,7 @@ impl Sequencer {
         }
     }
 
-    /// What a decision may touch.
+    /// The context of a decision.
     #[inline]
     fn context(&mut self) -> Decide<'_> {
         Decide {
@@ -173,7 +173,7 @@ impl Sequencer {
         }
     }
 
-    /// The journal, once nothing is to be decided any more.
+    /// Returns the journal, after the last decision.
     pub fn into_journal(self) -> Box<dyn Journal> {
         self.journal
     }
@@ -183,7 +183,7 @@ impl Sequencer {
         self.failed.as_ref()
     }
 
-    /// Why there is no room to write, looking anew where there was none.
+    /// Why there is no space to write; checks again if there was none.
     pub fn full(&mut self) -> Option<&String> {
         if self.full.is_some() && self.journal.has_room() {
             self.full = None;
@@ -191,9 +191,9 @@ impl Sequencer {
         self.full.as_ref()
     }
 
-    /// Takes `commands` in order, and whatever is due at `now`, through all steps. Returns when everybody whose command it
-    /// took was answered; commands behind one that ends the batch are left for the next cycle.
-    // A function of its own, so that `anaquel-bench instructions` can count it.
+    /// Takes `commands` in order, and everything that is due at `now`, through all steps. Returns when all taken
+    /// commands are answered; commands after one that ends the batch are left for the next cycle.
+    // A separate function, so that `anaquel-bench instructions` can count it.
     #[inline(never)]
     pub fn cycle(&mut self, now: Timestamp, commands: &mut VecDeque<Queued>) -> Cycle {
         let now = now.max(self.state.last_time());
@@ -210,8 +210,8 @@ impl Sequencer {
         let expired = hooks::due(&mut self.context(), activates);
         let (mut ended, mut first) = (activates, true);
         self.looks = 0;
-        // Bounded by `batch_commands_max`, and by the looks of one plan: what costs much leaves those behind it to the next
-        // batch, so that those before it have their answer.
+        // Bounded by `batch_commands_max`, and by the looks of one plan: after an expensive command, later ones are
+        // left for the next batch, so that earlier ones get their answers.
         while !ended
             && self.looks < self.settings.plan_looks_max
             && let Some(queued) = commands.pop_front_if(|queued| first || !queued.command.begins_batch(&self.state))
@@ -242,7 +242,7 @@ impl Sequencer {
                 }
             }
         }
-        // A turn of rules that could not be written is still due; one of which nothing was due is over.
+        // A rule activation that could not be written is still due; if nothing was due, it is done.
         if ended && (cycle.records > 0 || nothing_to_write) {
             self.draft.forget_members();
             self.next_activation = hooks::next_activation(&self.state, now);
@@ -251,8 +251,8 @@ impl Sequencer {
         cycle
     }
 
-    /// Forgets keys and closed reservations that have outlived their retention, a bounded number at a time. It goes on
-    /// where nothing is written, too: a caller who may keep no more keys waits for it.
+    /// Drops keys and closed reservations after their retention, a bounded number at a time. Continues while nothing
+    /// can be written, too, because a caller without room for keys waits for it.
     pub fn forget(&mut self, now: Timestamp) {
         let before = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
         let settings = &self.settings;
@@ -266,7 +266,7 @@ impl Sequencer {
         );
     }
 
-    /// Makes durable what an interval policy left behind.
+    /// Makes durable what an interval policy left in memory.
     pub fn sync(&mut self) {
         if self.failed.is_none()
             && let Err(error) = self.journal.sync()
@@ -275,7 +275,7 @@ impl Sequencer {
         }
     }
 
-    /// Lets go of some log that no checkpoint needs and nobody may ask for any more; true when none is left.
+    /// Trims a part of the log that no checkpoint needs and that is past its retention; true when none is left.
     pub fn trim(&mut self, before: Seq) -> bool {
         let trimmed = self.journal.trim(before);
         self.draft.log_from = self.reader.oldest();
@@ -288,7 +288,7 @@ impl Sequencer {
         }
     }
 
-    /// What copies are opened from is needed from record `from` on.
+    /// Files for copies are needed from record `from` on.
     pub fn keep_recent(&mut self, from: Seq) {
         self.journal.keep_recent(from);
     }
@@ -303,20 +303,10 @@ impl Sequencer {
         let admitted = command.admitted();
         let defined_so_far = self.draft.defined_so_far();
         let cx = &mut self.context();
-        let decision = match command {
-            Command::Reservations(command) => reservations::decide::decide(cx, command, &mut cause),
-            Command::Stock(command) => stock::decide::decide(cx, command, &mut cause),
-            Command::Catalogue(command) => catalogue::decide::decide(cx, command, &mut cause),
-            Command::Supply(command) => supply::decide::decide(cx, command, &mut cause),
-            Command::Rules(command) => rules::decide::decide(cx, command, &mut cause),
-            Command::Imports(command) => imports::decide::decide(cx, command, &mut cause),
-            Command::Demand(command) => demand::decide::decide(cx, command),
-            Command::Transfers(command) => crate::transfers::decide::decide(cx, command, &mut cause),
-            Command::Prices(command) => prices::decide::decide(cx, command, &mut cause),
-        };
+        let decision = decide_by_subject(cx, command, &mut cause);
         match decision {
             Ok(answer) => {
-                // A key that no record took along had no effect: its repeat is decided anew.
+                // A key without a record had no effect: its repeat is decided again.
                 let logged = scope.filter(|_| scope_of(&cause).is_none());
                 if let Some(scope) = scope.filter(|_| logged.is_none()) {
                     self.state.idempotency.abandon(scope);
@@ -342,7 +332,7 @@ impl Sequencer {
         }
     }
 
-    /// Gives back what was admitted for a command that is not even decided.
+    /// Releases what was admitted for a command that is not decided.
     fn refuse(&self, queued: Queued, failure: Failure) {
         self.state.give_back(&queued.command.admitted());
         if let Some(scope) = scope_of(&queued.cause) {
@@ -351,7 +341,7 @@ impl Sequencer {
         queued.done.hear(Err(failure));
     }
 
-    /// The batch is durable: fold it, credit what it freed, show its `seq`, answer, tell the observer.
+    /// The batch is durable: fold it, credit what it freed, publish its `seq`, answer, notify the observer.
     fn publish(&mut self) {
         let records = std::mem::take(&mut self.draft.records);
         let decided = std::mem::take(&mut self.draft.decided);
@@ -359,7 +349,7 @@ impl Sequencer {
         let mut rest = records.as_slice();
         let mut folded = decided.as_slice();
         while !rest.is_empty() {
-            // A group ends where a command ends, so that nobody ever sees half of one.
+            // A group ends where a command ends, so that no reader sees half of one.
             let mut commands = 0;
             let mut length = 0;
             let first = rest.first().map_or(0, |record| record.seq);
@@ -404,13 +394,13 @@ impl Sequencer {
         let record = |seq: Seq| records.get(usize::try_from(seq.checked_sub(first_seq)?).ok()?);
         match answer {
             Answer::Reservation(id, seq) => {
-                // What was closed in this batch is whole until everybody is answered.
+                // Reservations that this batch closed stay complete in memory until all callers are answered.
                 let reservation = self.state.reservations.get(id).expect("what was just folded is there");
                 Outcome::Reservation(match (reservation.is_told_by_record(seq), record(seq)) {
                     _ if reservation.version == seq => reservation,
                     (false, _) => Arc::new(reservation.as_of(seq)),
                     (true, Some(record)) => Arc::new(reservation.as_of_record(record)),
-                    // Nothing was done at `seq`: it is the record as it was found, and a later one does as well.
+                    // Nothing was done at `seq`: it is the record as it was found, and a later one is equally good.
                     (true, None) => reservation,
                 })
             }
@@ -423,7 +413,7 @@ impl Sequencer {
         }
     }
 
-    /// The batch is not durable, or nobody knows: give back what was taken and say so.
+    /// The batch is not durable, or its state is unknown: release what was taken and report the error.
     fn abandon(&mut self, error: AppendError) {
         let failure = || match &error {
             AppendError::Full { .. } => Failure::ReadOnly(error.to_string()),
@@ -446,22 +436,30 @@ impl Sequencer {
     }
 }
 
-impl Outcome {
-    /// The outcome that the record of a movement, a count, an import, or of what was told tells by itself.
-    pub fn of_record(record: &Record) -> Option<Self> {
-        let seq = record.seq;
-        match &record.event {
-            Event::Stock(event) => event.outcome(seq),
-            Event::Supply(event) => event.outcome(seq),
-            Event::Imports(event) => Some(event.outcome(seq)),
-            Event::Told(event) => Some(event.outcome()),
-            // Their repeats are answered by what was told, or by a reservation.
-            Event::Catalogue(_)
-            | Event::Rules(_)
-            | Event::Reservations(_)
-            | Event::Demand(_)
-            | Event::Transfers(_)
-            | Event::Prices(_) => None,
+/// Decides a command, by its subject.
+macro_rules! decisions {
+    ($($(#[$doc:meta])* $name:ident($module:ident),)+) => {
+        fn decide_by_subject(cx: &mut Decide<'_>, command: Command, cause: &mut Option<Box<Cause>>) -> Decision {
+            match command { $(Command::$name(command) => crate::$module::decide::decide(cx, command, cause),)+ }
         }
-    }
+    };
 }
+
+crate::subjects::commands!(decisions);
+
+/// The outcome that a record contains, by the subject of its event.
+macro_rules! outcomes {
+    (record: $($name:ident),*; elsewhere: $($silent:ident),*;) => {
+        impl Outcome {
+            /// The outcome that the record contains; `None` if a repeat is answered by an entity, or by a later record.
+            pub fn of_record(record: &Record) -> Option<Self> {
+                match &record.event {
+                    $(Event::$name(event) => event.outcome(record.seq),)*
+                    $(Event::$silent(_) => None,)*
+                }
+            }
+        }
+    };
+}
+
+crate::subjects::outcomes!(outcomes);

@@ -1,4 +1,4 @@
-//! The public proof: replay the log with a second, simpler implementation and check every promise at every record.
+//! The proof: replays the log with a second, simpler implementation, and checks every promise at every record.
 //!
 //! The auditor below shares the format of events with the engine and nothing else: it keeps plain maps, adds up
 //! quantities by itself, and compares the levels that the log states with its own. At every record it holds that
@@ -19,16 +19,16 @@ use std::path::Path;
 use crate::audit::{Books, Stated};
 use crate::effect::{At, Described, Effect, Inbound, Naming};
 use crate::engine::directory::DataDirectory;
-use crate::engine::recovery::{Reading, Report, recover};
+use crate::engine::recovery::{Reading, StartReport, recover};
 use crate::event::{Event, Record};
 use crate::hash::Sums;
 use crate::ids::{Epoch, Seq};
 use crate::journal::{self, Batch, LogOptions, OpenError};
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::{catalogue, reservations, stock};
 
-/// What the auditor found.
+/// The result of a successful audit.
 #[derive(Debug, Clone)]
 pub struct Proof {
     /// The identity of the log.
@@ -41,29 +41,29 @@ pub struct Proof {
     pub checked_after: Seq,
     /// Cells.
     pub cells: u64,
-    /// Reservations that are open.
+    /// Open reservations.
     pub open_reservations: u64,
-    /// Units promised.
+    /// Promised units.
     pub reserved: u64,
     /// Cells that are short.
     pub shortages: u64,
-    /// What was found at start.
-    pub report: Report,
-    /// The state hash, as a running server shows it at the same `seq`.
+    /// What the start found.
+    pub report: StartReport,
+    /// The state hash, as a running server at the same `seq` shows it.
     pub state_hash: String,
-    /// The same, part by part.
+    /// The same, by part.
     pub sums: Sums,
-    /// Records that kept too little of what is held back, where that is allowed.
+    /// Records that kept less than what is held back, if that is allowed.
     pub floor_kept_too_little: Vec<Seq>,
 }
 
-/// Why there is no proof.
+/// Why the log is not proven.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// The log cannot be read.
+    /// The log is unreadable.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The log breaks a promise.
+    /// The log violates an invariant.
     #[error("record {seq} breaks an invariant: {what}")]
     Violation {
         /// The record.
@@ -71,19 +71,20 @@ pub enum VerifyError {
         /// The invariant, with both numbers.
         what: String,
     },
-    /// The log breaks a promise as builds before this one could, and in no other way.
+    /// The log violates an invariant only as earlier builds could.
     #[error(
-        "records {} kept too little of what safety stock and buffers hold back, as builds up to 0.1 could when they made \
-         room among the promises of a group; no unit was promised twice. --allow floor-kept-too-little accepts them",
+        "records {} kept less available than safety stock and buffers hold back, as builds up to 0.1 could when they \
+         moved promises of a group to make room; no unit was promised twice. --allow floor-kept-too-little accepts \
+         them",
         show_all(.0)
     )]
     FloorKeptTooLittle(Vec<Seq>),
 }
 
-/// Faults of earlier builds that a log may hold.
+/// Faults of earlier builds that a log may contain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Allowances {
-    /// Records that left less free than safety stock and buffers hold back, of units that were there and free.
+    /// Records that left less available than safety stock and buffers hold back; the units existed and were available.
     pub floor_kept_too_little: bool,
 }
 
@@ -106,23 +107,23 @@ pub struct Auditor {
 }
 
 impl Auditor {
-    /// One that notes records which kept too little of what is held back, and goes on.
+    /// An auditor that notes records with this fault, and continues.
     pub fn that_notes_low_floors() -> Self {
         Self { books: Books { notes_low_floors: true, ..Books::default() }, ..Self::default() }
     }
 
-    /// Those records.
+    /// The noted records.
     pub fn low_floors(&self) -> &[Seq] {
         &self.books.low_floors
     }
 
-    /// Starts from what a checkpoint says instead of from nothing.
-    fn start_from(&mut self, state: &State, seq: Seq) {
+    /// Starts from a checkpoint instead of from nothing.
+    fn start_from(&mut self, state: &DurableState, seq: Seq) {
         self.books.start_from(state);
         self.next_seq = Some(seq + 1);
     }
 
-    /// Checks one record against everything before it.
+    /// Checks one record against all earlier ones.
     ///
     /// # Errors
     /// What is wrong, with both numbers.
@@ -149,26 +150,29 @@ impl Auditor {
         });
         verdict?;
         check_own(&mut self.books, record)?;
-        // Whatever the event is: no cell is told that its quantities do not lead to.
+        // For any event: the stated level of each cell must follow from the quantities.
         for ((sku, location), cell) in &stated {
             let level = self.books.level((*sku, *location));
             if level != cell.level {
-                return Err(format!("a cell is told to hold {:?}, and the quantities lead to {level:?}", cell.level));
+                return Err(format!(
+                    "a record states {:?} for a cell, and the quantities lead to {level:?}",
+                    cell.level
+                ));
             }
         }
         Ok(())
     }
 
-    /// Compares what was added up with what the engine's own fold of the log holds, with nothing in flight.
+    /// Compares the books with the engine's own fold of the log, with nothing in flight.
     ///
     /// # Errors
-    /// Where they differ.
-    pub fn compare(&self, state: &State) -> Result<(), String> {
+    /// The first difference.
+    pub fn compare(&self, state: &DurableState) -> Result<(), String> {
         self.books.compare(state)
     }
 }
 
-/// Makes the check of what only an event's own subject keeps, beside its effects.
+/// Generates the checks of data that only an event's own subject stores.
 macro_rules! checks {
     (effects: $($effects:ident),*; own: $($module:ident $event:ident,)*) => {
         fn check_own(_books: &mut Books, record: &Record) -> Result<(), String> {
@@ -184,7 +188,7 @@ crate::subjects::stores!(checks);
 
 fn check_effect(books: &mut Books, at: At<'_>, effect: Effect<'_>, stated: &Stated) -> Result<(), String> {
     match effect {
-        // Held against what the other effects lead to, once all of them are known.
+        // Compared with the result of the other effects, once all of them are known.
         Effect::Cell(..) => Ok(()),
         Effect::Moved(_, row) => stock::audit::moved(books, row),
         Effect::Counted(_, row) => stock::audit::counted(books, row),
@@ -195,7 +199,7 @@ fn check_effect(books: &mut Books, at: At<'_>, effect: Effect<'_>, stated: &Stat
             }
         }
         Effect::Shortage(cell, grew) => stock::audit::shortage(books, cell, grew),
-        // Checked with the step that handed them over.
+        // Checked with the step that collected them.
         Effect::HandedOver(..) => Ok(()),
         Effect::Promise(step) => reservations::audit::step(books, at, step, stated),
         Effect::Filled(fills) => reservations::audit::filled(books, fills),
@@ -229,7 +233,7 @@ fn check_effect(books: &mut Books, at: At<'_>, effect: Effect<'_>, stated: &Stat
 /// Replays the log in `directory` and checks it, record by record.
 ///
 /// # Errors
-/// The first violation, or why the log cannot be read.
+/// The first violation, or why the log is unreadable.
 pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyError> {
     let directory = DataDirectory::open_existing(directory)?;
     let mut auditor = Auditor::that_notes_low_floors();
@@ -240,9 +244,9 @@ pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyE
         &Settings { idempotency_bytes: u64::MAX, closed_reservation_bytes: u64::MAX, ..Settings::default() },
         LogOptions::default(),
         Reading::Whole,
-        &mut |state: &State, checkpoint: Option<Seq>, batch: &Batch| {
+        &mut |state: &DurableState, checkpoint: Option<Seq>, batch: &Batch| {
             if auditor.next_seq.is_none() && batch.first_seq > 1 {
-                // The beginning was trimmed. From the end of the checkpoint on, what was replayed so far is exact.
+                // The beginning was trimmed. From the end of the checkpoint on, the replayed state is exact.
                 if checkpoint.is_none_or(|end_seq| batch.first_seq <= end_seq) {
                     return Ok(());
                 }

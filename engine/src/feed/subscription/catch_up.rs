@@ -1,4 +1,4 @@
-//! Going on from a cursor: the log after it, a stretch at a time, until the feed is met.
+//! Resuming from a cursor: reads the log after it, one chunk at a time, until the feed is reached.
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use super::super::index::{Mode, last_words};
 use super::{Message, Phase, Reset, Subscription};
 use crate::ids::{LocationId, Seq};
 use crate::journal::ReadError;
-use crate::state::State;
+use crate::state::DurableState;
 
 impl Subscription {
-    /// Hands out a stretch of what came after the cursor; goes live with the last one.
+    /// Returns a chunk of what came after the cursor; goes live with the last one.
     pub(super) fn catch_up(&mut self, at: Seq) -> Option<Message> {
-        /// So near to the feed's position, what is left is read in one go while new changes already pile up.
+        /// This near to the feed's position, the rest is read at once while new changes already accumulate.
         const NEAR: Seq = 4096;
         let shared = &self.shared;
         let (until, places, lens) = {
             let mut index = shared.lock_index();
             if index.position() < at {
-                // The cursor is ahead of the feed: it is taken up where they meet.
+                // The cursor is ahead of the feed: it resumes where both meet.
                 index.hold(self.slot, at);
                 self.phase = Phase::CatchingUp { at, waits: true };
                 return None;
@@ -33,7 +33,7 @@ impl Subscription {
                     self.sub.lock_filter().resolve(&shared.state.catalogue);
                 }
             }
-            // Members, buffer and rules as of the position: had they changed since the cursor, the stretch tells.
+            // Members, buffer and rules as of the position: the chunk shows whether they changed since the cursor.
             let filter = self.sub.lock_filter();
             (index.position(), index.places(&filter), index.lens(&shared.state, &filter))
         };
@@ -81,7 +81,7 @@ impl Subscription {
         } else {
             self.phase = Phase::CatchingUp { at: upto, waits: false };
         }
-        // Nothing of interest up to there counts as told, once what is before it was, and what was let go of meanwhile.
+        // If nothing matched up to there, it counts as sent, once earlier entries and removals were sent.
         if self.out.is_empty() && self.untracked.is_none() {
             self.told = self.told.max(upto);
         }
@@ -89,14 +89,14 @@ impl Subscription {
     }
 }
 
-/// What a stretch of the log holds for a filter.
+/// The matches of a filter in a chunk of the log.
 struct Found {
     filter_changed: Option<Reset>,
     cells: Vec<Arc<Change>>,
 }
 
 impl Found {
-    /// Whether cells come or go with what was retired, or came back.
+    /// Whether cells enter or leave with names that were retired, or came back.
     fn selects(filter: &Filter, moving: Moving, selected: impl Fn(LocationId) -> bool) -> bool {
         match moving {
             Moving::Location(location) => selected(location),
@@ -104,7 +104,7 @@ impl Found {
         }
     }
 
-    fn visit(&mut self, state: &State, filter: &Filter, entry: &Entry, selected: impl Fn(LocationId) -> bool) {
+    fn visit(&mut self, state: &DurableState, filter: &Filter, entry: &Entry, selected: impl Fn(LocationId) -> bool) {
         match &entry.what {
             What::Cell(cell) if filter.has_sku(cell.sku) && selected(cell.location) => {
                 self.cells.push(Arc::new(Change::new(entry.seq, *cell)));

@@ -9,13 +9,18 @@ use super::super::change::Change;
 use super::super::entry::Moving;
 use super::super::filter::{CellKey, Part, cell_key};
 use super::pieces::{Pieces, Then};
-use super::{Item, Joining, Message, Phase, Reset, Subscription, Told};
+use super::{Item, Joining, LiveOutput, Message, Phase, Reset, Subscription};
 use crate::ids::{LocationId, Seq, SkuId};
 use crate::stock::lens::CellView;
 
 impl Subscription {
-    /// Conflated: locations came or went, or all cells count differently. What came is read; what went is named.
-    pub(super) fn reselect(&mut self, moved: &BTreeMap<Moving, (Seq, bool)>, recounted: Option<Reset>) -> Option<Told> {
+    /// Conflated: locations entered or left, or all cells have other results. Cells that entered are read; cells that
+    /// left are listed.
+    pub(super) fn reselect(
+        &mut self,
+        moved: &BTreeMap<Moving, (Seq, bool)>,
+        recounted: Option<Reset>,
+    ) -> Option<LiveOutput> {
         let limit = self.shared.settings.subscription_cells_max;
         let moved_at = moved.values().map(|(seq, _)| *seq).max().unwrap_or(0);
         let moved: Vec<_> = moved.iter().map(|(moving, (_, joins))| (*moving, *joins)).collect();
@@ -31,7 +36,7 @@ impl Subscription {
             let is_gone = |sku: SkuId, location: LocationId| {
                 left.contains(&location) || retired.contains(&sku) || without_cell.contains(&(sku, location))
             };
-            // What came in meanwhile came after it was gone.
+            // Changes that arrived meanwhile came after it left.
             let stays = |change: &Change| change.seq > moved_at || !is_gone(change.cell.sku, change.cell.location);
             let mut pending = self.sub.lock_pending();
             pending.ready.retain(|_, change| stays(change));
@@ -43,26 +48,30 @@ impl Subscription {
         match came {
             // Too much for one delta.
             Ok(cells) if cells.cells.len() > self.delta_cells_max() => {
-                self.restart(recounted.unwrap_or(Reset::GroupChanged)).map(Told::Message)
+                self.restart(recounted.unwrap_or(Reset::GroupChanged)).map(LiveOutput::Message)
             }
             Ok(cells) => {
                 self.lens = cells.lens.clone();
                 self.join(cells, None);
-                Some(Told::Pieces)
+                Some(LiveOutput::Pieces)
             }
             Err(wanted) => {
                 self.phase = Phase::Over;
-                Some(Told::Message(Message::TooLarge(self.too_large(wanted))))
+                Some(LiveOutput::Message(Message::TooLarge(self.too_large(wanted))))
             }
         }
     }
 
-    /// Conflated: everything pending, exact at `position`.
-    pub(super) fn tell_latest(&mut self, position: Seq, mut dirty: FxHashMap<CellKey, Arc<Change>>) -> Option<Told> {
+    /// Conflated: all pending changes, exact at `position`.
+    pub(super) fn tell_latest(
+        &mut self,
+        position: Seq,
+        mut dirty: FxHashMap<CellKey, Arc<Change>>,
+    ) -> Option<LiveOutput> {
         dirty.retain(|_, change| change.seq > self.base);
-        // A cell may join more than once, as what was tracked and with its location. Changes between two reads are not all
-        // here, since a location may have been out of its group meanwhile: the last read is the word on it, wherever it is
-        // told.
+        // A cell may join more than once, as a tracked SKU and with its location. Changes between two reads may be
+        // missing, because a location may have been out of its group meanwhile: the last read decides, wherever it is
+        // sent.
         let mut read: FxHashMap<CellKey, (Seq, &CellView)> = FxHashMap::default();
         for Joining { cells, .. } in &self.joining {
             read.extend(cells.cells.iter().map(|cell| (cell_key(cell.sku, cell.location), (cells.seq, cell))));
@@ -72,9 +81,9 @@ impl Subscription {
             let item = |cell: &CellView| {
                 let key = cell_key(cell.sku, cell.location);
                 let (seq, cell) = read.get(&key).copied().unwrap_or((cells.seq, cell));
-                // Read at `seq`, changed since: the change is the later word.
+                // Read at `seq`, changed since: the change is newer.
                 let change = dirty.get(&key).filter(|change| change.seq > seq);
-                // Whatever was in force when it was read, all are told by the same lens.
+                // Whatever lens was used for reading, all are sent with the same lens.
                 let read = || Item::Read(self.lens.see_again(&self.shared.state.catalogue, cell));
                 change.map_or_else(read, |change| Item::Changed(Arc::clone(change)))
             };
@@ -83,7 +92,7 @@ impl Subscription {
         for Joining { keys, .. } in self.joining.drain(..) {
             dirty.retain(|key, _| !keys.contains(key));
         }
-        // What changed after it was let go of, or left, is back.
+        // A cell that changed after it was untracked, or left, is back.
         if let Some(untracked) = &mut self.untracked {
             untracked.cells.retain(|(sku, at)| !dirty.contains_key(&cell_key(*sku, *at)));
         }
@@ -91,7 +100,7 @@ impl Subscription {
         changes.sort_unstable_by_key(|change| (change.seq, change.cell.sku, change.cell.location));
         let untracked = self.untracked.take();
         if untracked.as_ref().is_some_and(|untracked| untracked.cells.len() > self.delta_cells_max()) {
-            return self.restart(Reset::SelectionChanged).map(Told::Message);
+            return self.restart(Reset::SelectionChanged).map(LiveOutput::Message);
         }
         if changes.is_empty() && untracked.is_none() && joins.is_empty() {
             self.told = self.told.max(position);
@@ -103,7 +112,7 @@ impl Subscription {
             None if items.is_empty() => {}
             None => self.push_items(position, items),
         }
-        // Deltas first: a cursor must not pass one, while a snapshot of what was asked for is told apart by its digest.
+        // Deltas first: a cursor must not pass one, while a requested snapshot is identified by its digest.
         joins.sort_by_key(|(_, tracked)| tracked.is_some());
         for (items, tracked) in joins {
             match tracked {
@@ -117,6 +126,6 @@ impl Subscription {
                 None => self.push_items(position, items),
             }
         }
-        Some(Told::Pieces)
+        Some(LiveOutput::Pieces)
     }
 }

@@ -7,33 +7,33 @@ use super::super::entry::Moving;
 use super::super::filter::{Cells, cell_key};
 use super::super::index::{Step, last_words};
 use super::pieces::{Pieces, Then};
-use super::{Item, Joining, Reset, Subscription, Told};
+use super::{Item, Joining, LiveOutput, Reset, Subscription};
 use crate::ids::{LocationId, Seq, SkuId};
 
-/// What a lossless subscription has to tell next.
+/// The next thing that a lossless subscription has to send.
 enum Event {
     Changed(Seq, Vec<Arc<Change>>),
-    /// What came (true) or left (false).
+    /// Names that entered (true) or left (false).
     Moved(Seq, Vec<(Moving, bool)>),
     Recounted(Seq, Reset),
 }
 
 impl Subscription {
-    /// Lossless: the next event or movement of the selection, as one delta.
-    pub(super) fn tell_events(&mut self, position: Seq) -> Option<Told> {
+    /// Lossless: the next event or change of the selection, as one delta.
+    pub(super) fn tell_events(&mut self, position: Seq) -> Option<LiveOutput> {
         loop {
             let joins_at = self.joining.front().map(|joining| joining.cells.seq);
             let next = self.next_event(position.min(joins_at.unwrap_or(Seq::MAX)))?;
             match next {
                 Event::Changed(seq, mut changes) => {
-                    // Cells that are joining are told when they have.
+                    // Cells that are joining are sent when they have joined.
                     changes.retain(|change| {
                         let key = cell_key(change.cell.sku, change.cell.location);
                         seq > self.base && !self.joining.iter().any(|joining| joining.keys.contains(&key))
                     });
                     self.push_delta(seq, last_words(changes), Vec::new());
                     if !self.out.is_empty() {
-                        return Some(Told::Pieces);
+                        return Some(LiveOutput::Pieces);
                     }
                 }
                 Event::Moved(seq, moved) if seq > self.base => {
@@ -49,22 +49,23 @@ impl Subscription {
                     gone.extend(without_cell);
                     let limit = self.shared.settings.subscription_cells_max;
                     match self.came(&moved, limit) {
-                        // Before anything of this record is sent: a cursor from now on must not skip what joins.
+                        // Before anything of this record is sent: from now on, a cursor must not skip the joining
+                        // cells.
                         Ok(cells) if cells.cells.len().max(gone.len()) > self.delta_cells_max() => {
-                            return self.restart(Reset::GroupChanged).map(Told::Message);
+                            return self.restart(Reset::GroupChanged).map(LiveOutput::Message);
                         }
                         Ok(cells) if joins => self.join(cells, None),
                         Ok(_) => {}
-                        // The next snapshot will say that it is too much.
-                        Err(_) => return self.restart(Reset::GroupChanged).map(Told::Message),
+                        // The next snapshot will report that it is too large.
+                        Err(_) => return self.restart(Reset::GroupChanged).map(LiveOutput::Message),
                     }
                     self.push_delta(seq, Vec::new(), gone);
                     if !self.out.is_empty() {
-                        return Some(Told::Pieces);
+                        return Some(LiveOutput::Pieces);
                     }
                 }
                 Event::Recounted(seq, reason) if seq > self.base => {
-                    return self.restart(reason).map(Told::Message);
+                    return self.restart(reason).map(LiveOutput::Message);
                 }
                 // Known already.
                 Event::Moved(..) | Event::Recounted(..) => {}
@@ -72,7 +73,7 @@ impl Subscription {
         }
     }
 
-    /// Takes the next event out of the queue, with all of its cells, if it is not after `upto`.
+    /// Takes the next event from the queue, with all of its cells, unless it is after `upto`.
     fn next_event(&mut self, upto: Seq) -> Option<Event> {
         let mut pending = self.sub.lock_pending();
         let first = pending.queue.pop_front_if(|step| step.seq() <= upto)?;
@@ -94,7 +95,7 @@ impl Subscription {
                 {
                     moved.push((moving, joins));
                 }
-                // Rules may rest on what moved: no cursor may come between the two.
+                // Rules may depend on what moved: a cursor must not separate the two.
                 match pending.queue.front() {
                     Some(Step::Recounted(recounted_at, reason)) if *recounted_at > self.base => {
                         Event::Recounted(*recounted_at, *reason)
@@ -107,27 +108,27 @@ impl Subscription {
         Some(event)
     }
 
-    /// Lossless: what stands behind the events up to `position`.
-    pub(super) fn after_events(&mut self, position: Seq) -> Option<Told> {
+    /// Lossless: what follows the events up to `position`.
+    pub(super) fn after_events(&mut self, position: Seq) -> Option<LiveOutput> {
         if self.joining.front().is_some_and(|joining| joining.cells.seq <= position) {
             self.tell_joined();
-            return Some(Told::Pieces);
+            return Some(LiveOutput::Pieces);
         }
         if !self.joining.is_empty() {
             return None;
         }
         if let Some(untracked) = self.untracked.take() {
             if untracked.cells.len() > self.delta_cells_max() {
-                return self.restart(Reset::SelectionChanged).map(Told::Message);
+                return self.restart(Reset::SelectionChanged).map(LiveOutput::Message);
             }
             self.push_untracked(position.max(self.prev_seq), Vec::new(), untracked);
-            return Some(Told::Pieces);
+            return Some(LiveOutput::Pieces);
         }
         self.told = self.told.max(position);
         None
     }
 
-    /// Lossless: the first of what is joining has joined.
+    /// Lossless: the first of the joining parts has joined.
     fn tell_joined(&mut self) {
         let Some(Joining { cells: Cells { seq, cells, .. }, tracked, .. }) = self.joining.pop_front() else { return };
         let Some(digest) = tracked else {
@@ -136,7 +137,7 @@ impl Subscription {
             }
             return;
         };
-        // What was let go of before may be among what is asked for now: first it goes, then it comes.
+        // A name that was removed before may be requested again now: first it leaves, then it enters.
         if let Some(untracked) = self.untracked.take() {
             self.push_untracked(seq, Vec::new(), untracked);
         }

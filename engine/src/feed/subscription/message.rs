@@ -1,4 +1,4 @@
-//! What a subscriber is told, and where it starts.
+//! The messages to a subscriber, and where a subscription starts.
 
 use super::super::reset::Reset;
 use std::sync::Arc;
@@ -10,44 +10,44 @@ use crate::catalogue::Catalogue;
 use crate::ids::{LocationId, Seq, SkuId};
 use crate::stock::lens::{CellView, Lens};
 
-/// Something to tell the subscriber.
+/// A message to the subscriber.
 #[derive(Debug)]
 pub enum Message {
     /// All cells, or those that were just tracked, as of `seq`.
     Snapshot {
-        /// At which they are exact.
+        /// The `seq` at which they are exact.
         seq: Seq,
-        /// Where to go on from; none before the last piece.
+        /// Where to resume; `None` before the last piece.
         cursor: Option<Cursor>,
         /// The cells.
         cells: Vec<CellView>,
         /// Whether more pieces follow.
         more: bool,
     },
-    /// What changed.
+    /// Changed cells.
     Delta {
-        /// Up to which record.
+        /// The last record of the message.
         seq: Seq,
-        /// The `seq` of the message before.
+        /// The `seq` of the previous message.
         prev_seq: Seq,
-        /// Where to go on from.
+        /// Where to resume.
         cursor: Cursor,
         /// The cells after the change.
         items: Vec<Item>,
         /// Cells that are no longer selected.
         removed: Vec<(SkuId, LocationId)>,
     },
-    /// The subscriber must forget what it knows; a snapshot follows.
+    /// The subscriber must drop its cells; a snapshot follows.
     Reset {
-        /// Why.
+        /// The reason.
         reason: Reset,
     },
-    /// A lossless subscriber is too far behind, and the subscription is over.
+    /// A lossless subscriber is too far behind, and the subscription ends.
     TooFarBehind {
-        /// Where it can go on from.
+        /// Where it can resume.
         cursor: Cursor,
     },
-    /// The subscription would cover more cells than one may, and is over.
+    /// The subscription would cover more cells than the limit, and ends.
     TooLarge(Exceeded),
 }
 
@@ -56,7 +56,7 @@ pub enum Message {
 pub enum Item {
     /// It changed.
     Changed(Arc<Change>),
-    /// It joined, or counts differently now.
+    /// It entered the selection, or has another result now.
     Read(CellView),
 }
 
@@ -69,13 +69,13 @@ impl Item {
     }
 }
 
-/// Where a subscriber wants to go on from.
+/// Where a subscription starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// From a snapshot.
     Fresh,
     /// From a cursor.
     Cursor(Cursor),
-    /// From something that is no cursor.
+    /// At an invalid cursor.
     Unreadable,
 }

@@ -1,11 +1,12 @@
-//! One subscriber's end: what to tell next, in which order, exact at which `seq`.
+//! One subscriber's end: decides what to send next, in which order, exact at which `seq`.
 //!
-//! A subscription goes through at most three phases. *Catching up* it reads the log after its cursor, not yet in the
-//! index, so that however long that takes nothing piles up. *Starting* it is in the index, and reads the cells that it
-//! selects at some `seq`; whatever is pending up to that `seq` is in what it read. *Live* it hands out what is pending.
+//! A subscription has up to three phases. *Catching up*, it reads the log after its cursor and is not in the index yet,
+//! so that nothing accumulates however long that takes. *Starting*, it is in the index, and reads the cells that it
+//! selects at some `seq`; pending changes up to that `seq` are part of what it read. *Live*, it returns pending
+//! changes.
 //!
-//! Whatever joins a live subscription (SKUs that are tracked, a location that joins a group, all cells when the buffer
-//! changes) is read at a `seq` of its own and becomes part of what the subscriber knows there: see [`Joining`].
+//! Cells that join a live subscription (tracked SKUs, a location that joins a group, all cells when the buffer changes)
+//! are read at their own `seq` and then become part of what the subscriber knows: see [`Joining`].
 //!
 //! # When is what is pending exact?
 //! The feed's position is stored after a round's changes were put in. A reader loads the position, then takes the lock;
@@ -20,22 +21,24 @@ mod lossless;
 mod message;
 mod outgoing;
 mod pieces;
+mod track;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
+use pieces::{PIECE_CELLS, Pieces, Then, Untracked};
 use rustc_hash::FxHashSet;
 
-use super::cursor::Cursor;
-use super::entry::Moving;
-use super::filter::{self, CellKey, Cells, Filter, Part, cell_key};
-use super::index::{Exceeded, Mode, Pending, Slot, Step, Sub};
-use super::reset::Reset;
-use super::shared::Shared;
+use crate::feed::cursor::Cursor;
+use crate::feed::entry::Moving;
+use crate::feed::filter;
+use crate::feed::filter::{CellKey, Cells, Filter, Part, cell_key};
+use crate::feed::index::{Exceeded, Mode, Pending, Slot, Sub};
+use crate::feed::reset::Reset;
+use crate::feed::shared::Shared;
 use crate::ids::{LocationId, Name, Seq, SkuId};
 use crate::stock::lens::{CellView, Lens};
-use pieces::{PIECE_CELLS, Pieces, Then, Untracked};
 
 pub use message::{Item, Message, Start};
 
@@ -46,18 +49,18 @@ enum Phase {
     Over,
 }
 
-/// Cells on their way into a live subscription, read at `cells.seq`. Lossless, they are told after every event up to
-/// there, and those events without them. Conflated, they are told as soon as the position has reached it, with what
-/// changed since.
+/// Cells that are joining a live subscription, read at `cells.seq`. Lossless: they are sent after every event up to
+/// there, and those events are sent without them. Conflated: they are sent once the position has reached that `seq`,
+/// with later changes.
 struct Joining {
     keys: FxHashSet<CellKey>,
     cells: Cells,
-    /// Where they were asked for and come as a snapshot: what that adds to the digest of what the subscriber knows.
+    /// For requested cells, which are sent as a snapshot: their part of the digest of what the subscriber knows.
     tracked: Option<u64>,
 }
 
 impl Joining {
-    /// Some cells do not join after all: what becomes of them from here on is told as of any other.
+    /// Some cells do not join after all: from now on their changes are handled like any other.
     fn let_go(&mut self, is_gone: impl Fn(SkuId, LocationId) -> bool) {
         let Self { keys, cells, .. } = self;
         cells.cells.retain(|cell| {
@@ -78,24 +81,24 @@ pub struct Subscription {
     registered: bool,
     phase: Phase,
     out: VecDeque<Pieces>,
-    /// The `seq` of the message before.
+    /// The `seq` of the previous message.
     prev_seq: Seq,
-    /// Everything up to here was told.
+    /// Everything up to here was sent.
     told: Seq,
-    /// Whether the subscriber knows all cells of the selection; not so between a reset and the end of the snapshot.
+    /// Whether the subscriber knows all cells of the selection; false between a reset and the end of the snapshot.
     knows: bool,
-    /// The digest of the selection that the subscriber knows the cells of: what it asked for since is not in it yet.
+    /// The digest of the selection whose cells the subscriber knows, without later requests.
     selection: u64,
-    /// What is pending up to here is known to the subscriber already.
+    /// The subscriber knows pending changes up to here already.
     base: Seq,
-    /// Where the cells are that were read at `base`, if the feed was behind: it may have other members of groups.
+    /// The groups of the cells that were read at `base`, if the feed was behind: groups may have had other members.
     read_ahead: FxHashSet<LocationId>,
-    /// How the subscription's channel sees cells, as it counts for what is told now.
+    /// The current lens of the subscription's channel.
     lens: Lens,
     joining: VecDeque<Joining>,
-    /// Cells that left, and have not been named yet.
+    /// Cells that left, and are not listed yet.
     untracked: Option<Untracked>,
-    /// Cells of its snapshots that count as on their way out.
+    /// Cells of its snapshots that count as being sent.
     counted: usize,
 }
 
@@ -149,7 +152,7 @@ impl Subscription {
         }
     }
 
-    /// The cursor behind everything that was told; none while a snapshot is due.
+    /// The cursor after everything that was sent; `None` while a snapshot is due.
     pub fn cursor(&self) -> Option<Cursor> {
         self.knows.then(|| self.position())
     }
@@ -158,17 +161,17 @@ impl Subscription {
         Cursor { epoch: self.shared.epoch, seq: self.told, selection: self.selection }
     }
 
-    /// Everything up to this record was told.
+    /// Everything up to this record was sent.
     pub fn told(&self) -> Seq {
         self.told
     }
 
-    /// How the subscription's channel sees cells, as it counts for what is told now.
+    /// The current lens of the subscription's channel.
     pub fn lens(&self) -> &Lens {
         &self.lens
     }
 
-    /// Names of the selection that nobody declared yet.
+    /// Undeclared names in the selection.
     pub fn unknown(&self) -> Vec<Name> {
         let filter = self.sub.lock_filter();
         let Filter { skus, locations, groups, .. } = &*filter;
@@ -187,8 +190,8 @@ impl Subscription {
         }
     }
 
-    /// Whether the next [`poll`](Self::poll) reads a stretch back from the log: what came after its cursor is not in
-    /// memory any more.
+    /// Whether the next [`poll`](Self::poll) reads a chunk from the log, because the entries after its cursor are no
+    /// longer in memory.
     pub fn reads_log(&self) -> bool {
         match self.phase {
             Phase::CatchingUp { at, .. } => self.out.is_empty() && self.shared.history.is_old(at),
@@ -196,164 +199,25 @@ impl Subscription {
         }
     }
 
-    /// Whether another [`poll`](Self::poll) is due although the last one came to nothing and nobody will wake.
+    /// Whether another [`poll`](Self::poll) is due although the last one returned nothing and no wake-up will follow.
     pub fn is_busy(&self) -> bool {
         matches!(self.phase, Phase::CatchingUp { waits: false, .. })
     }
 
-    /// Whether more of what was last told is on its way out.
+    /// Whether more pieces of the last message are to be sent.
     pub fn is_sending(&self) -> bool {
         !self.out.is_empty()
     }
 
-    /// Selects more SKUs; a snapshot of their cells follows, for which a [`poll`](Self::poll) is due.
-    ///
-    /// # Errors
-    /// There would be too many keys or cells; or the subscription has all SKUs already.
-    pub fn track(&mut self, skus: &[Name]) -> Result<(), TrackError> {
-        let shared = &self.shared;
-        let (state, settings) = (&shared.state, &shared.settings);
-        let most = settings.subscription_keys_max;
-        if skus.len() > most {
-            return Err(TrackError::Exceeded(Exceeded { limit: "stream.subscription_keys", most, wanted: skus.len() }));
-        }
-        let tracked = {
-            let mut index = shared.lock_index();
-            let mut filter = self.sub.lock_filter();
-            if filter.all_skus {
-                return Err(TrackError::AllSkus);
-            }
-            let before = filter.cost();
-            let tracked = filter.track(&state.catalogue, skus);
-            if let Err(exceeded) = index.make_room(&self.sub, before, filter.cost(), settings) {
-                filter.untrack(&state.catalogue, &tracked.names);
-                return Err(TrackError::Exceeded(exceeded));
-            }
-            let keys = tracked.ids.iter().flat_map(|sku| filter.keys_of_sku(*sku)).collect();
-            let waits = filter.has_unknown();
-            drop(filter);
-            if self.registered {
-                index.add_keys(self.sub.mode, self.slot, keys);
-                if waits {
-                    index.wait_for_names(self.slot);
-                }
-            }
-            tracked
-        };
-        match self.phase {
-            Phase::Live => match self.read(Part::Skus(&tracked.ids), settings.subscription_cells_max) {
-                Ok(cells) => self.join(cells, Some(tracked.digest())),
-                Err(wanted) => {
-                    let exceeded = self.too_large(wanted);
-                    let before = self.untracked.take();
-                    self.untrack(&tracked.names)?;
-                    self.untracked = before;
-                    return Err(TrackError::Exceeded(exceeded));
-                }
-            },
-            // What is read at the start will have them.
-            Phase::Starting { .. } => {}
-            Phase::CatchingUp { .. } => self.phase = Phase::Starting { reset: Some(Reset::SelectionChanged) },
-            Phase::Over => {}
-        }
-        Ok(())
-    }
-
-    /// Selects fewer SKUs; a delta that names the cells that left follows, for which a [`poll`](Self::poll) is due.
-    ///
-    /// # Errors
-    /// The subscription has all SKUs.
-    pub fn untrack(&mut self, skus: &[Name]) -> Result<(), TrackError> {
-        let shared = &self.shared;
-        let state = &shared.state;
-        let mut index = shared.lock_index();
-        let (gone, keys) = {
-            let mut filter = self.sub.lock_filter();
-            if filter.all_skus {
-                return Err(TrackError::AllSkus);
-            }
-            let before = filter.cost();
-            let gone = filter.untrack(&state.catalogue, skus);
-            let _ = index.make_room(&self.sub, before, filter.cost(), &shared.settings);
-            let keys: Vec<_> = gone.ids.iter().flat_map(|sku| filter.keys_of_sku(*sku)).collect();
-            (gone, keys)
-        };
-        let digest = gone.digest();
-        let gone: FxHashSet<SkuId> = gone.ids.into_iter().collect();
-        if self.registered {
-            index.remove_keys(self.sub.mode, self.slot, keys);
-        }
-        // Under the lock of the index no round is under way.
-        let is_gone = |sku: SkuId| gone.contains(&sku);
-        let mut places = index.places(&self.sub.lock_filter());
-        {
-            let mut pending = self.sub.lock_pending();
-            pending.ready.retain(|_, change| !is_gone(change.cell.sku));
-            pending.dirty.retain(|_, change| !is_gone(change.cell.sku));
-            // What it would have brought, or taken, is let go of as well.
-            let concerns = |moving: &Moving| match moving {
-                Moving::Sku(sku) | Moving::Counting(sku) => is_gone(*sku),
-                Moving::Location(_) => false,
-            };
-            pending.moved.retain(|moving, _| !concerns(moving));
-            pending.queue.retain(|step| match step {
-                Step::Changed(change) => !is_gone(change.cell.sku),
-                Step::Moved(_, moving, _) => !concerns(moving),
-                Step::Recounted(..) => true,
-            });
-            // Cells of a location that left are known to the subscriber until it was told.
-            let left = pending.queue.iter().filter_map(|step| match step {
-                Step::Moved(_, Moving::Location(location), false) => Some(*location),
-                _ => None,
-            });
-            let moved = pending.moved.iter().filter_map(|(moving, (_, joins))| match moving {
-                Moving::Location(location) if !*joins => Some(*location),
-                _ => None,
-            });
-            if let Some(places) = &mut places {
-                places.extend(left.chain(moved));
-                if index.position() < self.base {
-                    places.extend(&self.read_ahead);
-                }
-            }
-        }
-        // Of what is known at a cursor that is ahead of the feed, nobody can tell yet where it is.
-        if let Phase::CatchingUp { at, .. } = self.phase
-            && at > index.position()
-        {
-            self.phase = Phase::Starting { reset: Some(Reset::SelectionChanged) };
-        }
-        // The delta that names what left is due once the position is beyond what is known.
-        index.hold(self.slot, self.base);
-        drop(index);
-        self.joining.iter_mut().for_each(|joining| joining.let_go(|sku, _| is_gone(sku)));
-        let matrix = &state.matrix;
-        let removed =
-            gone.iter().flat_map(|sku| matrix.row(*sku).iter()).map(|(_, cell)| (cell.sku(), cell.location()));
-        let removed = removed.filter(|(_, location)| places.as_ref().is_none_or(|places| places.contains(location)));
-        // Counted again, it may have been told where it has no cell, and that this is over may not have been.
-        let uncounted = gone.iter().filter(|sku| state.catalogue.tracking(**sku).is_some());
-        let without_cell = uncounted.flat_map(|sku| {
-            let places = places.iter().flatten();
-            let free = places.filter(|at| state.matrix.get(*sku, **at).is_none());
-            free.filter(|at| state.catalogue.has_uncounted_at(**at)).map(|at| (*sku, *at))
-        });
-        let removed = removed.chain(without_cell);
-        let untracked = self.untracked.get_or_insert_default();
-        untracked.cells.extend(removed);
-        untracked.digest = untracked.digest.wrapping_add(digest);
-        Ok(())
-    }
-
-    /// What to tell next. `None`: nothing now; the subscriber will be woken, or, where snapshots of others take all the
-    /// room that there is for them, is to poll again after a while.
+    /// What to tell next message. `None` for nothing now: a wake-up will follow, or, if other snapshots use all the room, the
+    /// caller polls again after a while.
     pub fn poll(&mut self) -> Option<Message> {
         let message = self.poll_next();
         self.count_cells();
         message
     }
 
-    /// Counts what is on its way out.
+    /// Counts cells that are being sent.
     fn count_cells(&mut self) {
         if self.counted == 0 && self.out.is_empty() && self.joining.is_empty() {
             return;
@@ -388,14 +252,14 @@ impl Subscription {
                 Phase::CatchingUp { at, .. } => {
                     let message = self.catch_up(at);
                     if message.is_none() && self.out.is_empty() && !matches!(self.phase, Phase::Live) {
-                        // One stretch at a time: others have their turn.
+                        // One chunk at a time, so that others have their turn.
                         return None;
                     }
                     message
                 }
                 Phase::Live => match self.live()? {
-                    Told::Message(message) => Some(message),
-                    Told::Pieces => None,
+                    LiveOutput::Message(message) => Some(message),
+                    LiveOutput::Pieces => None,
                 },
             };
             if message.is_some() {
@@ -404,7 +268,7 @@ impl Subscription {
         }
     }
 
-    /// Reads what is selected, and is live from then on.
+    /// Reads the selection, and is live from then on.
     fn start(&mut self) -> Option<Message> {
         self.knows = false;
         let shared = &self.shared;
@@ -442,7 +306,7 @@ impl Subscription {
         }
     }
 
-    /// A delta is one message: what would be more is told as a snapshot.
+    /// A delta is one message: a larger change is sent as a snapshot.
     fn delta_cells_max(&self) -> usize {
         self.shared.settings.dirty_cells_max
     }
@@ -481,7 +345,7 @@ impl Subscription {
         gone
     }
 
-    /// Where SKUs that are counted again were told to be without a cell: that is over.
+    /// Places without a cell where a SKU was shown that is tracked now: they leave.
     fn without_cell(&self, skus: &[SkuId]) -> Vec<(SkuId, LocationId)> {
         if skus.is_empty() {
             return Vec::new();
@@ -495,11 +359,11 @@ impl Subscription {
         let mut cells = self.read(Part::Locations(&locations), limit)?;
         if !skus.is_empty() {
             let more = self.read(Part::Skus(&skus), limit)?;
-            // Read later: of a cell that is in both, this is the later word.
+            // Read later: for a cell in both, this is newer.
             let key = |cell: &CellView| (cell.sku, cell.location);
             let known: BTreeSet<_> = more.cells.iter().map(key).collect();
             cells.cells.retain(|cell| !known.contains(&key(cell)));
-            // What was read before is looked at anew, so that all is of one moment.
+            // Earlier cells are read again, so that all are exact at one moment.
             let (state, lens) = (&self.shared.state, &more.lens);
             let (seq, again) = state.view.read(|| {
                 let all = cells.cells.iter().chain(&more.cells);
@@ -511,14 +375,14 @@ impl Subscription {
         Ok(cells)
     }
 
-    fn live(&mut self) -> Option<Told> {
-        // Before the lock: what is put in up to here is there. See above.
+    fn live(&mut self) -> Option<LiveOutput> {
+        // Before the lock: what was added up to here is visible. See above.
         let position = self.shared.position.load(Acquire);
         let sub = Arc::clone(&self.sub);
         let mut pending = sub.lock_pending();
         if pending.overrun {
             drop(pending);
-            return Some(Told::Message(self.overrun()));
+            return Some(LiveOutput::Message(self.overrun()));
         }
         match sub.mode {
             Mode::Conflated => {
@@ -588,10 +452,10 @@ impl Drop for Subscription {
     }
 }
 
-/// Something came out of a live subscription.
-enum Told {
+/// A message is ready for a live subscription.
+enum LiveOutput {
     Message(Message),
-    /// It is on its way out, piece by piece.
+    /// It is being sent, piece by piece.
     Pieces,
 }
 

@@ -1,4 +1,4 @@
-//! What is on its way out: messages in order, and what a cursor may claim after each.
+//! Sends messages in order, and computes the cursor after each.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::pieces::{PIECE_CELLS, Pieces, Then, Untracked};
 use crate::ids::{LocationId, Seq, SkuId};
 
 impl Subscription {
-    /// The next piece of what is on its way out.
+    /// The next piece of the current message.
     pub(super) fn next_piece(&mut self) -> Option<Message> {
         let prev_seq = self.prev_seq;
         let message = match self.out.front_mut()? {
@@ -29,15 +29,15 @@ impl Subscription {
                 let (items, removed) = (std::mem::take(items), std::mem::take(removed));
                 self.sent(seq, then);
                 self.prev_seq = seq;
-                // Where something of the same `seq` is still to come, the cursor is that of the message before.
+                // If more of the same `seq` follows, the cursor is that of the previous message.
                 Message::Delta { seq, prev_seq, cursor: self.position(), items, removed }
             }
         };
         Some(message)
     }
 
-    /// The last piece of something is out. What the subscriber can go on from moves only where nothing that belongs to
-    /// the same `seq` is still to come, be it a delta or a cell that joins by no wish of the subscriber's.
+    /// The last piece of a message is sent. The cursor moves only if nothing of the same `seq` is still to be sent, be
+    /// it a delta or a cell that joins without a request of the subscriber.
     fn sent(&mut self, seq: Seq, then: Then) {
         self.out.pop_front();
         match then {
@@ -45,7 +45,7 @@ impl Subscription {
             Then::Whole(digest) => (self.selection, self.knows) = (digest, true),
             Then::Changed(digest) => self.selection = self.selection.wrapping_add(digest),
         }
-        // Changes of what the subscriber let go of are dropped before it is told that they are.
+        // Changes of removed names are dropped before their removal is sent.
         let joins = self.joining.iter().any(|joining| joining.tracked.is_none()) || self.untracked.is_some();
         if !joins && !self.out.front().is_some_and(|next| next.is_due_at(seq)) {
             self.told = self.told.max(seq);
@@ -64,7 +64,7 @@ impl Subscription {
         self.out.push_back(Pieces::Delta { seq, items, removed: Vec::new(), then });
     }
 
-    /// Names the cells that the subscriber asked to hear of no longer.
+    /// Lists the cells that the subscriber removed.
     pub(super) fn push_untracked(&mut self, seq: Seq, items: Vec<Item>, Untracked { cells, digest }: Untracked) {
         let then = Then::Changed(digest.wrapping_neg());
         self.out.push_back(Pieces::Delta { seq, items, removed: cells, then });

@@ -1,7 +1,7 @@
-//! Where each unit of an order comes from.
+//! Sourcing: which location each unit of an order comes from.
 //!
-//! A question names lines, where they go, and what counts; the answer is the plan with the lowest score, and the next
-//! best one that uses other places. Everything is weighed in one score:
+//! A question has lines, a destination, and weights; the answer is the plan with the lowest score, and the next best
+//! one that uses other locations. One score contains everything:
 //!
 //! ```text
 //!   score = shipments × places used
@@ -12,11 +12,11 @@
 //!                         + cover    × 1 / (1 + days until it sells out)
 //! ```
 //!
-//! What nobody counts is everywhere, so it decides nothing: its lines go along with the shipments of the rest, at no cost. An
-//! order of nothing else comes from the place with the lowest score.
+//! Untracked SKUs are everywhere, so they do not affect the choice: their lines join the shipments of the rest, at no
+//! cost. An order with only such lines comes from the location with the lowest score.
 //!
-//! A policy is a set of weights. A plan is made on what is available to the channel at one `seq`; it becomes a promise as
-//! a reservation of its lines, all or none, and is made anew where that is refused.
+//! A policy is a set of weights. A plan uses the units that are available to the channel at one `seq`; it becomes a
+//! promise as a reservation of its lines, all or none, and is computed again if that is refused.
 
 mod plan;
 mod search;
@@ -25,72 +25,72 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalogue::LocationKind;
 use crate::catalogue::geo::Point;
-use crate::catalogue::places::{Place, Places};
+use crate::catalogue::location_facts::{Place, Places};
 use crate::ids::{ChannelId, LocationId, Name, Seq, SkuId, Timestamp};
 use crate::planning::pickup::Stock;
 use crate::prices::book::{self, Asked};
 use crate::prices::list::Currency;
 use crate::reservations::promise::{OrderDay, Purpose};
 use crate::rules::{Effect, Kind, RuleId};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::supply::SupplyOutlook;
-pub use plan::{Plan, Policy, Shipment, Weights};
+pub use plan::{Policy, Shipment, SourcingPlan, Weights};
 use search::Candidate;
 
-/// From where units may come.
+/// The possible sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sources {
-    /// Everywhere from where orders are shipped.
+    /// All locations that ship.
     Shipping,
     /// These, in the order of their priority.
     Named(Vec<LocationId>),
-    /// This store, and where it may have things brought from.
+    /// This store, and the locations that may send units to it.
     Store(LocationId),
 }
 
-/// What is to be sourced.
+/// An order to source.
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// SKU, units, and until when what is to come will do.
+    /// SKU, units, and the date by which inbound units are accepted.
     pub lines: Vec<(SkuId, u32, Option<Timestamp>)>,
-    /// Where it goes: degrees north and east.
+    /// The destination: degrees north and east.
     pub near: Option<(f64, f64)>,
-    /// From where it may come.
+    /// The sources.
     pub sources: Sources,
-    /// For whom.
+    /// The channel.
     pub channel: Option<ChannelId>,
-    /// What for: places that take no such orders send nothing.
+    /// The purpose: locations that do not accept it send nothing.
     pub purpose: Purpose,
-    /// What counts.
+    /// The weights.
     pub weights: Weights,
-    /// Places at most.
+    /// The maximum number of locations.
     pub shipments_max: usize,
-    /// When.
+    /// The time.
     pub now: Timestamp,
-    /// Fewer units of a cell than it seems to have, as a refusal told.
+    /// Corrected units of cells, as a refusal reported them.
     pub limits: FxHashMap<(SkuId, LocationId), u32>,
 }
 
 /// The plans.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// The one that covers most, and of those the cheapest; none where there is nothing at all.
-    pub best: Option<Plan>,
-    /// The next best one that uses other places.
-    pub runner_up: Option<Plan>,
-    /// Units of each line that all places together have, however many shipments that takes.
+    /// The plan that covers most units, and of those the cheapest; `None` if no location has anything.
+    pub best: Option<SourcingPlan>,
+    /// The next best one that uses other locations.
+    pub runner_up: Option<SourcingPlan>,
+    /// Units of each line in all locations together, in any number of shipments.
     pub anywhere: Vec<u32>,
-    /// Places that take on no more orders on the day on which they would take it up.
+    /// Locations without capacity on the day of the order.
     pub full: Vec<LocationId>,
-    /// Places that have something of it, and take no such orders.
+    /// Locations that have units, but do not accept the purpose.
     pub barred: Vec<LocationId>,
 }
 
-impl Plan {
-    /// Lets lines of what nobody counts come with the first shipments that may have them, or else from the first place that
-    /// may send them. It adds nothing to the score.
+impl SourcingPlan {
+    /// Adds untracked lines to the first shipments that may contain them, or else to the first location that may send
+    /// them. This does not change the score.
     ///
-    /// Bounded by the lines, against the places.
+    /// Bounded by the lines times the locations.
     fn take_along(&mut self, all: &[Candidate], wanted: &[u32], goes_along: &[bool], shipments_max: usize) {
         for (line, want) in wanted.iter().enumerate().filter(|(line, _)| goes_along.get(*line) == Some(&true)) {
             let mut left = *want;
@@ -115,16 +115,16 @@ impl Plan {
     }
 }
 
-impl State {
-    /// What an order is worth in a currency, in minor units, by the prices in force for its channel at no place in
-    /// particular. None where a line has no price.
+impl DurableState {
+    /// The value of an order in a currency, in minor units, by the prices in force for its channel at no location in
+    /// particular. `None` if a line has no price.
     pub fn order_value(&self, lines: &[(SkuId, u32)], channel: &str, currency: &str, now: Timestamp) -> Option<u64> {
         let (channel, currency) = (Name::from(channel.to_owned()), Currency::of(currency));
         let asked = Asked { channel, place: book::Place::Nowhere, currency, at: now, now };
         self.worth(&asked, lines)
     }
 
-    /// The rule by which an order through `channel` is not delivered, if it is worth too little.
+    /// The rule that refuses delivery through `channel` because the value is too low, if there is one.
     pub fn pickup_only(&self, channel: Option<ChannelId>, value: impl Fn(&str) -> Option<u64>) -> Option<RuleId> {
         let book = self.rules.book();
         let standing = book.first_at(Kind::PickupOnly, LocationId(u32::MAX), channel)?;
@@ -133,8 +133,7 @@ impl State {
         (worth < below).then_some(standing.id)
     }
 
-    /// Where each unit of an order would come from. The units of each place are read at one `seq`; the rest is thought
-    /// about in peace.
+    /// Computes the plans. The units of each location are read at one `seq`; the search runs outside the read.
     pub fn source(&self, question: &Question) -> (Seq, Answer) {
         let places = self.places.load();
         let named = self.sources(question, &places);
@@ -144,7 +143,7 @@ impl State {
             self.stock_at(&skus, &named, places.count(), &lens)
         });
         let wanted: Vec<u32> = question.lines.iter().map(|(_, units, _)| *units).collect();
-        // What nobody counts decides nothing: it goes along with the rest, unless there is no rest.
+        // Untracked lines do not affect the choice: they are added to the rest, unless there is no rest.
         let goes_along: Vec<bool> = match skus.iter().any(|sku| self.catalogue.is_tracked(*sku)) {
             true => skus.iter().map(|sku| !self.catalogue.is_tracked(*sku)).collect(),
             false => vec![false; skus.len()],
@@ -175,14 +174,14 @@ impl State {
             };
             Answer { best: found.0.map(plan), runner_up: found.1.map(plan), anywhere, full, barred }
         };
-        // What is to come is for what is not there.
+        // Inbound units are used only if units on hand are not sufficient.
         let now = search(false);
         let waits = question.lines.iter().any(|(.., latest)| latest.is_some());
-        let enough = now.best.as_ref().is_some_and(Plan::is_complete);
+        let enough = now.best.as_ref().is_some_and(SourcingPlan::is_complete);
         (seq, if waits && !enough { search(true) } else { now })
     }
 
-    /// The places that may send something, in the order of their priority.
+    /// The possible sources, in the order of their priority.
     fn sources(&self, question: &Question, places: &Places) -> Vec<LocationId> {
         match &question.sources {
             Sources::Shipping => places.iter().filter(|(_, place)| place.ship).map(|(location, _)| location).collect(),
@@ -199,8 +198,8 @@ impl State {
         }
     }
 
-    /// The places that have something of it; those that would, did they take on more orders on their day; and those that
-    /// would, did they take such orders at all.
+    /// The locations that have units; those that only lack capacity on their day; and those that do not accept the
+    /// purpose.
     fn candidates(
         &self,
         question: &Question,
@@ -256,7 +255,7 @@ impl State {
         (candidates, [full, barred])
     }
 
-    /// The places under the same quota, for a refusal that named it.
+    /// The locations under the same quota, for a refusal that named it.
     pub fn places_of_rule(&self, rule: RuleId) -> Vec<LocationId> {
         let book = self.rules.share_book();
         let Some(standing) = self.rules.at(rule) else { return Vec::new() };
@@ -264,7 +263,7 @@ impl State {
         (0..self.catalogue.locations.count()).map(LocationId).filter(|location| is_there(*location)).collect()
     }
 
-    /// Units that are to come to a cell and may be promised by then.
+    /// Inbound units of a cell that may be promised by then.
     fn to_come(&self, sku: SkuId, location: LocationId, units: u32, latest: Timestamp, question: &Question) -> u32 {
         let book = self.rules.book();
         if book.terms(&self.catalogue, sku, location, question.channel).limits().is_denied() {
@@ -276,8 +275,8 @@ impl State {
         outlook.promise(units, latest, question.now, &allowances, 0).map_or(0, |grant| grant.units)
     }
 
-    /// Whether a place sends nothing of such an order: one that does not ship has nothing to deliver, and one that nobody
-    /// declared hands nothing out. What is fetched elsewhere may be brought from anywhere else.
+    /// Whether a location sends nothing of such an order: one without shipping sends no delivery, and an undeclared one
+    /// sends nothing. Orders for pickup at another location may come from any location.
     fn sends_nothing(&self, location: LocationId, question: &Question) -> bool {
         match question.purpose {
             Purpose::Pickup => self.catalogue.is_made_up(location),

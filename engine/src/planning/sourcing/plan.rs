@@ -1,49 +1,49 @@
-//! What a plan is made by, and what it is.
+//! Weights, policies and plans.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::LocationId;
 
-/// What counts, and how much. Lower scores are better.
+/// The weights of the score. Lower scores are better.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
-    /// For each place that is used.
+    /// For each location that is used.
     pub shipments: f64,
     /// For each unit and 100 km.
     pub distance: f64,
-    /// For each unit and each place that comes before its own in the order in which they were named.
+    /// For each unit and each location that is named before its own.
     pub priority: f64,
-    /// For each unit, the more the fewer there are.
+    /// For each unit; more if fewer units are available.
     pub stock: f64,
     /// For each unit from a store.
     pub store: f64,
-    /// For each unit, the more the sooner the place sells out.
+    /// For each unit; more if the location sells out sooner.
     pub cover: f64,
 }
 
-/// Weights that have a name.
+/// A policy: named weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
-    /// Each unit from the nearest place that has it.
+    /// Each unit from the nearest location that has it.
     Nearest,
-    /// Each unit from the first place named that has it.
+    /// Each unit from the first named location that has it.
     Priority,
-    /// Each unit from where there is most of it.
+    /// Each unit from the location with most units.
     MostStock,
-    /// As few places as will do, the nearest of those.
+    /// As few locations as possible, the nearest of those.
     FewestShipments,
-    /// One place, the nearest, or none.
+    /// One location, the nearest, or none.
     WholeOrder,
-    /// Stores only for what nobody else has.
+    /// Stores only for units that no other location has.
     StoresLast,
-    /// From where it lasts longest.
+    /// From the location whose stock lasts longest.
     Balance,
 }
 
 impl Policy {
-    /// What counts under it.
+    /// Its weights.
     pub fn weights(self) -> Weights {
-        // What a policy does not care for decides between equals.
+        // A weight that the policy does not need decides between equal plans.
         let least = Weights { shipments: 0.001, ..Weights::default() };
         match self {
             Self::Nearest => Weights { distance: 1.0, ..least },
@@ -57,32 +57,32 @@ impl Policy {
     }
 }
 
-/// What comes from one place.
+/// The shipment of one location.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shipment {
-    /// Where.
+    /// The location.
     pub location: LocationId,
-    /// From where it goes, where both are known.
+    /// Its distance, if both positions are known.
     pub distance_km: Option<f64>,
-    /// Which line of the question, from 0, and units.
+    /// The line of the question, from 0, and units.
     pub lines: Vec<(usize, u32)>,
 }
 
-/// Where each unit comes from.
+/// The location of each unit.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
-    /// Place by place, the cheapest first.
+pub struct SourcingPlan {
+    /// The shipments, the cheapest first.
     pub shipments: Vec<Shipment>,
     /// The score, and what each weight adds to it.
     pub score: f64,
-    /// The same, weight by weight.
+    /// The part of each weight.
     pub parts: Weights,
-    /// Units of each line that no place has.
+    /// Units of each line that no location has.
     pub missing: Vec<u32>,
 }
 
-impl Plan {
-    /// Whether every unit comes from somewhere.
+impl SourcingPlan {
+    /// Whether no unit is missing.
     pub fn is_complete(&self) -> bool {
         self.missing.iter().all(|units| *units == 0)
     }

@@ -1,38 +1,38 @@
-//! The search for the cheapest set of places.
+//! The search for the cheapest set of locations.
 //!
-//! Once the places are chosen, each unit comes from the cheapest of them that has it: lines do not disturb each other, so
-//! that is the best for those places. Which places to choose is looked for in three ways, and the best of all is taken:
-//! every place alone, every two and every three of the most promising; from one place upwards, opening again and again
-//! the one that helps most; and from all places together downwards, closing the one that is missed least. So an answer of
-//! up to three shipments is the best that those places allow, and a larger one is good.
+//! For a given set of locations, each unit comes from the cheapest one that has it: lines are independent, so that is
+//! optimal for the set. The set is searched in three ways, and the best result wins: every single location, every two
+//! and every three of the most promising ones; upwards from one location, repeatedly opening the one that helps most;
+//! and downwards from all locations, repeatedly closing the one that is missed least. So a plan of up to three
+//! shipments is optimal for those locations, and a larger one is good.
 
-use super::plan::{Plan, Shipment, Weights};
+use super::plan::{Shipment, SourcingPlan, Weights};
 use crate::ids::LocationId;
 
-/// Places that are tried two by two and three by three.
+/// Locations that are tried in pairs and triples.
 const PROMISING: usize = 24;
 
-/// Places that are opened one after the other.
+/// Locations that the upward search opens.
 const OPENED: usize = 64;
 
-/// Places that are closed one after the other.
+/// Locations that the downward search closes.
 const CLOSED: usize = 32;
 
-/// A place from which something can come.
+/// A possible source.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     location: LocationId,
     distance_km: Option<f64>,
     rank: usize,
     is_store: bool,
-    /// Units it has of each line.
+    /// Its units of each line.
     units: Vec<u32>,
     days_of_cover: Vec<f64>,
-    /// What a unit of each line costs from here.
+    /// The cost of a unit of each line from here.
     cost: Vec<f64>,
 }
 
-/// Where nobody knows how far it is, it is taken for the other side of the world.
+/// An unknown distance counts as the other side of the world.
 const UNKNOWN_KM: f64 = 20_000.0;
 
 impl Candidate {
@@ -54,7 +54,7 @@ impl Candidate {
         self.units.get(line).copied().unwrap_or(0)
     }
 
-    /// Units of one line from there.
+    /// Units of one line from this location.
     pub fn shipment(&self, line: (usize, u32)) -> Shipment {
         Shipment { location: self.location, distance_km: self.distance_km, lines: vec![line] }
     }
@@ -67,7 +67,7 @@ impl Candidate {
         self.cost.get(line).copied().unwrap_or(0.0)
     }
 
-    /// What one unit of a line adds to the score, weight by weight.
+    /// The part of each weight in the score of one unit of a line.
     fn parts(&self, line: usize, weights: &Weights) -> Weights {
         let days = self.days_of_cover.get(line).copied().unwrap_or(f64::INFINITY);
         Weights {
@@ -85,13 +85,13 @@ fn sum(parts: &Weights) -> f64 {
     parts.shipments + parts.distance + parts.priority + parts.stock + parts.store + parts.cover
 }
 
-/// A set of places that was looked at.
+/// An evaluated set of locations.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
-    /// Units that it does not have.
+    /// Units that it lacks.
     missing: u64,
     score: f64,
-    /// The places that are used, ascending.
+    /// Its locations, ascending.
     open: Vec<usize>,
 }
 
@@ -100,8 +100,8 @@ impl Found {
         (self.missing, self.score, &self.open) < (other.missing, other.score, &other.open)
     }
 
-    /// The plan in full.
-    pub fn into_plan(self, candidates: &[Candidate], wanted: &[u32], weights: &Weights) -> Plan {
+    /// The complete plan.
+    pub fn into_plan(self, candidates: &[Candidate], wanted: &[u32], weights: &Weights) -> SourcingPlan {
         let mut shipments: Vec<Shipment> = Vec::new();
         let mut parts = Weights::default();
         let mut missing = wanted.to_vec();
@@ -127,11 +127,11 @@ impl Found {
             }
         });
         parts.shipments = weights.shipments * shipments.len() as f64;
-        Plan { shipments, score: sum(&parts), parts, missing }
+        SourcingPlan { shipments, score: sum(&parts), parts, missing }
     }
 }
 
-/// Lets each unit come from the cheapest of the open places that has it.
+/// Assigns each unit to the cheapest open location that has it.
 fn assign(open: &[usize], candidates: &[Candidate], wanted: &[u32], mut take: impl FnMut(usize, usize, u32)) {
     let mut order: Vec<usize> = open.to_vec();
     for (line, want) in wanted.iter().enumerate() {
@@ -151,7 +151,7 @@ fn assign(open: &[usize], candidates: &[Candidate], wanted: &[u32], mut take: im
     }
 }
 
-/// Looks at a set of places; of those that nothing comes from nothing is kept.
+/// Evaluates a set of locations; unused locations are dropped from it.
 fn look_at(open: &[usize], candidates: &[Candidate], wanted: &[u32], per_shipment: f64) -> Found {
     let (mut score, mut got, mut used) = (0.0, 0, Vec::with_capacity(open.len()));
     assign(open, candidates, wanted, |line, place, units| {
@@ -166,7 +166,7 @@ fn look_at(open: &[usize], candidates: &[Candidate], wanted: &[u32], per_shipmen
     Found { missing: wanted - got, score: score + per_shipment * used.len() as f64, open: used }
 }
 
-/// The best set of at most `shipments_max` places, and the next best one that is another.
+/// The best set of at most `shipments_max` locations, and the next best different one.
 pub(super) fn plans(
     wanted: &[u32],
     candidates: &[Candidate],
@@ -197,7 +197,7 @@ pub(super) fn plans(
     (best.first, best.second)
 }
 
-/// The places that cover most for least, and for each line those that are cheapest for it.
+/// The locations that cover most for least, and for each line the cheapest ones.
 fn promising(alone: &[Found], candidates: &[Candidate], wanted: &[u32]) -> Vec<usize> {
     let mut places: Vec<usize> =
         alone.iter().flat_map(|found| found.open.first().copied()).take(PROMISING / 2).collect();
@@ -213,7 +213,7 @@ fn promising(alone: &[Found], candidates: &[Candidate], wanted: &[u32]) -> Vec<u
     places
 }
 
-/// From one place upwards: opens the place that helps most, as long as one does.
+/// Upwards from one location: opens the location that helps most, as long as one helps.
 fn open_up(most: &[usize], shipments_max: usize, look_at: &impl Fn(&[usize]) -> Found, best: &mut BestTwo) {
     let Some(first) = most.first() else { return };
     let mut now = look_at(&[*first]);
@@ -231,15 +231,16 @@ fn open_up(most: &[usize], shipments_max: usize, look_at: &impl Fn(&[usize]) -> 
     }
 }
 
-/// From all places downwards: closes the place that is missed least, until no more may be closed and none is better closed.
+/// Downwards from all locations: closes the location that is missed least, until no more need to close and closing none
+/// improves the score.
 fn close_down(places: usize, shipments_max: usize, look_at: &impl Fn(&[usize]) -> Found, best: &mut BestTwo) {
     let all: Vec<usize> = (0..places).collect();
-    // Every line takes from few places, so few of them are open from the start.
+    // Every line uses few locations, so few of them are open at the start.
     let mut now = look_at(&all);
     while (2..=CLOSED).contains(&now.open.len()) {
         let without = |place: &usize| {
             let open: Vec<usize> = now.open.iter().copied().filter(|other| other != place).collect();
-            // What one had may come from a place that was not needed so far.
+            // Units of a closed location may come from one that was unused so far.
             look_at(&open)
         };
         let next = now.open.iter().map(without).reduce(|one, other| if other.is_better(&one) { other } else { one });
@@ -258,7 +259,7 @@ fn close_down(places: usize, shipments_max: usize, look_at: &impl Fn(&[usize]) -
     }
 }
 
-/// The best of what was looked at, and the next best that uses other places.
+/// The best evaluated set, and the next best one with other locations.
 #[derive(Default)]
 struct BestTwo {
     first: Option<Found>,

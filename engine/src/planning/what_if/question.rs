@@ -1,4 +1,4 @@
-//! What is tried, what came of it, and what the log tells of a span.
+//! The question and the report of a replay, and facts of the log about a span.
 
 use std::collections::BTreeMap;
 
@@ -9,40 +9,40 @@ use crate::level::{StockChange, StockLevel};
 use crate::reservations::promise::LineChange;
 use crate::rules::command::RuleFields;
 use crate::rules::{Conditions, Rule};
-use crate::state::State;
+use crate::state::DurableState;
 
-/// What is tried, and over which span.
+/// The changes to try, and the span.
 #[derive(Debug, Clone, Default)]
 pub struct Question {
     /// Records after this one.
     pub after: Seq,
-    /// Up to this one; all of them, if it does not say.
+    /// Up to this record; to the end if left out.
     pub until: Option<Seq>,
-    /// Records of this moment, and later ones.
+    /// Records from this time on.
     pub from: Option<Timestamp>,
-    /// Records of this moment, and earlier ones.
+    /// Records up to this time.
     pub to: Option<Timestamp>,
-    /// Rules in the place of those with the same name, or beside the others; `None` for one that is not there.
+    /// Rules that replace those with the same name, or are added; `None` removes one.
     pub rules: Vec<(Name, Option<RuleFields>)>,
-    /// Units that are there in addition when the span begins, or are not there.
+    /// Units to add or remove when the span begins.
     pub stock: Vec<(SkuId, LocationId, i64)>,
 }
 
-/// What became of what was asked for.
+/// Granted and refused requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Lines that got something.
+    /// Lines that got units.
     pub accepted: u64,
     /// Units that they got.
     pub accepted_units: u64,
     /// Lines that got nothing.
     pub refused: u64,
-    /// Units that were asked for and not given.
+    /// Requested units that were not granted.
     pub lost_units: u64,
 }
 
 impl Tally {
-    /// A line asked for `asked` and got `got`; or it is more of one that is counted elsewhere.
+    /// Adds a line that requested `asked` and got `got`; or more units of a line that is counted already.
     pub(super) fn count(&mut self, asked: u64, got: u64, is_line: bool) {
         self.accepted += u64::from(is_line && got > 0);
         self.refused += u64::from(is_line && got == 0 && asked > 0);
@@ -60,47 +60,46 @@ impl Tally {
     }
 }
 
-/// Where and through which channel something was asked for. Units of a group count where they came from; those that were
-/// refused count nowhere.
+/// A location and channel of requests. Granted units of a group count at their location; refused ones have none.
 pub type Place = (Option<LocationId>, ChannelId);
 
-/// What became of it, place by place.
+/// The counts, by location.
 pub type Tallies = BTreeMap<Place, Tally>;
 
-/// What happened, and what would have.
+/// The actual and the computed result.
 #[derive(Debug, Clone, Default)]
-pub struct Report {
+pub struct WhatIfReport {
     /// The first record of the span.
     pub first: Seq,
-    /// The last.
+    /// The last record.
     pub last: Seq,
-    /// Records in it.
+    /// The number of records.
     pub records: u64,
-    /// What happened, place by place.
+    /// The actual result, by location.
     pub actual: Tallies,
-    /// What the replay comes to with nothing tried: as near to what happened as a replay gets.
+    /// The replay without changes: as close to the actual result as a replay gets.
     pub replayed: Tallies,
-    /// What would have happened.
+    /// The replay with the changes.
     pub what_if: Tallies,
-    /// The oldest record that the log has: what a rule said before it, and was changed since, is not known.
+    /// The oldest record in the log: the content of a rule before it is unknown if the rule changed since.
     pub oldest: Seq,
 }
 
-impl Report {
-    /// All places together.
+impl WhatIfReport {
+    /// All locations together.
     pub fn sum(of: &Tallies) -> Tally {
         of.values().copied().fold(Tally::default(), Tally::plus)
     }
 }
 
 impl Question {
-    /// Whether a record is of the span, or comes after it.
+    /// Whether a record is in the span, or after it.
     pub(super) fn reaches(&self, record: &Record) -> bool {
         record.seq > self.after && self.from.is_none_or(|from| record.time >= from)
     }
 
-    /// The rules that are tried, with the ids of today. Those about things that nobody knows hold nowhere.
-    pub(super) fn tried(&self, state: &State) -> Vec<(Name, Option<Rule>)> {
+    /// The tried rules, with today's ids. Rules about unknown names never apply.
+    pub(super) fn tried(&self, state: &DurableState) -> Vec<(Name, Option<Rule>)> {
         let rule = |fields: &RuleFields| {
             conditions(state, fields).map(|conditions| Rule {
                 conditions,
@@ -113,8 +112,8 @@ impl Question {
     }
 }
 
-/// Names become ids; `None` where a list names only what nobody knows.
-pub(super) fn conditions(state: &State, fields: &RuleFields) -> Option<Conditions> {
+/// Converts names to ids; `None` if a list has only unknown names.
+pub(super) fn conditions(state: &DurableState, fields: &RuleFields) -> Option<Conditions> {
     fn known<I>(names: &[Name], id: impl Fn(&str) -> Option<I>) -> Option<Vec<I>> {
         let found: Vec<I> = names.iter().filter_map(|name| id(name.as_str())).collect();
         (names.is_empty() || !found.is_empty()).then_some(found)
@@ -133,20 +132,21 @@ pub(super) fn conditions(state: &State, fields: &RuleFields) -> Option<Condition
     Some(conditions)
 }
 
-/// Every cell as it was before the span first touched it.
+/// Every cell before its first change in the span.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Before {
     pub(super) cells: BTreeMap<(SkuId, LocationId), (StockLevel, u32)>,
-    /// Whether SKUs were counted of which the log says that it changed.
+    /// `tracked` of SKUs before its first change in the log.
     pub(super) tracking: BTreeMap<SkuId, bool>,
-    /// The first record of the span; 0 before it was seen.
+    /// The first record of the span; 0 before it is found.
     pub(super) first: Seq,
 }
 
-/// When it changed whether a SKU is counted, and to what.
+/// Changes of `tracked`: when, and the new value.
 pub(super) type Tracking = BTreeMap<SkuId, Vec<(Seq, bool)>>;
 
-/// Whether a SKU was counted at a record: as the last change up to there says, and otherwise not as the first one after it.
+/// Whether a SKU was tracked at a record: the last change up to there decides, otherwise the opposite of the first
+/// later one.
 pub(super) fn at(tracking: &Tracking, sku: SkuId, seq: Seq) -> bool {
     let changes = tracking.get(&sku).map_or(&[][..], Vec::as_slice);
     let known = changes.iter().rev().find(|(since, _)| *since <= seq).map(|(_, now)| *now);
@@ -154,8 +154,8 @@ pub(super) fn at(tracking: &Tracking, sku: SkuId, seq: Seq) -> bool {
 }
 
 impl Before {
-    pub(super) fn see(&mut self, state: &State, record: &Record, tracking: &Tracking) {
-        // What the log never speaks of has been as it is.
+    pub(super) fn see(&mut self, state: &DurableState, record: &Record, tracking: &Tracking) {
+        // A SKU without any change in the log has its current value.
         let is_tracked = |sku: SkuId| match tracking.contains_key(&sku) {
             true => at(tracking, sku, record.seq),
             false => state.catalogue.is_tracked(sku),
@@ -169,9 +169,9 @@ impl Before {
     }
 }
 
-/// The cells that a record changed: each as it was after it, with its safety stock, and by how much it changed.
+/// The cells that a record changed: each after it, with its safety stock, and the difference.
 pub(super) fn changes(
-    state: &State,
+    state: &DurableState,
     record: &Record,
     is_tracked: &dyn Fn(SkuId) -> bool,
 ) -> BTreeMap<(SkuId, LocationId), (StockLevel, u32, StockChange)> {
@@ -240,11 +240,11 @@ pub(super) fn changes(
     changes
 }
 
-/// Line by line, the units that were there among those that were given back.
-pub(super) fn present_units(state: &State, id: ReservationId, seq: Seq, lines: &[LineChange]) -> Vec<u32> {
+/// For each line, the units on hand among the cancelled ones.
+pub(super) fn present_units(state: &DurableState, id: ReservationId, seq: Seq, lines: &[LineChange]) -> Vec<u32> {
     let known = state.reservations.get(id);
     let waited = known.filter(|known| known.lines.iter().any(|line| line.wait.is_some()));
-    // Only what ever waited has to be looked at as it was.
+    // Only a reservation with inbound units must be rebuilt as it was.
     let waited = waited.map(|known| known.as_of(seq - 1));
     let present = |line: &LineChange| match &waited {
         Some(held) => held.lines.get(usize::from(line.line)).map_or(line.quantity, |of| of.present_of(line.quantity)),
@@ -253,8 +253,8 @@ pub(super) fn present_units(state: &State, id: ReservationId, seq: Seq, lines: &
     lines.iter().map(present).collect()
 }
 
-/// The members of a group today.
-pub(super) fn members(state: &State, group: GroupId) -> Vec<LocationId> {
+/// Today's members of a group.
+pub(super) fn members(state: &DurableState, group: GroupId) -> Vec<LocationId> {
     let mut members = state.catalogue.groups.details_or_default(group).locations;
     members.sort_by_cached_key(|location| (state.catalogue.groups_of(*location).len(), *location));
     members

@@ -1,8 +1,8 @@
-//! The replay, twice: with what is tried, and without.
+//! The two replays: with the changes, and without.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::question::{Before, Question, Report, Tallies, Tracking, at};
+use super::question::{Before, Question, Tallies, Tracking, WhatIfReport, at};
 use super::shop::Shop;
 use crate::effect::{Described, Effect, Naming};
 use crate::event::Record;
@@ -10,18 +10,18 @@ use crate::ids::Seq;
 use crate::journal::ReadError;
 use crate::{Engine, Health};
 
-/// Records read at a time.
+/// Records read at once.
 const RECORDS_AT_A_TIME: usize = 10_000;
 
 impl Engine {
-    /// Replays a span of the log under other rules or with other stock; `stop` ends it early, with what it has by then.
+    /// Replays a span of the log under other rules or with other stock; `stop` ends it early, with a partial result.
     ///
     /// # Errors
-    /// [`ReadError`] where the log no longer has it, or cannot be read.
-    pub fn what_if(&self, question: &Question, stop: &AtomicBool) -> Result<Report, ReadError> {
+    /// [`ReadError`] if the log no longer has it, or is unreadable.
+    pub fn what_if(&self, question: &Question, stop: &AtomicBool) -> Result<WhatIfReport, ReadError> {
         let oldest = self.oldest();
         let visible = self.state().view.seq();
-        // First, how things stood when the span began: every cell before it was touched, every rule before it changed.
+        // First pass: the state when the span began, that is every cell and every rule before its first change.
         let tracking = self.tracking(oldest.saturating_sub(1), visible, stop)?;
         let mut before = Before::default();
         let mut rule_records = Vec::new();
@@ -41,7 +41,7 @@ impl Engine {
         let mut plain = Shop::open(self.state(), &nothing, before.clone(), &rule_records);
         let mut tried = Shop::open(self.state(), question, before, &rule_records);
         let mut twice = Tallies::new();
-        let mut report = Report { oldest, ..Report::default() };
+        let mut report = WhatIfReport { oldest, ..WhatIfReport::default() };
         let until = question.until.map_or(visible, |until| until.min(visible));
         self.each_record(question.after.max(oldest.saturating_sub(1)), until, stop, &mut |record| {
             if question.reaches(record) && question.to.is_none_or(|to| record.time <= to) {
@@ -55,7 +55,7 @@ impl Engine {
         Ok(report)
     }
 
-    /// When it changed whether SKUs are counted, SKU by SKU.
+    /// Changes of `tracked`, by SKU.
     fn tracking(&self, after: Seq, until: Seq, stop: &AtomicBool) -> Result<Tracking, ReadError> {
         let mut tracking = Tracking::new();
         if !self.state().catalogue.has_tracking() {
@@ -66,7 +66,7 @@ impl Engine {
                 Effect::Described(Described::Tracking(rows)) => {
                     rows.iter().for_each(|(sku, now)| tracking.entry(*sku).or_default().push((record.seq, *now)));
                 }
-                // What is retired is counted when it comes back.
+                // A retired SKU is tracked when it comes back.
                 Effect::Names(Naming::Retired(names)) => {
                     for (sku, _) in &names.skus {
                         let known = tracking.get_mut(sku).filter(|known| known.last().is_some_and(|(_, now)| !now));

@@ -1,4 +1,4 @@
-//! The shop in which a replay happens: cells, promises and rules as the simplest model has them.
+//! The shop of a replay: cells, promises and rules in the simplest model.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::level::{StockChange, StockLevel, UNCOUNTED_MAX};
 use crate::reservations::promise::{LineChange, OrderDay, Purpose};
 use crate::rules::audit::{Planned, RuleAudit};
 use crate::rules::{Effect as RuleEffect, Kind, Rule, RuleId};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::supply::received::Fill;
 
 type Cell = (SkuId, LocationId);
@@ -20,51 +20,51 @@ type Cell = (SkuId, LocationId);
 #[derive(Debug, Clone)]
 struct Line {
     cell: Cell,
-    /// Units that are there, and reserved.
+    /// Units on hand that are reserved.
     present: u32,
-    /// Units that are to come, as they were.
+    /// Inbound units, as they were.
     waiting: u32,
     charges: Vec<(RuleId, Seq)>,
 }
 
-/// Whose demand it is that asks.
+/// The demand that a request belongs to.
 #[derive(Debug, Clone, Copy)]
 struct Asker {
     channel: ChannelId,
     purpose: Purpose,
     now: Timestamp,
-    /// Whether it asks for one place, in which what it gives back itself is its own.
+    /// Whether the request names one location, so that the units it releases are its own.
     names_place: bool,
 }
 
 pub(super) struct Shop<'a> {
-    state: &'a State,
+    state: &'a DurableState,
     rule_audit: RuleAudit,
     tried: Vec<(RuleId, Name, Rule)>,
-    /// Rules whose real changes count for nothing.
+    /// Rules whose real changes are ignored.
     replaced: Vec<RuleId>,
-    /// Cells that were looked at; the others are as they are.
+    /// Changed cells; the others have their original level.
     cells: BTreeMap<Cell, (StockLevel, u32)>,
-    /// The first record of the span: what was promised from there on is a promise of the replay, or none.
+    /// The first record of the span: later promises are those of the replay.
     first: Seq,
     promises: BTreeMap<ReservationId, Vec<Line>>,
     orders: BTreeMap<OrderDay, i64>,
     /// The days that each promise counts against.
     days: BTreeMap<ReservationId, Vec<OrderDay>>,
-    /// Units of the hold that the promise being made replaces: its own, whatever else holds there.
+    /// Units of the hold that the current promise replaces: they are its own, whatever else applies.
     own: BTreeMap<Cell, u32>,
-    /// The members of groups that were asked of.
+    /// The members of requested groups.
     members: BTreeMap<GroupId, Vec<LocationId>>,
 }
 
 impl<'a> Shop<'a> {
-    /// As things stood when the span began, changed as asked.
-    pub fn open(state: &'a State, question: &Question, before: Before, rule_records: &[Record]) -> Self {
+    /// The state when the span began, with the requested changes.
+    pub fn open(state: &'a DurableState, question: &Question, before: Before, rule_records: &[Record]) -> Self {
         let mut rule_audit = RuleAudit::default();
         rule_audit.start_from(state);
         rule_audit.forget_counts();
         before.tracking.iter().for_each(|(sku, tracked)| rule_audit.track(*sku, *tracked));
-        // What the log says of a rule counts from where it says it; what it never speaks of has been as it is.
+        // A rule applies from its record on; a rule without a record in the log has always applied.
         let mut seen: Vec<RuleId> = Vec::new();
         for record in rule_records {
             each_change(record, |change| match change {
@@ -166,7 +166,7 @@ impl<'a> Shop<'a> {
         });
     }
 
-    /// A promise goes a step on.
+    /// Applies a step of a promise.
     fn step(&mut self, record: &Record, step: Step<'_>, actual: &mut Tallies, replayed: &mut Tallies) {
         match step {
             Step::Made(made) => self.promise(record, made, actual, replayed),
@@ -196,7 +196,7 @@ impl<'a> Shop<'a> {
         }
     }
 
-    /// Units that were waited for came.
+    /// Applies a fill of backorders.
     fn fill(&mut self, fill: &Fill) {
         let cell = (fill.cell.sku, fill.cell.location);
         let is_earlier = self.is_earlier(fill.reservation);
@@ -217,8 +217,8 @@ impl<'a> Shop<'a> {
         self.change(cell, StockChange::reserve(units));
     }
 
-    /// A promise gives back units of its lines, and is over where that `is_whole` or nothing is left of it. What a promise
-    /// that `is_replaced` gives back is the new one's own.
+    /// Releases units of a promise's lines; removes the promise if it `is_whole` or nothing is left of it. The units of
+    /// a promise that `is_replaced` belong to the new one.
     fn take_back(&mut self, seq: Seq, id: ReservationId, lines: &[LineChange], is_whole: bool, is_replaced: bool) {
         let present = present_units(self.state, id, seq, lines);
         for (line, present) in lines.iter().zip(present) {
@@ -230,7 +230,7 @@ impl<'a> Shop<'a> {
             }
         }
         let is_empty = |lines: &Vec<Line>| lines.iter().all(|line| line.present + line.waiting == 0);
-        // What is left of it, or was handed over, stays an order.
+        // A promise with units that are left, or were collected, stays an order.
         if is_whole || self.promises.get(&id).is_some_and(is_empty) {
             for day in self.days.remove(&id).unwrap_or_default() {
                 *self.orders.entry(day).or_default() -= 1;
@@ -239,7 +239,7 @@ impl<'a> Shop<'a> {
         }
     }
 
-    /// Rules that are tried begin and end by their own dates.
+    /// The tried rules become active and inactive by their own dates.
     fn turn_tried(&mut self, record: &Record) {
         for (id, name, rule) in &self.tried {
             let runs = rule.runs_at(record.time);
@@ -272,8 +272,8 @@ impl<'a> Shop<'a> {
         *level = level.checked_add(change).unwrap_or(*level);
     }
 
-    /// Units of a promise that are there leave it, with what they count against. Those of the span are all known, if only
-    /// as refused; of one from before it they are what the log says.
+    /// Removes units on hand from a promise, with their quota counts. Promises of the span are all known, also refused
+    /// ones; earlier ones are taken from the log.
     fn take_from(&mut self, id: ReservationId, cell: Cell, units: u32) -> Vec<(u32, Vec<(RuleId, Seq)>)> {
         let is_earlier = self.is_earlier(id);
         let Some(lines) = self.promises.get_mut(&id) else {
@@ -311,14 +311,14 @@ impl<'a> Shop<'a> {
             let promised = self.rule_audit.promise(from.0, moved);
             self.change(from, promised.inverse());
             self.change(to, promised);
-            // What is moved keeps counting where it was made.
+            // Moved units still count where the promise was made.
             if let Some(lines) = self.promises.get_mut(&id) {
                 lines.push(Line { cell: to, present: moved, waiting: 0, charges });
             }
         }
     }
 
-    /// What was promised asks again: all of it or nothing, unless some was taken for enough then.
+    /// Requests a promise again: all or nothing, unless the original accepted less.
     fn promise(&mut self, record: &Record, made: Made<'_>, actual: &mut Tallies, replayed: &mut Tallies) {
         let reserved = made.reserved;
         let (channel, purpose, now) = (reserved.channel, reserved.purpose, record.time);
@@ -369,15 +369,15 @@ impl<'a> Shop<'a> {
             }
             if left > 0 {
                 short = true;
-                // Of a group's line that got something, what is missing is missing where that is.
+                // A group line with a partial result misses its rest at the location of that result.
                 let first = got.keys().next().copied().unwrap_or(home);
                 got.entry(first).or_default().0 += left;
             }
-            // One line is one, in however many places it finds its units.
+            // One line counts once, in however many locations its units are.
             tallies.extend(got.into_iter().enumerate().map(|(nth, (at, (asked, got)))| (at, asked, got, nth == 0)));
         }
         if short && !some_will_do {
-            // All or nothing: what was taken goes back.
+            // All or nothing: release what was taken.
             for line in &lines {
                 self.change(line.cell, self.rule_audit.promise(line.cell.0, line.present).inverse());
                 self.rule_audit.count(&line.charges, line.cell.0, -i64::from(line.present + line.waiting), 0);
@@ -390,13 +390,13 @@ impl<'a> Shop<'a> {
         for (location, asked, got, is_line) in tallies {
             replayed.entry((location, channel)).or_default().count(asked, got, is_line);
         }
-        // One that is refused is nothing to the replay, whatever the log says of it later.
+        // The replay ignores later records of a promise that it refused.
         if !lines.is_empty() {
             self.promises.insert(ReservationId(record.seq), lines);
         }
     }
 
-    /// What was refused asks again, request by request, for its share of the units; what it gets it keeps.
+    /// Makes refused requests again, one by one, each with its share of the units; granted units are kept.
     fn ask_again(
         &mut self,
         lost: &LostDemand,
@@ -414,7 +414,7 @@ impl<'a> Shop<'a> {
         let places = match (lost.location, lost.group) {
             (Some(location), _) => vec![location],
             (None, Some(group)) => self.members(group),
-            // An order that might have come from anywhere.
+            // An order that any location could have shipped.
             (None, None) => (0..self.state.catalogue.locations.count()).map(LocationId).collect(),
         };
         let places: Vec<_> = places.into_iter().filter(|at| self.state.catalogue.takes(*at, purpose)).collect();
@@ -434,7 +434,7 @@ impl<'a> Shop<'a> {
         rest.lost_units += units;
     }
 
-    /// Units of a cell that the rules of the replay give: all that is asked for, or fewer where those will do.
+    /// The units of a cell that the replay's rules grant: all requested ones, or fewer if the request accepts that.
     fn grant(&mut self, cell: Cell, wanted: u32, asker: Asker, some_will_do: bool) -> u32 {
         let (level, safety_stock) = *self.at(cell);
         if self.day_is_full(cell.1, asker) {
@@ -447,7 +447,7 @@ impl<'a> Shop<'a> {
             let units = if may_be_had { room.clamp(0, wanted.into()) as u32 } else { 0 };
             return if units == wanted || some_will_do { units } else { 0 };
         }
-        // Its own units are there even where the cell is short.
+        // Its own units are there even if the cell is short.
         let own = self.own.get(&cell).copied().filter(|_| asker.names_place).unwrap_or(0);
         let before = StockLevel { reserved: level.reserved.saturating_add(own), ..level };
         let free = match self.rule_audit.held_back(cell, asker.channel, before, safety_stock) {
@@ -467,7 +467,7 @@ impl<'a> Shop<'a> {
                 self.rule_audit.check_quotas(cell, asker.channel, units.into(), &row, &Planned::new()).is_ok()
             };
             if !fits(units) {
-                // As many as fit, by halving.
+                // The largest number that fits, by bisection.
                 let (mut low, mut high) = (own, if some_will_do { units } else { own });
                 while low < high {
                     let middle = low + (high - low).div_ceil(2);
@@ -487,7 +487,7 @@ impl<'a> Shop<'a> {
         self.count_line(cell, units, 0, asker.channel)
     }
 
-    /// A line of a promise, whose units count against the quotas of its channel: those to come, too.
+    /// A line of a promise; its units, inbound ones included, count against its channel's quotas.
     fn count_line(&mut self, cell: Cell, present: u32, waiting: u32, channel: ChannelId) -> Line {
         let charges = self.rule_audit.charges(cell.0, cell.1, channel);
         self.rule_audit.count(&charges, cell.0, i64::from(present) + i64::from(waiting), 0);
@@ -518,7 +518,7 @@ impl<'a> Shop<'a> {
         let mut places: Vec<_> = lines.iter().map(|line| line.cell.1).collect();
         places.sort_unstable();
         places.dedup();
-        // As in the log: an order counts where its location limits them when it comes.
+        // As in the log: an order counts against locations that limit orders when it arrives.
         places.retain(|location| self.rule_audit.first_at(Kind::Capacity, *location, asker.channel).is_some());
         for location in places {
             let Some(day) = self.day_of(location, asker.now) else { continue };
@@ -530,13 +530,13 @@ impl<'a> Shop<'a> {
     }
 }
 
-/// One line that was asked for. What was asked of a group is one, however many places it is in.
+/// A requested line. A group line is one line, in however many locations.
 struct Ask {
     sku: SkuId,
     group: Option<GroupId>,
-    /// Where, units asked for, and units promised.
+    /// Location, requested units, and promised units.
     got: Vec<(LocationId, u32, u32)>,
-    /// Where, and units of them that were to come.
+    /// Location, and the inbound units of them.
     waits: Vec<(LocationId, u32)>,
 }
 
@@ -546,7 +546,7 @@ impl Ask {
     }
 }
 
-/// What the promise of a record was asked for.
+/// The request behind the promise of a record.
 fn asks(made: Made<'_>) -> Vec<Ask> {
     let mut asks: Vec<Ask> = Vec::new();
     for (number, line) in (0..).zip(&made.reserved.lines) {
@@ -566,7 +566,7 @@ fn asks(made: Made<'_>) -> Vec<Ask> {
     asks
 }
 
-/// Takes in a change of rules, but for those that are replaced.
+/// Applies a change of rules, except to replaced ones.
 fn follow(rule_audit: &mut RuleAudit, seq: Seq, change: RuleChange<'_>, replaced: &[RuleId]) {
     match change {
         RuleChange::Set(rows) => {
@@ -585,7 +585,7 @@ fn follow(rule_audit: &mut RuleAudit, seq: Seq, change: RuleChange<'_>, replaced
     }
 }
 
-/// Visits what a record changes of rules.
+/// Visits the changes of rules in a record.
 fn each_change(record: &Record, mut visit: impl FnMut(RuleChange<'_>)) {
     record.event.effects(|effect| {
         if let Effect::Rules(change) = effect {

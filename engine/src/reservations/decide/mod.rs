@@ -1,4 +1,4 @@
-//! Deciding promises and the steps of their life.
+//! Decides promises and the steps of their life.
 
 mod capacity;
 pub(crate) mod moves;

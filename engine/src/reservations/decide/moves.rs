@@ -1,4 +1,4 @@
-//! Planning on the draft, and logging what has to move for a plan.
+//! Plans on the draft, and logs the moves of a plan.
 
 use crate::catalogue::Catalogue;
 use crate::decide::Decide;
@@ -6,7 +6,7 @@ use crate::decide::draft::Draft;
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId};
 use crate::reservations::event::Event;
 use crate::reservations::ledger::{Counted, Used};
-use crate::reservations::plan::{Moving, Of, OpenKind, Plan, Shelf, World};
+use crate::reservations::plan::{AllocationPlan, Moving, Of, OpenKind, Shelf, World};
 use crate::reservations::promise::{Move, Purpose, Reallocated};
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ impl World for Draft {
     }
 
     fn takes(&self, location: LocationId, purpose: Purpose) -> bool {
-        // What locations take changes between batches only.
+        // The purposes that locations accept change only between batches.
         self.state.catalogue.takes(location, purpose)
     }
 
@@ -58,20 +58,20 @@ impl World for Draft {
 }
 
 /// An empty plan for a channel and a purpose, under the rules in force.
-pub(crate) fn new_plan(cx: &Decide<'_>, channel: ChannelId, purpose: Purpose) -> Plan {
-    Plan::new(channel, purpose, cx.state.rules.share_book(), cx.state.bounds().budget)
+pub(crate) fn new_plan(cx: &Decide<'_>, channel: ChannelId, purpose: Purpose) -> AllocationPlan {
+    AllocationPlan::new(channel, purpose, cx.state.rules.share_book(), cx.state.bounds().budget)
 }
 
-/// Logs what has to move, promise by promise.
+/// Logs the moves of a plan, promise by promise.
 ///
-/// Bounded by the moves of one plan, which are bounded by its budget.
+/// Bounded by the moves of one plan, which its budget bounds.
 pub(crate) fn log_moves(cx: &mut Decide<'_>, moves: &[Moving]) {
     for Moving { sku, of, from, to, units, .. } in moves {
         log_move(cx, *sku, *of, *from, *to, *units as u32);
     }
 }
 
-/// Moves `units` of open promises from one cell to another.
+/// Moves `units` of unallocated promises from one cell to another.
 ///
 /// Bounded by the promises that the plan counted for them.
 fn log_move(cx: &mut Decide<'_>, sku: SkuId, of: Of, from: LocationId, to: LocationId, units: u32) {
@@ -88,13 +88,13 @@ fn log_move(cx: &mut Decide<'_>, sku: SkuId, of: Of, from: LocationId, to: Locat
     }
     for ((reservation, line), quantity) in lines {
         let moves = vec![shift_units(cx, sku, line, quantity, from, to)];
-        // Known to the draft, so that it hears of the record.
+        // Known to the draft, which applies the record to it.
         let _ = cx.draft.reservation(reservation);
         cx.draft.log(None, Event::Reallocated(Box::new(Reallocated { reservation, moves, bound: Vec::new() })));
     }
 }
 
-/// Takes promised units from one cell of the draft to another, and tells both.
+/// Moves promised units from one cell of the draft to another, and returns both cells.
 pub(crate) fn shift_units(
     cx: &mut Decide<'_>,
     sku: SkuId,

@@ -1,4 +1,4 @@
-//! Deciding where promises are: making the location of one that was asked of a group public, and moving one elsewhere.
+//! Decides allocations: makes the location of group lines public, and moves units elsewhere.
 
 use crate::decide::draft::Answer;
 use crate::decide::{Decide, Decision};
@@ -10,27 +10,27 @@ use crate::reservations::command::Reallocation;
 use crate::reservations::decide::moves::{log_moves, new_plan, shift_units};
 use crate::reservations::event::Event;
 use crate::reservations::ledger::Shift;
-use crate::reservations::plan::{self, Moving, Plan};
+use crate::reservations::plan::{self, AllocationPlan, Moving};
 use crate::reservations::promise::Reallocated;
 use crate::reservations::{Line, Reservation};
 use rustc_hash::FxHashMap;
 
 use super::reserve::LINES_MAX;
 
-/// Units of one line that are to be in another place, or to stay where they are.
+/// Units of one line that go to another location, or stay.
 struct Wanted {
-    /// Which line of the request.
+    /// The line of the request.
     at: usize,
     line: u16,
     sku: SkuId,
     from: LocationId,
     to: LocationId,
     quantity: u32,
-    /// Whether they are not all of an open line that stays where it is.
+    /// Whether they are not a whole unallocated line that stays where it is.
     is_part: bool,
 }
 
-/// One record: what is to be elsewhere goes there, and with `binds` the locations become public.
+/// One record: units move to their new locations, and with `binds` the locations become public.
 pub(crate) fn reallocate_lines(
     cx: &mut Decide<'_>,
     id: ReservationId,
@@ -44,16 +44,17 @@ pub(crate) fn reallocate_lines(
     let own = reservation.clone();
     let is_open =
         |units: &Wanted| own.lines.get(usize::from(units.line)).is_some_and(|line| line.unallocated().is_some());
-    // Whoever names a place knows it from then on; a part of an open line that is named is parted from the rest.
+    // A caller that names a location knows it from then on; a named part of an unallocated line becomes a line of its
+    // own.
     let moves: Vec<_> = wanted.iter().filter(|units| units.from != units.to || units.is_part).collect();
     if moves.is_empty() && !wanted.iter().any(is_open) {
         return Ok(Answer::Reservation(id, version));
     }
     if own.lines.len() + moves.len() > LINES_MAX {
-        let reason = format!("the reservation would have more than {LINES_MAX} lines; move whole ones");
+        let reason = format!("the reservation would have more than {LINES_MAX} lines; move whole lines");
         return Err(Refusal::invalid("lines", reason).into());
     }
-    // Room for all of it before any of it moves; what it leaves behind is room for others of it.
+    // Finds room for all of it before any of it moves; the room that it leaves is available to its other units.
     let mut plan = new_plan(cx, channel, own.purpose);
     for units in &moves {
         plan::release(&*cx.draft, &mut plan, units.sku, units.from, units.quantity);
@@ -81,7 +82,7 @@ pub(crate) fn reallocate_lines(
             bound.push(line);
         }
     }
-    // Every cell as it is after the whole event.
+    // Every cell after the whole event.
     for moved in &mut shifted {
         moved.from = cx.draft.cell_after(moved.from.sku, moved.from.location);
         moved.to = cx.draft.cell_after(moved.to.sku, moved.to.location);
@@ -90,10 +91,10 @@ pub(crate) fn reallocate_lines(
     Ok(Answer::Reservation(id, cx.draft.log(cause.take(), event)))
 }
 
-/// Finds room for what is to be elsewhere, and what has to move for it.
+/// Finds room for the units, and the promises that must move for them.
 fn place_elsewhere(
     cx: &mut Decide<'_>,
-    plan: &mut Plan,
+    plan: &mut AllocationPlan,
     own: &Reservation,
     wanted: &[Wanted],
     binds: bool,
@@ -101,7 +102,7 @@ fn place_elsewhere(
     let mut shorts = Vec::new();
     // Bounded by the lines of the request, and the plan's budget.
     for units in wanted.iter().filter(|units| units.from != units.to) {
-        let mut short = |plan: &Plan, available, constraint, rule| {
+        let mut short = |plan: &AllocationPlan, available, constraint, rule| {
             let (requested, limit) = (units.quantity, plan.over());
             let constraint = if limit.is_some() { Constraint::Group } else { constraint };
             shorts.push(Short { line: units.at, requested, available, constraint, rule, limit });
@@ -153,7 +154,7 @@ fn is_member(cx: &Decide<'_>, group: GroupId, location: LocationId) -> bool {
     members.is_some_and(|set| set.details.locations.binary_search(&location).is_ok())
 }
 
-/// The lines and units that a request means.
+/// The lines and units that a request selects.
 fn wanted(lines: &[Line], asked: Option<&[Reallocation]>, binds: bool) -> Result<Vec<Wanted>, Failure> {
     let mine = |line: &Line| line.present() > 0 && (!binds || line.unallocated().is_some());
     let stay = |at: usize, (number, line): (u16, &Line)| Wanted {
@@ -195,7 +196,7 @@ fn wanted(lines: &[Line], asked: Option<&[Reallocation]>, binds: bool) -> Result
             }
         }
         if units.quantity.is_some() && left > 0 {
-            let reason = format!("{left} more than the reservation has of these");
+            let reason = format!("is {left} units more than the reservation has of these; ask for fewer");
             return Err(Refusal::invalid(format!("lines[{at}].quantity"), reason).into());
         }
     }

@@ -1,4 +1,4 @@
-//! Deciding a step in a reservation's life, and ending those whose deadline passed.
+//! Decides a step of a reservation, and expires reservations after their deadline.
 
 use crate::decide::draft::Answer;
 use crate::decide::{Decide, Decision};
@@ -16,10 +16,10 @@ use crate::reservations::promise::{
 use crate::reservations::{Line, Reservation, Verdict};
 use smallvec::SmallVec;
 
-/// Expiries in one batch. More fall due one batch after the other, oldest first, so that other commands get through.
+/// Expiries per batch. More are done batch by batch, oldest first, so that other commands are not blocked.
 const EXPIRIES_PER_BATCH: usize = 4096;
 
-/// Digits of a pickup code: 30 bits, read out over a counter.
+/// Digits of a pickup code: 30 bits, short enough to read aloud.
 const PICKUP_CODE_DIGITS: u32 = 6;
 
 pub(crate) fn take_step(
@@ -30,11 +30,11 @@ pub(crate) fn take_step(
 ) -> Decision {
     let now = if cx.kept.holds(id) { Timestamp(0) } else { cx.draft.now };
     let Some(reservation) = cx.draft.reservation(id) else {
-        // It may have been closed, and left to the log, while this waited in the queue.
+        // It may have been closed, and moved to the log, while this command was queued.
         let failure = cx.state.step_of_closed(id, &request);
         return Err(failure.unwrap_or_else(|| Refusal::NotFound("reservation").into()));
     };
-    // What is promised for a transfer goes the way of the transfer.
+    // The promise of a transfer takes only the steps of the transfer.
     if reservation.purpose == Purpose::Transfer {
         return Err(Refusal::WrongState(reservation.state).into());
     }
@@ -42,7 +42,7 @@ pub(crate) fn take_step(
     match verdict {
         Verdict::Go => {}
         Verdict::WrongState(state) => return Err(Refusal::WrongState(state).into()),
-        // Nothing is logged, but what is told may rest on this batch, so it waits for it.
+        // Nothing is logged, but the answer may depend on this batch, so it waits for the batch.
         Verdict::AlreadyThere => return Ok(Answer::Reservation(id, reservation.version)),
     }
     if let StepRequest::PickupBy { pickup_by } = request
@@ -58,7 +58,7 @@ pub(crate) fn take_step(
     if matches!(request, StepRequest::Ready { .. } | StepRequest::Collect { .. }) && reservation.is_unallocated() {
         return Err(Refusal::Unallocated(reservation.state).into());
     }
-    // What is still to come cannot be put aside, nor handed over; what is there can, if it is named.
+    // Inbound units can be neither made ready nor collected; units on hand can, if they are named.
     let needs_all = matches!(request, StepRequest::Ready { .. } | StepRequest::Collect { lines: None, .. });
     if needs_all && reservation.waiting() > 0 {
         return Err(Refusal::Waiting(reservation.state, reservation.waiting()).into());
@@ -99,7 +99,7 @@ pub(crate) fn take_step(
             let most = own.unwrap_or(u64::MAX).min(cx.settings.hold_seconds_max);
             let (made, had) = (reservation.created_at, reservation.expires_at);
             let cap = cx.anchors.meant(cx.anchors.told(made).plus_seconds(most));
-            // A limit that came later lengthens nothing, and takes nothing away.
+            // A limit that was introduced later extends nothing, and takes nothing away.
             let expires_at = cx.deadline_in(ttl_seconds.into()).min(cap.max(had));
             cx.draft.log(cause.take(), Event::Extended(Extended { reservation: id, expires_at }))
         }
@@ -107,15 +107,15 @@ pub(crate) fn take_step(
     Ok(Answer::Reservation(id, seq))
 }
 
-/// A deadline by which an order is to be fetched is still ahead.
+/// The pickup deadline must be in the future.
 fn check_pickup_by(cx: &Decide<'_>, pickup_by: Option<Timestamp>) -> Result<(), Failure> {
     match pickup_by.is_some_and(|by| by <= cx.draft.now) {
-        true => Err(Refusal::invalid("pickup_by", "is not in the future").into()),
+        true => Err(Refusal::invalid("pickup_by", "is not in the future; choose a later time").into()),
         false => Ok(()),
     }
 }
 
-/// Ends what is due, oldest first, each settled by itself, and returns it, to be put back should the batch come to nothing.
+/// Expires what is due, oldest first, each settled separately, and returns it, to be restored if the batch fails.
 pub(crate) fn expire(cx: &mut Decide<'_>, settle: impl Fn(&mut Decide<'_>)) -> Vec<(Timestamp, ReservationId)> {
     let now = cx.draft.now;
     let mut expired = Vec::new();
@@ -138,23 +138,23 @@ pub(crate) fn expire(cx: &mut Decide<'_>, settle: impl Fn(&mut Decide<'_>)) -> V
     expired
 }
 
-/// How promised units go.
+/// How promised units leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gone {
-    /// They are given back.
+    /// They are cancelled.
     Back,
-    /// They are handed over now.
+    /// They are collected now.
     Sold,
-    /// They left at this moment.
+    /// They left at this time.
     Moved(Timestamp),
 }
 
-/// Changes the cells behind some lines, whose units are handed over or given back, and tells how each is afterwards.
+/// Changes the cells of some lines, whose units are collected or cancelled, and returns each cell after it.
 fn change_lines(cx: &mut Decide<'_>, changes: &[Taken], gone: Gone) -> Result<Few<LineChange>, Failure> {
     let collected = gone != Gone::Back;
     for Taken { line, present: quantity, .. } in changes.iter().filter(|taken| taken.present > 0) {
         let is_tracked = cx.state.catalogue.is_tracked(line.sku);
-        // What nobody counts is gone with its promise either way.
+        // Untracked units vanish with their promise in both cases.
         let change = match collected || !is_tracked {
             true => StockChange::conjure(*quantity).inverse(),
             false => StockChange::reserve(*quantity).inverse(),
@@ -167,7 +167,7 @@ fn change_lines(cx: &mut Decide<'_>, changes: &[Taken], gone: Gone) -> Result<Fe
         let cell = cx.draft.touch(line.sku, line.location);
         cell.level = level;
         if collected && is_tracked {
-            // After whatever was counted: a late count in this very batch must know of it.
+            // After a count in the same batch: a late count must know of it.
             cell.moved.push((left_at.after_count(cell.counted_at), change.on_hand));
         }
     }
@@ -179,11 +179,10 @@ fn change_lines(cx: &mut Decide<'_>, changes: &[Taken], gone: Gone) -> Result<Fe
     Ok(changes.iter().map(after).collect())
 }
 
-/// Hands over, or gives back, units of a reservation by the numbers of its lines: the cells are changed in the draft, the
-/// step is to be logged.
+/// Collects or cancels units of a reservation by line number: changes the cells in the draft; the caller logs the step.
 ///
 /// # Errors
-/// A line that it does not have, or units that it does not have left.
+/// A line that it does not have, or more units than it has left.
 pub(crate) fn change_units(
     cx: &mut Decide<'_>,
     id: ReservationId,
@@ -202,7 +201,7 @@ pub(crate) fn change_units(
     change_lines(cx, &changes, gone)
 }
 
-/// A code that no open reservation has, from random bits that came from outside.
+/// A code that no open reservation has, from random bits of the caller.
 fn pickup_code(cx: &Decide<'_>, entropy: u64) -> String {
     let taken = |code: &String| cx.state.reservations.code_is_taken(code);
     let candidates = (0..64).map(|n| crockford(entropy.rotate_right(n), PICKUP_CODE_DIGITS));
@@ -210,8 +209,8 @@ fn pickup_code(cx: &Decide<'_>, entropy: u64) -> String {
     candidates.into_iter().find(|code| !taken(code)).unwrap_or(fallback)
 }
 
-/// Whether the customer showed the code. None at all is the staff's own judgement, unless it is demanded; a wrong one is
-/// refused. What is sent is handed to a carrier, who knows no code; what is still a cart is taken along.
+/// Checks the pickup code. Without a code, staff decide, unless a code is required; a wrong one is refused. A delivery
+/// is handed to a carrier, who has no code; a cart is taken along at once.
 fn code_fits(reservation: &Reservation, shown: Option<&str>, is_demanded: bool) -> Result<bool, Failure> {
     let Some(shown) = shown else {
         let has_one = reservation.pickup_code.is_some();
@@ -238,16 +237,16 @@ fn code_fits(reservation: &Reservation, shown: Option<&str>, is_demanded: bool) 
     }
 }
 
-/// Units of a line that are handed over or given back.
+/// Units of a line that are collected or cancelled.
 struct Taken {
     number: u16,
     line: Line,
     units: u32,
-    /// Units of them that are there; the others were still to come.
+    /// Units of them on hand; the others were inbound.
     present: u32,
 }
 
-/// The lines and units that a request means: those it names, or all that is left; `present` for those only that are there.
+/// The lines and units that a request selects: the named ones, or all that is left; with `present`, only units on hand.
 /// Bounded by the lines of the request and of the reservation, at most 16,384.
 fn outstanding(
     reservation: &Reservation,
@@ -262,10 +261,10 @@ fn outstanding(
         });
         return Ok(open.collect());
     };
-    // Units whose location is open are in one place, as far as anybody knows.
+    // Unallocated units look as if they were at one location.
     let public = |line: &Line| line.unallocated().is_none().then_some(line.location);
     let mut changes = SmallVec::new();
-    // What each line has left: units that are there, and units that are to come.
+    // The rest of each line: units on hand, and inbound units.
     let mut lines: Vec<(u16, Line, u32, u32)> = left
         .map(|(number, line)| (number, line.present(), line.waiting(), line))
         .map(|(n, p, w, l)| (n, l, p, w))
@@ -281,12 +280,14 @@ fn outstanding(
             [] => return Err(Refusal::invalid(format!("lines[{at}].sku"), "is not in this reservation").into()),
             [_] => {}
             _ => {
-                return Err(
-                    Refusal::invalid(format!("lines[{at}].location"), "several lines have this SKU; name one").into()
-                );
+                return Err(Refusal::invalid(
+                    format!("lines[{at}].location"),
+                    "several lines have this SKU; name the location",
+                )
+                .into());
             }
         }
-        // Several lines may be on one cell: use them up in order, what is to come first where it is given back.
+        // Several lines may be on one cell: uses them in order; when cancelling, inbound units first.
         let mut missing = units.quantity;
         for (number, line, there, to_come) in lines.iter_mut().filter(|(_, line, ..)| fits(line)) {
             let waited = if present { 0 } else { missing.min(*to_come) };

@@ -1,10 +1,10 @@
-//! Rules as they lie side by side in memory.
+//! Rules in their compact form.
 
 use crate::rules::limits::{Limits, Rank};
 use crate::rules::rule::Kind;
-use crate::rules::standing::Standing;
+use crate::rules::standing::StandingRule;
 
-/// What of a rule is needed while a promise is made, side by side in memory: small, so that many lie in the caches.
+/// The parts of a rule that a promise needs, small, so that many fit into the caches.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Compiled {
     pub limits: Limits,
@@ -15,7 +15,7 @@ pub(super) struct Compiled {
 }
 
 impl Compiled {
-    pub fn of(rank: Rank, standing: &Standing) -> Self {
+    pub fn of(rank: Rank, standing: &StandingRule) -> Self {
         let conditions = &standing.rule.conditions;
         Self {
             limits: Limits::of(rank, &standing.rule),

@@ -1,4 +1,4 @@
-//! The book: what its rules are indexed by.
+//! The book: the indexes of its rules.
 
 use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -13,7 +13,7 @@ use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
 use crate::matrix::Arena;
 use crate::rules::limits::{Limits, Rank};
 use crate::rules::rule::{Effect, Kind};
-use crate::rules::standing::Standing;
+use crate::rules::standing::StandingRule;
 use crate::supply::Allowance;
 
 /// Ranks, ascending.
@@ -22,57 +22,57 @@ type Ranks = Box<[Rank]>;
 /// The rules in force.
 #[derive(Debug)]
 pub struct Book {
-    /// The record since which it is in force.
+    /// The record since which the book is in force.
     pub(super) seq: Seq,
-    /// How often cells came to count differently, up to this book.
+    /// How often the results of cells changed up to this book.
     pub(super) turns: u64,
-    pub(super) rules: Vec<Arc<Standing>>,
+    pub(super) rules: Vec<Arc<StandingRule>>,
     pub(super) compiled: Vec<Compiled>,
     pub(super) by_sku: FxHashMap<SkuId, Vec<Rank>>,
     pub(super) by_category: FxHashMap<String, Vec<Rank>>,
     pub(super) by_attribute: FxHashMap<(String, String), Vec<Rank>>,
-    /// The column of each channel that a rule names; 0, that of nobody in particular, for all others.
+    /// The column of each channel that a rule names; 0, for no particular channel, for all others.
     pub(super) columns: Vec<u16>,
     pub(super) column_count: usize,
-    /// The best rules that name neither SKUs nor places, column by column.
+    /// The best rules without SKUs and places, by column.
     pub(super) everywhere: Box<[Limits]>,
-    /// The class of each location that was known.
+    /// The class of each known location.
     pub(super) place_class: Vec<u32>,
-    /// The class of one that was not.
+    /// The class of an unknown location.
     pub(super) other_place_class: u32,
-    /// The best rules that name places only: column by column, class by class, as a SKU's cells are gone through for one
+    /// The best rules that name only places: by column, then by class, as a reader of a SKU's cells needs them for one
     /// channel.
     pub(super) by_place: Vec<Limits>,
     pub(super) place_classes: usize,
-    /// Rule by rule, one bit a class of places: whether the rule's place side holds there.
+    /// For each rule, one bit per class of places: whether the rule's places include it.
     pub(super) at_place: Vec<Bits>,
-    /// The class of each SKU, plus one; 0 where nobody asked yet.
+    /// The class of each SKU, plus one; 0 if it is not computed yet.
     pub(super) sku_class: Arena<AtomicU32, 14, 13>,
     pub(super) sku_classes: Arena<OnceLock<SkuClass>, 12, 13>,
     pub(super) interned: Mutex<FxHashMap<Ranks, u32>>,
     pub(super) quotas: Vec<Rank>,
-    /// Rules of kinds that are not hot and do not name SKUs; those that do are found by the SKU's class.
+    /// Rules of kinds that are not hot and do not name SKUs; others are found by the SKU's class.
     pub(super) cold: Ranks,
     /// The kinds of rules in force that are not hot.
     pub(super) cold_kinds: Vec<Kind>,
     pub(super) looks_at_traits: bool,
     pub(super) has_bands: bool,
-    /// For rows that are found out whole.
+    /// For complete rows.
     pub(super) room: Room,
 }
 
-/// What SKUs of one class have in common.
+/// The common part of the SKUs of one class.
 #[derive(Debug)]
 pub(super) struct SkuClass {
     pub(super) ranks: Ranks,
-    /// The best rules that name SKUs only, column by column.
+    /// The best rules that name only SKUs, by column.
     pub(super) best: Box<[Limits]>,
     /// Rules that name SKUs and places, and compete.
     pub(super) both: SmallVec<[Rank; 4]>,
     pub(super) whole: WholeRows,
 }
 
-/// One bit for each class of places; none where a rule names no places.
+/// One bit per class of places; `None` if a rule names no places.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Bits(Box<[u64]>);
 
@@ -99,8 +99,8 @@ impl Default for Book {
 }
 
 impl Book {
-    /// Compiles those of `standing` that are in force at `seq`.
-    pub fn compile(seq: Seq, standing: &[Arc<Standing>], catalogue: &Catalogue) -> Self {
+    /// Compiles the rules of `standing` that are in force at `seq`.
+    pub fn compile(seq: Seq, standing: &[Arc<StandingRule>], catalogue: &Catalogue) -> Self {
         let mut rules: Vec<_> = standing.iter().filter(|rule| rule.in_force).cloned().collect();
         rules.sort_by_cached_key(|standing| {
             let (conditions, ends, _) = standing.rule.rank(&standing.name);
@@ -153,29 +153,29 @@ impl Book {
         book
     }
 
-    /// Whether no rule is in force, so that nothing need be asked.
+    /// Whether no rule is in force.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// The record since which it is in force.
+    /// The record since which the book is in force.
     pub fn seq(&self) -> Seq {
         self.seq
     }
 
-    /// The same as the book that comes next after `before`.
+    /// The same as the successor of `before`.
     pub fn succeed(mut self, before: &Self) -> Self {
         self.turns = before.turns + u64::from(!self.counts_like(before));
         self
     }
 
-    /// Whether cells came to count differently since `other`, even if they count now as they did then.
+    /// Whether results of cells changed since `other`, even if they are the same again.
     pub fn has_turned_since(&self, other: &Self) -> bool {
         self.turns != other.turns
     }
 
-    /// Whether every cell counts as it does under `other`, as far as rules and places go.
+    /// Whether every cell has the same result as under `other`, as far as rules and places matter.
     pub(in crate::rules) fn counts_like(&self, other: &Self) -> bool {
         self.rules == other.rules
             && (self.other_place_class, &self.place_class) == (other.other_place_class, &other.place_class)
@@ -196,36 +196,36 @@ impl Book {
         self.place_class.get(location.0 as usize).copied().unwrap_or(self.other_place_class) as usize
     }
 
-    /// The best rules that name places only, class by class.
+    /// The best rules that name only places, by class.
     #[inline]
     pub(super) fn places_in(&self, column: usize) -> &[Limits] {
         self.by_place.get(column * self.place_classes..(column + 1) * self.place_classes).unwrap_or(&[])
     }
 
-    /// Whether any rule looks at categories or attributes, so that describing a SKU anew may change what holds for it.
+    /// Whether any rule depends on categories or attributes, so that new details of a SKU may change its result.
     pub fn looks_at_traits(&self) -> bool {
         self.looks_at_traits
     }
 
-    /// Whether any band is in force anywhere.
+    /// Whether any band is in force.
     pub fn has_bands(&self) -> bool {
         self.has_bands
     }
 
-    /// Whether any quota is in force anywhere.
+    /// Whether any quota is in force.
     #[inline]
     pub fn has_quotas(&self) -> bool {
         !self.quotas.is_empty()
     }
 
     /// All quotas in force.
-    pub fn all_quotas(&self) -> impl Iterator<Item = &Arc<Standing>> {
+    pub fn all_quotas(&self) -> impl Iterator<Item = &Arc<StandingRule>> {
         self.quotas.iter().filter_map(|rank| self.rules.get(*rank as usize))
     }
 
-    /// The quotas that hold for the cell of `sku` at `location`, whatever the channel.
-    pub fn quotas(&self, catalogue: &Catalogue, sku: SkuId, location: LocationId) -> Vec<&Arc<Standing>> {
-        // There is always enough of what nobody counts, so nothing of it is kept for anybody.
+    /// The quotas that apply to the cell of `sku` at `location`, whatever the channel.
+    pub fn quotas(&self, catalogue: &Catalogue, sku: SkuId, location: LocationId) -> Vec<&Arc<StandingRule>> {
+        // Untracked units never run out, so no quota keeps them.
         if !self.has_quotas() || !catalogue.is_tracked(sku) {
             return Vec::new();
         }
@@ -239,7 +239,7 @@ impl Book {
         self.quotas.iter().filter(holds).filter_map(|rank| self.rules.get(*rank as usize)).collect()
     }
 
-    /// Whether any rule of a kind is in force anywhere.
+    /// Whether any rule of a kind is in force.
     #[inline]
     pub fn has(&self, kind: Kind) -> bool {
         self.cold_kinds.contains(&kind)
@@ -253,7 +253,7 @@ impl Book {
         sku: SkuId,
         location: LocationId,
         channel: Option<ChannelId>,
-    ) -> Option<&Arc<Standing>> {
+    ) -> Option<&Arc<StandingRule>> {
         if !self.has(kind) {
             return None;
         }
@@ -262,13 +262,13 @@ impl Book {
         first.into_iter().flatten().min().and_then(|rank| self.rules.get(rank as usize))
     }
 
-    /// The first rule of a kind that is about places and channels alone.
-    pub fn first_at(&self, kind: Kind, location: LocationId, channel: Option<ChannelId>) -> Option<&Arc<Standing>> {
+    /// The first rule of a kind that names only places and channels.
+    pub fn first_at(&self, kind: Kind, location: LocationId, channel: Option<ChannelId>) -> Option<&Arc<StandingRule>> {
         let first = self.first_of(kind, &self.cold, location, channel);
         first.and_then(|rank| self.rules.get(rank as usize))
     }
 
-    /// The first rule of a kind among `ranks` that holds at `location` for `channel`.
+    /// The first rule of a kind among `ranks` that applies at `location` for `channel`.
     fn first_of(&self, kind: Kind, ranks: &[Rank], location: LocationId, channel: Option<ChannelId>) -> Option<Rank> {
         let place = self.place_of(location);
         let holds = |rank: &Rank| {
@@ -280,7 +280,7 @@ impl Book {
         ranks.iter().copied().find(holds)
     }
 
-    /// What may be promised to `channel` at `now` in a cell beyond what is there and known to come.
+    /// Units that may be promised to `channel` at `now` in a cell beyond units on hand and known inbound supply.
     pub fn allowances(
         &self,
         catalogue: &Catalogue,
@@ -290,12 +290,12 @@ impl Book {
         now: Timestamp,
     ) -> SmallVec<[Allowance; 2]> {
         let rules = [Kind::Backorder, Kind::Preorder].map(|kind| self.first(kind, catalogue, sku, location, channel));
-        let allowance = |standing: &Arc<Standing>| match standing.rule.effect {
+        let allowance = |standing: &Arc<StandingRule>| match standing.rule.effect {
             Effect::Backorder { units, lead_days } => {
                 let date = now.plus_seconds(u64::from(lead_days) * 86_400);
                 Some(Allowance { rule: standing.id, units, date, is_preorder: false })
             }
-            // Once it is sold, what is not there is a backorder's business.
+            // Once sales have begun, missing units are backorders.
             Effect::Preorder { units, available_at } if available_at > now => {
                 Some(Allowance { rule: standing.id, units, date: available_at, is_preorder: true })
             }
@@ -305,7 +305,7 @@ impl Book {
     }
 
     /// Whether the places of a rule in force include those of a location, for many locations.
-    pub fn places_of<'a>(&'a self, standing: &Standing) -> impl Fn(LocationId) -> bool + 'a {
+    pub fn places_of<'a>(&'a self, standing: &StandingRule) -> impl Fn(LocationId) -> bool + 'a {
         let rank = self.rules.iter().position(|rule| rule.id == standing.id).unwrap_or(usize::MAX);
         let anywhere = !standing.rule.conditions.name_places();
         move |location| anywhere || self.is_at(rank as Rank, self.place_of(location))
@@ -316,18 +316,17 @@ impl Book {
         self.at_place.get(rank as usize).is_some_and(|places| places.has(place))
     }
 
-    /// A SKU was described anew: its class is found out again. Journal thread only, inside
-    /// the fold that brings the description.
+    /// A SKU has new details: its class is computed again. Journal thread only, inside the fold of the details.
     pub(crate) fn reclassify(&self, sku: SkuId, details: &SkuDetails) {
         if !self.looks_at_traits {
             return;
         }
         let class = self.intern_sku_class(self.ranks_of_sku(sku, Some(details)));
-        // Release: the class is written. Whoever found 0 here and looked at the old description finds this instead.
+        // Release: the class is written. A reader that found 0 here and used the old details finds this instead.
         self.sku_class.reach(sku.0 as usize).store(class + 1, Release);
     }
 
-    /// Gives every channel that a rule names a column.
+    /// Assigns a column to every channel that a rule names.
     fn name_columns(&mut self) {
         let mut named: Vec<_> =
             self.rules.iter().flat_map(|rule| rule.rule.conditions.channels.iter().copied()).collect();
@@ -342,7 +341,7 @@ impl Book {
         }
     }
 
-    /// The first rule of each kind among `ranks`, column by column.
+    /// The first rule of each kind among `ranks`, by column.
     fn best_of(&self, ranks: &[Rank]) -> Vec<Limits> {
         let mut best = vec![Limits::NONE; self.column_count];
         for rank in ranks {
@@ -361,7 +360,7 @@ impl Book {
         best
     }
 
-    /// Lists every rule under what it names; the places are needed only while locations are classified.
+    /// Indexes every rule by what it names; the places are needed only while locations are classified.
     fn index(&mut self) -> (Places, Vec<Rank>) {
         let (mut places, mut everywhere) = (Places::default(), Vec::new());
         for (rank, standing) in (0..).zip(&self.rules) {
@@ -369,7 +368,7 @@ impl Book {
             if !conditions.name_skus() && !conditions.name_places() {
                 everywhere.push(rank);
             }
-            // Under one of the dimensions that it names is enough: the others are looked at when it is found there.
+            // One of the dimensions that it names is sufficient: the others are checked when the rule is found there.
             if !conditions.skus.is_empty() {
                 conditions.skus.iter().for_each(|sku| self.by_sku.entry(*sku).or_default().push(rank));
             } else if !conditions.categories.is_empty() {
@@ -437,13 +436,13 @@ impl Book {
         (self.by_place, self.at_place, self.place_classes) = (by_place, at_place, all.len());
     }
 
-    /// Finds out the class of a SKU that nobody asked about before.
+    /// Computes the class of a SKU on first use.
     #[cold]
     fn classify(&self, catalogue: &Catalogue, sku: SkuId) -> u32 {
         let word = self.sku_class.reach(sku.0 as usize);
         let details = catalogue.skus.details(sku);
         let class = self.intern_sku_class(self.ranks_of_sku(sku, details.as_deref().map(|set| &set.details)));
-        // Release: the class is written. Should it have been classified anew meanwhile, by a newer description, that holds.
+        // Release: the class is written. If newer details have reclassified it meanwhile, that result stays.
         match word.compare_exchange(0, class + 1, Release, Acquire) {
             Ok(_) => class,
             Err(known) => known - 1,
@@ -482,7 +481,7 @@ impl Book {
     }
 }
 
-/// Rules by what they name of places.
+/// Rules by the places that they name.
 #[derive(Default)]
 struct Places {
     by_location: FxHashMap<LocationId, Vec<Rank>>,

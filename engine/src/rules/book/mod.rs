@@ -1,4 +1,4 @@
-//! The rules in force, compiled: from (SKU, location, channel) to the numbers that a promise needs.
+//! The compiled rules in force: from (SKU, location, channel) to the numbers that a promise needs.
 //!
 //! ```text
 //!  SKU ──► class: the best rules that name SKUs only, by channel; the rules that name both ──┐
@@ -6,14 +6,14 @@
 //!  everywhere: the best of the rest, by channel ─────────────────────────────────────────────┘
 //! ```
 //!
-//! Rules are ranked once, so the one in force is the smallest of a few numbers. Few SKUs differ in the rules that name
-//! them, and fewer locations, so classes are few where cells are millions. A new rule makes a new book, which costs what
-//! the rules and the locations are worth; the classes of SKUs are found out when somebody first asks, and remembered. So
-//! a rule that touches two million cells is in force as soon as one that touches two.
+//! Rules are ranked once, so the winner is the smallest of a few numbers. Few SKUs differ in the rules that name them,
+//! and fewer locations, so there are few classes for millions of cells. A new rule creates a new book; its cost depends
+//! on the rules and the locations. The classes of SKUs are computed on first use, and cached. So a rule that affects
+//! two million cells is in force as fast as one that affects two.
 //!
-//! Looking up reads a few words and takes no lock. Only whoever is the first to need a class writes it down under one. A
-//! book never changes what it says, with one exception that its owner brings about: a SKU that is described anew gets its
-//! class anew ([`Book::reclassify`]).
+//! A look-up reads a few words and takes no lock. Only the first user of a class writes it under a lock. A book never
+//! changes its results, with one exception under the control of its owner: a SKU with new details gets a new class
+//! ([`Book::reclassify`]).
 
 mod compiled;
 mod index;

@@ -1,4 +1,4 @@
-//! Reading the book: what holds for one channel in one cell, in some cells of a SKU, or in all of them.
+//! Reads the book: the terms of one channel in one cell, in some cells of a SKU, or in all of them.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use crate::catalogue::Catalogue;
 use crate::ids::{ChannelId, LocationId, SkuId};
 use crate::level::Constraint;
 use crate::rules::limits::Rank;
-use crate::rules::{Kind, Limits, RuleId, Standing};
+use crate::rules::{Kind, Limits, RuleId, StandingRule};
 
-/// What holds for one channel in one cell, and the rules behind it.
+/// The terms of one channel in one cell, and the rules behind them.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
     book: &'a Book,
@@ -25,7 +25,7 @@ impl<'a> Terms<'a> {
         self.limits
     }
 
-    /// The rule behind a refusal in a cell with a safety stock of its own, where one is.
+    /// The rule behind a refusal in a cell with its own safety stock, if there is one.
     pub fn rule_behind(&self, constraint: Constraint, own_safety_stock: u32) -> Option<RuleId> {
         let rank = match constraint {
             Constraint::Access => self.limits.rank(Kind::Access),
@@ -44,20 +44,20 @@ impl<'a> Terms<'a> {
     }
 }
 
-/// What holds for one channel in the cells of one SKU.
+/// The terms of one channel in the cells of one SKU.
 #[derive(Debug, Clone, Copy)]
 pub struct RowTerms<'a> {
     book: &'a Book,
     /// The best rules that name no places.
     best: Limits,
-    /// None where no rule is in force.
+    /// `None` if no rule is in force.
     class: Option<&'a SkuClass>,
     column: usize,
     channel: Option<ChannelId>,
 }
 
 impl<'a> RowTerms<'a> {
-    /// Of a book without rules.
+    /// For a book without rules.
     pub(super) fn none(book: &'a Book) -> Self {
         Self { book, best: Limits::NONE, class: None, column: 0, channel: None }
     }
@@ -73,7 +73,7 @@ impl<'a> RowTerms<'a> {
         Self { book, best, class: Some(class), column, channel }
     }
 
-    /// What holds at `location`.
+    /// The terms at `location`.
     #[inline]
     pub fn terms(&self, location: LocationId) -> Terms<'a> {
         let Self { book, best: mut limits, class, column, .. } = *self;
@@ -91,14 +91,14 @@ impl<'a> RowTerms<'a> {
         Terms { book, limits }
     }
 
-    /// Whether no rule is in force, so that nothing need be asked.
+    /// Whether no rule is in force.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.book.is_empty()
     }
 
-    /// The same for all locations at once, for going through `cells` cells; none where a SKU is in too few places for
-    /// that to be worth finding out, or where there are too many such rows to remember them.
+    /// The same for all locations at once, for reading `cells` cells; `None` if the SKU is in too few locations for
+    /// that to be cheaper, or if there are too many such rows to cache.
     pub fn everywhere(&self, cells: usize) -> Option<&'a WholeRow> {
         let row = self.class?.whole.get(self.column)?;
         if cells * WholeRow::WORTH < self.book.place_class.len() {
@@ -112,13 +112,13 @@ impl<'a> RowTerms<'a> {
     #[inline]
     fn rule_for_channel(&self, rank: Rank) -> Option<&'a Compiled> {
         let rule = self.book.compiled.get(rank as usize)?;
-        let holds = |standing: &Arc<Standing>| standing.rule.conditions.hold_for_channel(self.channel);
+        let holds = |standing: &Arc<StandingRule>| standing.rule.conditions.hold_for_channel(self.channel);
         (!rule.names_channels || self.book.rules.get(rank as usize).is_some_and(holds)).then_some(rule)
     }
 }
 
 impl Book {
-    /// What holds for `channel` in the cell of `sku` at `location`.
+    /// The terms of `channel` in the cell of `sku` at `location`.
     #[inline]
     pub fn terms(
         &self,
@@ -130,7 +130,7 @@ impl Book {
         self.row(catalogue, sku, channel).terms(location)
     }
 
-    /// The part of the book that is about a SKU and a channel; for asking about many locations.
+    /// The part of the book for a SKU and a channel; for questions about many locations.
     #[inline]
     pub fn row(&self, catalogue: &Catalogue, sku: SkuId, channel: Option<ChannelId>) -> RowTerms<'_> {
         if self.is_empty() {

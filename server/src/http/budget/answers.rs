@@ -247,7 +247,7 @@ impl Answers {
         let (parts, body) = response.into_parts();
         // A body of one piece is handed over, not copied.
         let Ok(whole) = body.collect().await else {
-            return Problem::new(Slug::Internal, "the answer could not be made").into_response();
+            return Problem::new(Slug::Internal, "cannot produce the answer").into_response();
         };
         let leaving = Arc::new(Leaving { held, moved_at: AtomicU64::new(self.now()) });
         self.watch(&leaving);
@@ -287,7 +287,8 @@ impl Answers {
 
 fn overloaded((limit, most): (&'static str, usize)) -> Problem {
     let detail = format!(
-        "{limit}: answers of {most} bytes are on their way, and no more fit; read those, ask for less, or come again"
+        "{limit}: {most} bytes of answers are on their way, and this one does not fit; read those, ask for less, or \
+         try again later"
     );
     Problem::new(Slug::Overloaded, detail).with("limit", limit).with("most", most).retry_after(RETRY_SECONDS)
 }

@@ -202,7 +202,7 @@ impl Aside {
         let most = if self.waiting_max > 0 { self.waiting_max } else { self.most };
         let others = if self.waiting_max > 0 { " and others wait" } else { "" };
         let detail = format!(
-            "{waiting}: {} of this kind are under way ({running}){others}; ask for less at a time, or come again",
+            "{waiting}: {} of this kind are running ({running}){others}; ask for less at a time, or try again later",
             self.most
         );
         Problem::new(Slug::Overloaded, detail).with("limit", waiting).with("most", most).retry_after(2)

@@ -24,9 +24,9 @@ const PARAMETERS: &[(&str, &str)] = &[
 /// Headers of answers, by name.
 const HEADERS: &[(&str, &str)] = &[
     ("ETag", "The version, for `If-Match` and `If-None-Match`"),
-    ("Location", "The path of what was made"),
+    ("Location", "The path of the new item"),
     ("Idempotent-Replayed", "`true`: the key was used before, and this is the first answer again"),
-    ("Retry-After", "Seconds after which another try makes sense"),
+    ("Retry-After", "Seconds to wait before the next attempt"),
 ];
 
 /// Completes one call: what to know of it, what its successes answer with, their headers, and examples that work.
@@ -98,12 +98,12 @@ fn headers(method: &str, path: &str, operation: &mut Value) {
     if versioned && method == "get" {
         let tags = json!({"type": "string", "minLength": 1, "pattern": r#"^(\*|"[0-9]{1,19}")$"#});
         let known = json!({"name": "If-None-Match", "in": "header", "required": false, "schema": tags,
-            "description": "The `ETag` of what the caller knows: if it still is that, the answer is 304"});
+            "description": "The `ETag` that the caller has: if it is current, the answer is 304"});
         match operation.get_mut("parameters").and_then(Value::as_array_mut) {
             Some(parameters) => parameters.push(known),
             None => operation["parameters"] = json!([known]),
         }
-        operation["responses"]["304"] = json!({"description": "It is what the caller knows"});
+        operation["responses"]["304"] = json!({"description": "The caller has the current version"});
     }
     let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
     for (status, answer) in answers {

@@ -9,6 +9,7 @@ mod answers;
 mod records;
 pub mod words;
 
+use anaquel_engine::transfers::{Reason, TransferState};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -30,13 +31,13 @@ use crate::wire::TEXT_BYTES_MAX;
     ),
     tags(
         (name = "stock", description = "Stock, and what may be promised"),
-        (name = "reservations", description = "Promises and their lives"),
-        (name = "live", description = "Stock as it changes"),
+        (name = "reservations", description = "Reservations and their lives"),
+        (name = "live", description = "Live stock"),
         (name = "catalogue", description = "SKUs, locations, groups, channels"),
         (name = "prices", description = "Prices, price lists, tax classes"),
-        (name = "rules", description = "What stands between stock and promises"),
-        (name = "loading", description = "Files in and out"),
-        (name = "transfers", description = "Goods between our places, and replenishment"),
+        (name = "rules", description = "Rules between stock and promises"),
+        (name = "loading", description = "Imports and exports"),
+        (name = "transfers", description = "Transfers between the retailer's locations, and replenishment"),
         (name = "operating", description = "Health, metrics, the log")
     )
 )]
@@ -47,8 +48,8 @@ struct KeyScheme;
 
 impl utoipa::Modify for KeyScheme {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let description = "An API key of `anaquel keys add`, or a JSON Web Token. The scopes that a call needs, any one of \
-                           them, stand beside it. A server without keys asks for none.";
+        let description = "An API key of `anaquel keys add`, or a JSON Web Token. Each call lists its scopes; one of \
+                           them is sufficient. A server without keys requires none.";
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description)).build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
@@ -214,7 +215,7 @@ fn words() -> Map<String, Value> {
         (&json!({"minimum": 1, "maximum": 1000}), "limit"),
         (&json!({"minimum": 0, "maximum": 60}), "wait"),
         (
-            &json!({"minLength": 1, "maxLength": 255, "pattern": "^([!#-~]([ -~]*[!-~])?|\"[ -~]+\")$"}),
+            &json!({"minLength": 1, "maxLength": 257, "pattern": "^([!#-~]([ -~]{0,253}[!-~])?|\"[ -~]{1,255}\")$"}),
             "Idempotency-Key",
         ),
         (&json!({"minLength": 1, "pattern": r#"^(\*|"[0-9]{1,19}")$"#}), "If-Match"),
@@ -235,6 +236,12 @@ fn words() -> Map<String, Value> {
             ]}),
             "policy",
         ),
+        (&id, "TransferBody.from TransferBody.to /v1/transfers.from /v1/transfers.to"),
+        (&outside, "TransferBody.transfer /v1/transfers.run"),
+        (&rows, "TransferBody.lines[] ShipBody.lines[] ReceiveBody.lines[]"),
+        (&json!({"enum": Reason::ALL.map(Reason::as_str)}), "TransferBody.reason /v1/transfers.reason"),
+        (&json!({"enum": TransferState::ALL.map(TransferState::as_str)}), "/v1/transfers.state"),
+        (&json!({"enum": ["returned", "written_off"]}), "TransferCancelBody.units"),
         (&id, "/v1/replenishment/{policy}.policy RunBody.policies /v1/replenishment.after PolicyBody.from"),
         (&json!({"enum": ["min_max", "days_of_cover", "rebalance"]}), "PolicyBody.kind"),
         (&json!({"enum": ["propose", "ready"]}), "PolicyBody.mode"),
@@ -344,20 +351,24 @@ fn view(body: &Value, name: &str, id: &str) -> Option<(String, Value)> {
     properties.insert(id.to_owned(), json!({"type": "string", "description": "Its id"}));
     let seq = json!({"type": "integer", "minimum": 0, "description": "The `seq` of the change; after one"});
     properties.insert("seq".to_owned(), seq);
-    if matches!(name, "SkuBody" | "LocationBody") {
-        let declared = json!({"type": "boolean", "description": "False while only a movement or a count made it up: declare it, or retire it"});
+    if matches!(name, "SkuBody" | "LocationBody" | "ChannelBody") {
+        let by = if name == "ChannelBody" { "a promise" } else { "a movement or a count" };
+        let what = format!("False while only {by} created it: declare it, or retire it");
+        let declared = json!({"type": "boolean", "description": what});
         properties.insert("declared".to_owned(), declared);
     }
     if name == "LocationBody" {
-        let of = json!({"type": "string", "description": "Of a quarantine: the location whose returns lie in it"});
+        let of = json!({"type": "string", "description": "For a quarantine: the location whose returns it holds"});
         properties.insert("quarantine_of".to_owned(), of);
         if let Some(Value::Array(kinds)) = properties.get_mut("kind").and_then(|kind| kind.get_mut("enum")) {
             kinds.push("quarantine".into());
         }
     }
     if name == "RuleBody" {
-        properties.insert("in_force".to_owned(), json!({"type": "boolean", "description": "Whether it counts now"}));
-        let since = json!({"type": "integer", "minimum": 0, "description": "The `seq` since which that is so"});
+        properties
+            .insert("in_force".to_owned(), json!({"type": "boolean", "description": "Whether it is in force now"}));
+        let since = json!({"type": "integer", "minimum": 0, "description": "The `seq` since which `in_force` has its \
+            value"});
         properties.insert("since".to_owned(), since);
     }
     Some((name.replace("Body", "View"), view))
@@ -367,37 +378,43 @@ fn view(body: &Value, name: &str, id: &str) -> Option<(String, Value)> {
 fn problem() -> Value {
     json!({
         "type": "object",
-        "description": "What went wrong; more members say where.",
+        "description": "An error. Its kind adds more members.",
         "required": ["type", "title", "status", "detail"],
         "properties": {
             "type": {"type": "string", "pattern": "^/problems/", "description": "The kind, for programs"},
             "title": {"type": "string", "description": "The kind, for people"},
             "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "As in the status line"},
-            "detail": {"type": "string", "description": "What happened here, and the remedy"},
+            "detail": {"type": "string", "description": "What is wrong, and the remedy"},
             "field": {"type": "string", "description": "`invalid-request`: the field, as a path"},
-            "lines": {"type": "array", "items": {"$ref": "#/components/schemas/ShortLine"}, "description": "`insufficient-stock`: the lines that were short"},
-            "state": {"type": "string", "description": "`wrong-state`: the state that the reservation is in, or `held`"},
+            "lines": {"type": "array", "items": {"$ref": "#/components/schemas/ShortLine"}, "description": "`insufficient-stock`: \
+                the short lines"},
+            "state": {"type": "string", "description": "`wrong-state`: the state of the reservation, or `held`"},
             "held_by": {
                 "type": "object",
                 "additionalProperties": {"$ref": "#/components/schemas/Holders"},
-                "description": "`wrong-state`: what holds a SKU, a location, a group or a channel that is not retired, or a price list or a tax class that is not removed: `stock`, `quarantine`, `reservations`, `supplies`, `rules`, `groups`, `locations`, `prices`, `price_lists`, `tax_classes`, `skus`"
+                "description": "`wrong-state`: what prevents that a SKU, a location, a group or a channel is retired, \
+                                or that a price list or a tax class is removed: `stock`, `quarantine`, \
+                                `reservations`, `supplies`, `rules`, `groups`, `locations`, `prices`, `price_lists`, \
+                                `tax_classes`, `skus`"
             },
-            "sku": {"type": "string", "description": "`held`: which SKU"},
-            "location": {"type": "string", "description": "`held`: which location"},
-            "group": {"type": "string", "description": "`held`: which group"},
-            "channel": {"type": "string", "description": "`held`: which channel"},
-            "price_list": {"type": "string", "description": "`held`: which price list"},
-            "tax_class": {"type": "string", "description": "`held`: which tax class"},
-            "scope": {"type": "string", "description": "`forbidden`: the scope that is needed"},
-            "limit": {"type": "string", "description": "The setting that was reached"},
-            "most": {"type": "integer", "description": "What that setting allows"},
-            "version": {"type": "integer", "description": "`stale-version`: the version that is there"},
-            "oldest": {"type": "integer", "description": "`gone`: the oldest record that the log still has"},
-            "seq": {"type": "integer", "description": "The record that it is about, or that is durable now"},
-            "outcome": {"type": "string", "enum": ["unknown"], "description": "`read-only`: whether the write took effect is not known; the same key tells later"},
-            "rejected": {"type": "integer", "description": "Of an atomic import: rows that were refused"},
-            "errors": {"type": "array", "items": {"$ref": "#/components/schemas/ImportError"}, "description": "Of an atomic import: why"},
-            "damaged_seq": {"type": "integer", "description": "`internal`: the record that cannot be read"}
+            "sku": {"type": "string", "description": "`held`: the SKU"},
+            "location": {"type": "string", "description": "`held`: the location"},
+            "group": {"type": "string", "description": "`held`: the group"},
+            "channel": {"type": "string", "description": "`held`: the channel"},
+            "price_list": {"type": "string", "description": "`held`: the price list"},
+            "tax_class": {"type": "string", "description": "`held`: the tax class"},
+            "scope": {"type": "string", "description": "`forbidden`: the required scope"},
+            "limit": {"type": "string", "description": "The setting whose limit is reached"},
+            "most": {"type": "integer", "description": "The value of that setting"},
+            "version": {"type": "integer", "description": "`stale-version`: the current version"},
+            "oldest": {"type": "integer", "description": "`gone`: the oldest record in the log"},
+            "seq": {"type": "integer", "description": "The record that the error concerns, or that is durable now"},
+            "outcome": {"type": "string", "enum": ["unknown"], "description": "`read-only`: it is unknown whether the \
+                write took effect; a repeat with the same key returns the result later"},
+            "rejected": {"type": "integer", "description": "For an atomic import: the number of rejected rows"},
+            "errors": {"type": "array", "items": {"$ref": "#/components/schemas/ImportError"}, "description": "For an \
+                atomic import: the reasons"},
+            "damaged_seq": {"type": "integer", "description": "`internal`: the record that is unreadable"}
         }
     })
 }
@@ -405,11 +422,11 @@ fn problem() -> Value {
 /// What every call may answer, whatever it is asked.
 const EVERYWHERE: &[(&str, &str)] = &[
     ("400", "invalid-request: names the field and the remedy"),
-    ("401", "unauthorized: no key, or none that this server knows"),
-    ("403", "forbidden: the scope, the channel or the location is another"),
-    ("404", "not-found: what it names is unknown"),
-    ("429", "too-many-requests: with Retry-After, where it is known when"),
-    ("500", "internal: it is written down under the request's id"),
+    ("401", "unauthorized: the key is missing or unknown"),
+    ("403", "forbidden: the key has other scopes, channels or locations"),
+    ("404", "not-found: something that the request names is unknown"),
+    ("429", "too-many-requests: with Retry-After, if the time is known"),
+    ("500", "internal: the server log has an entry under the request's id"),
     ("503", "overloaded or read-only: with Retry-After"),
 ];
 

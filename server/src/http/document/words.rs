@@ -1,32 +1,32 @@
-//! What a subject puts into the OpenAPI document beside what its handlers say of themselves.
+//! The texts that a subject adds to the OpenAPI document.
 
-/// A call: method and path, what to know before making it, and the record that each success answers with. A record with a
-/// slash is a media type.
+/// A call: method and path, its description, and the record of each successful answer. A record with a slash is a media
+/// type.
 pub type Call = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
-/// A record: its name, what it is, and its members.
+/// A record: its name, its description, and its members.
 ///
-/// A member is its name, what it holds, and what that means. A name that ends in `?` may be left out. What it holds is
+/// A member has a name, a type, and a description. A name that ends in `?` is optional. The type is
 /// `text`, `int`, `units` (an integer that may be below zero), `number`, `flag`, `time`, `any`, `map` (names to texts), a choice
 /// `a|b`, another record, or a list `[…]` of them; with a `?` behind, it may be null.
 pub type Record = (&'static str, &'static str, &'static [(&'static str, &'static str, &'static str)]);
 
-/// The part of one subject, declared in its `words.rs`.
+/// The texts of one subject, declared in its `words.rs`.
 pub struct Words {
     /// Its calls.
     pub calls: &'static [Call],
-    /// Bodies that work on the demo's data, by call, so that trying a call out does something sensible.
+    /// Bodies by call that work on the demo's data, so that a user can try the call.
     pub examples: &'static [(&'static str, &'static str)],
     /// The records of its answers.
     pub records: &'static [Record],
 }
 
-/// What `next` of a page says.
+/// The description of `next` in a page.
 pub const NEXT: &str = "`after` of the next page; null at the end";
-/// What `tracked` says.
-pub const UNCOUNTED: &str = "False where the SKU is not counted, and left out otherwise. Its units come into being with a promise and \
-                         are gone with it, and `available` is what one line may be promised";
-/// What the `seq` of an answer to a write says.
+/// The description of `tracked`.
+pub const UNCOUNTED: &str = "False if the SKU is untracked, otherwise left out. A promise creates its units and they \
+                             vanish with it; `available` is the maximum of one line";
+/// The description of `seq` in the answer to a write.
 pub const DURABLE: &str = "The record at which this became durable";
 /// The states of a reservation.
 pub const STATES: &str = "held|confirmed|ready|collected|cancelled|expired";

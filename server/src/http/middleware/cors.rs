@@ -83,7 +83,10 @@ impl Cors {
         let origin = parts.headers.get(header::ORIGIN);
         if !origin.is_some_and(|origin| self.origins.names(origin)) {
             let origin = origin.and_then(|origin| origin.to_str().ok()).unwrap_or_default();
-            let detail = format!("Origin: pages of {origin} may not ask here; auth.origins names those that may");
+            let detail = format!(
+                "Origin: pages of {origin} may not send requests here; add the origin to \
+                                  auth.origins"
+            );
             return Problem::new(Slug::Forbidden, detail).with("field", "Origin").into_response();
         }
         let nothing =

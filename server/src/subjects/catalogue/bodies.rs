@@ -15,21 +15,22 @@ use crate::subjects::catalogue::hours;
 use crate::wire::patch::{self, Said};
 use crate::wire::{TEXT_BYTES_MAX, location_kind, name};
 
-/// Attributes of a SKU, and categories it is filed under.
+/// The maximum number of attributes of a SKU, and of its categories.
 pub const ATTRIBUTES_MAX: usize = 64;
 
-/// Names in one list.
+/// The maximum number of names in one list.
 const LIST_MAX: usize = 10_000;
 
-/// What is said of a SKU. A field that is left out stays as it is; `null` takes it out.
+/// Fields of a SKU. A field that is left out keeps its value; `null` removes it.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SkuBody {
-    /// What people call it.
+    /// The display name.
     #[schema(example = "T-shirt, red, M", value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub name: Said<String>,
-    /// Global Trade Item Number: EAN-8, UPC-A, EAN-13 or GTIN-14, its check digit verified; several between semicolons.
+    /// Global Trade Item Number: EAN-8, UPC-A, EAN-13 or GTIN-14 with a valid check digit; several are separated by
+    /// semicolons.
     #[schema(example = "4006381333931", value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub gtin: Said<String>,
@@ -37,25 +38,25 @@ pub struct SkuBody {
     #[schema(example = "piece", value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub unit: Said<String>,
-    /// Decimal places of the unit that one counted unit stands for, 0 to 9; 0 if nobody says.
+    /// Decimal places of the unit that one counted unit stands for, 0 to 9; 0 by default.
     #[schema(value_type = Option<i64>)]
     #[serde(deserialize_with = "patch::whole")]
     pub decimals: Said<i64>,
-    /// The product of which it is a variant.
+    /// The product that this SKU is a variant of.
     #[schema(value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub product: Said<String>,
-    /// Categories it is filed under.
+    /// The categories of the SKU.
     #[schema(value_type = Option<Vec<String>>)]
     #[serde(deserialize_with = "patch::said")]
     pub categories: Said<Vec<String>>,
-    /// Free attributes, all of them.
+    /// Free attributes: the whole set.
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     #[serde(deserialize_with = "patch::map")]
     pub attributes: Said<BTreeMap<String, String>>,
-    /// Whether its units are counted; yes if nobody says. `false` is for what nobody counts: services, gift cards, digital
-    /// goods. It is promised at every declared location and never short, and no stock of it is booked. It changes only while
-    /// no cell of the SKU holds stock, reservations or supply (409 `wrong-state`).
+    /// Whether the units are counted; true by default. `false` is for services, gift cards and digital goods: every
+    /// declared location can promise the SKU, it is never short, and no stock of it is booked. It changes only while no
+    /// cell of the SKU holds stock, reservations or supply (409 `wrong-state`).
     #[schema(value_type = Option<bool>)]
     #[serde(deserialize_with = "patch::said")]
     pub tracked: Said<bool>,
@@ -65,15 +66,15 @@ pub struct SkuBody {
     pub tax_class: Said<String>,
 }
 
-/// What is said of a location. A field that is left out stays as it is; `null` takes it out.
+/// Fields of a location. A field that is left out keeps its value; `null` removes it.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LocationBody {
-    /// What people call it.
+    /// The display name.
     #[schema(example = "Madrid, Gran V\u{ed}a", value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub name: Said<String>,
-    /// `store` (if nobody says), `warehouse` or `supplier`.
+    /// `store` (default), `warehouse` or `supplier`.
     #[schema(example = "store", value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub kind: Said<String>,
@@ -89,43 +90,41 @@ pub struct LocationBody {
     #[schema(example = "Europe/Madrid", value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub timezone: Said<String>,
-    /// Whether customers may fetch orders here; yes if nobody says. Where they may not, no reservation for `pickup` is
-    /// taken.
+    /// Whether customers may pick up orders here; true by default. If false, a reservation for `pickup` is refused.
     #[schema(value_type = Option<bool>)]
     #[serde(deserialize_with = "patch::said")]
     pub pickup: Said<bool>,
-    /// Whether orders are shipped from here; yes if nobody says. Where they are not, no reservation for `delivery` is
-    /// taken.
+    /// Whether the location ships orders; true by default. If false, a reservation for `delivery` is refused.
     #[schema(value_type = Option<bool>)]
     #[serde(deserialize_with = "patch::said")]
     pub ship: Said<bool>,
-    /// Exactly the groups it is in.
+    /// The groups that contain the location: the whole list.
     #[schema(value_type = Option<Vec<String>>)]
     #[serde(deserialize_with = "patch::said")]
     pub groups: Said<Vec<String>>,
-    /// When people work there, by day (`mon` to `sun`), in its own time; `closed` for a day on which nobody does. Hours that
-    /// are given and hold no span are closed; while they were never given, nothing stands in the way of work.
+    /// Opening hours by day (`mon` to `sun`) in the location's time; `closed` for a day without hours. A given value
+    /// without any span means always closed; without a value, the location counts as always open.
     #[schema(example = json!({"mon": "10:00-14:00,17:00-20:30", "sat": "10:00-14:00"}), value_type = Option<BTreeMap<String, String>>)]
     #[serde(deserialize_with = "patch::map")]
     pub hours: Said<BTreeMap<String, String>>,
-    /// Dates on which other hours hold: all of them.
+    /// Dates with other hours: the whole list.
     #[schema(value_type = Option<Vec<hours::SpecialDay>>)]
     #[serde(deserialize_with = "patch::said")]
     pub special_hours: Said<Vec<hours::SpecialDay>>,
-    /// Orders that come at or after this time of the day wait for the next opening. It belongs to the opening that it falls
-    /// into.
+    /// The cut-off: orders after this time of day wait for the next opening. It belongs to the opening that contains
+    /// it.
     #[schema(example = "18:00", value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub pickup_cutoff: Said<String>,
-    /// Minutes of work until an order is ready to be fetched.
+    /// Minutes of work until an order is ready for pickup.
     #[schema(example = 120, value_type = Option<i64>)]
     #[serde(deserialize_with = "patch::whole")]
     pub pickup_minutes: Said<i64>,
-    /// The group from which what it lacks may be brought.
+    /// The group whose locations may send units that this location lacks.
     #[schema(value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub transfer_group: Said<String>,
-    /// Minutes until that is there.
+    /// Minutes until these units arrive.
     #[schema(value_type = Option<i64>)]
     #[serde(deserialize_with = "patch::whole")]
     pub transfer_minutes: Said<i64>,
@@ -135,17 +134,17 @@ pub struct LocationBody {
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GroupBody {
-    /// Its locations; each must be known. Left out they stay as they are; `null` or `[]` takes all out.
+    /// Its locations; each must be known. If left out, the members stay; `null` or `[]` removes all.
     #[schema(value_type = Option<Vec<String>>)]
     #[serde(deserialize_with = "patch::said")]
     pub locations: Said<Vec<String>>,
 }
 
-/// What holds for a channel.
+/// The settings of a channel.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChannelBody {
-    /// Units of every cell that it must leave to others. Left out they stay as they are; 0 if nobody says.
+    /// Units of each cell that the channel leaves to others; a field that is left out keeps its value; 0 by default.
     #[schema(example = 2, value_type = Option<i64>)]
     #[serde(deserialize_with = "patch::whole")]
     pub buffer: Said<i64>,
@@ -158,10 +157,10 @@ impl SkuBody {
         let decimals = Patch::said(self.decimals).try_map(|value| decimals(value).map_err(wrong))?;
         let (categories, attributes) = (Patch::said(self.categories), Patch::said(self.attributes));
         if attributes.value().map_or(0, BTreeMap::len) > ATTRIBUTES_MAX {
-            return Err(Problem::invalid("attributes", format!("at most {ATTRIBUTES_MAX} attributes are taken")));
+            return Err(Problem::invalid("attributes", format!("at most {ATTRIBUTES_MAX} attributes are allowed")));
         }
         if categories.value().map_or(0, Vec::len) > ATTRIBUTES_MAX {
-            return Err(Problem::invalid("categories", format!("at most {ATTRIBUTES_MAX} categories are taken")));
+            return Err(Problem::invalid("categories", format!("at most {ATTRIBUTES_MAX} categories are allowed")));
         }
         for (key, value) in attributes.value().into_iter().flatten() {
             bounded(&format!("attributes.{key}"), value)?;
@@ -196,8 +195,8 @@ impl LocationBody {
             (Some(Some(latitude)), Some(Some(longitude))) => {
                 Patch::Set(coordinates(latitude, longitude).map_err(|(field, reason)| Problem::invalid(field, reason))?)
             }
-            (None | Some(None), Some(_)) => return Err(Problem::invalid("latitude", "is needed beside longitude")),
-            (Some(_), None | Some(None)) => return Err(Problem::invalid("longitude", "is needed beside latitude")),
+            (None | Some(None), Some(_)) => return Err(Problem::invalid("latitude", "is required beside longitude")),
+            (Some(_), None | Some(None)) => return Err(Problem::invalid("longitude", "is required beside latitude")),
         };
         let groups = Patch::said(self.groups).try_map(|groups| names("groups", &groups))?;
         let wrong = |reason| Problem::invalid("hours", reason);
@@ -228,13 +227,13 @@ impl LocationBody {
     }
 }
 
-/// The longest that making ready, or bringing, may take: 31 days.
+/// The maximum of pickup_minutes and transfer_minutes: 31 days.
 const MINUTES_MAX: i64 = 31 * 24 * 60;
 
-/// Hours by day, and on some dates, where they were given.
+/// Hours by day, and on special dates.
 type Hours = (Patch<Vec<Span>>, Patch<SpecialDates>);
 
-/// What is said of the people in a location, validated.
+/// The opening hours of a location, validated.
 pub fn services(
     (hours, special_hours): Hours,
     cutoff: Patch<String>,
@@ -289,17 +288,17 @@ fn bounded(field: &str, value: &str) -> Result<(), Problem> {
 
 fn names(field: &str, texts: &[String]) -> Result<Vec<Name>, Problem> {
     if texts.len() > LIST_MAX {
-        return Err(Problem::invalid(field, format!("has {} entries; up to {LIST_MAX} are taken", texts.len())));
+        return Err(Problem::invalid(field, format!("has {} entries; at most {LIST_MAX} are allowed", texts.len())));
     }
     texts.iter().enumerate().map(|(at, text)| name(&format!("{field}[{at}]"), text)).collect()
 }
 
-/// Reads a number of decimal places.
+/// Parses a number of decimal places.
 pub fn decimals(value: i64) -> Result<u8, String> {
     u8::try_from(value).ok().filter(|places| *places <= 9).ok_or_else(|| format!("{value} is not between 0 and 9"))
 }
 
-/// Reads a pair of coordinates.
+/// Parses a pair of coordinates.
 pub fn coordinates(latitude: f64, longitude: f64) -> Result<(f64, f64), (&'static str, String)> {
     if !(-90.0..=90.0).contains(&latitude) {
         return Err(("latitude", format!("{latitude} is not between -90 and 90")));

@@ -1,6 +1,7 @@
 //! Time zones, hours and dates on the wire: `{"mon": "10:00-14:00,17:00-20:30", "tue": "closed"}`, or in a file
 //! `mon 10:00-14:00,17:00-20:30;tue closed`; dates likewise: `[{"date": "2027-01-06", "hours": []}]`, or
-//! `2027-01-06 closed;2027-01-05 10:00-22:00`. What is given and holds no span is closed; what is left out is not known.
+//! `2027-01-06 closed;2027-01-05 10:00-22:00`. A given value without any span means closed; a value that is left out
+//! means unknown.
 
 use std::collections::BTreeMap;
 
@@ -13,27 +14,27 @@ use utoipa::ToSchema;
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// The word for a day on which nobody works.
+/// The word for a day without hours.
 const CLOSED: &str = "closed";
 
-/// Dates of one location.
+/// The maximum number of special dates of one location.
 const SPECIAL_MAX: usize = 1_000;
 
-/// Spans of one day.
+/// The maximum number of spans of one day.
 const SPANS_MAX: usize = 48;
 
-/// A date on which other hours hold.
+/// A date with other hours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpecialDay {
-    /// The date, on the location's own calendar.
+    /// The date in the location's own calendar.
     #[schema(example = "2027-01-06")]
     pub date: String,
-    /// When people work on it; empty, or `closed`, for a day on which nobody does.
+    /// The hours on this date; empty, or `closed`, for none.
     #[schema(value_type = Option<Vec<String>>, example = json!(["10:00-14:00"]))]
     #[serde(default, deserialize_with = "spans", skip_serializing_if = "Option::is_none")]
     pub hours: Option<Vec<String>>,
-    /// True, in the place of `hours`, for a day on which nobody works.
+    /// True, in place of `hours`, for a date without hours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<bool>,
 }
@@ -57,7 +58,7 @@ fn spans<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String
             let mut spans = Vec::new();
             while let Some(span) = items.next_element::<String>()? {
                 if spans.len() >= SPANS_MAX {
-                    return Err(A::Error::custom(format!("a day has more than {SPANS_MAX} spans")));
+                    return Err(A::Error::custom(format!("a day has more than {SPANS_MAX} spans; join some")));
                 }
                 spans.push(span);
             }
@@ -76,19 +77,25 @@ impl SpecialDay {
         match (&self.hours, self.closed) {
             (None, Some(true)) | (Some(_), None) => Ok(spans),
             (Some(_), Some(closed)) if closed == spans.is_empty() => Ok(spans),
-            (None, _) => Err(format!("{} has no hours; give them, or [] where it is closed", shorten(date))),
+            (None, _) => {
+                Err(format!("{} has no hours; add them, or write [] if the location is closed", shorten(date)))
+            }
             (Some(_), Some(true)) => Err(format!("{} is closed, and has hours; write one of both", shorten(date))),
-            (Some(_), Some(false)) => Err(format!("{} is not closed, and has no hours", shorten(date))),
+            (Some(_), Some(false)) => Err(format!(
+                "{} is not closed, and has no hours; add them, or set closed to \
+                true",
+                shorten(date)
+            )),
         }
     }
 }
 
-/// As much of a wrong value as a refusal shows.
+/// The part of a wrong value that an error shows.
 fn shorten(text: &str) -> String {
     format!("{:?}", text.chars().take(40).collect::<String>())
 }
 
-/// Hours of a week, or dates, that a row of a file has as JSON, as the text of their cell; none where the value is neither.
+/// The text of a cell for hours or dates that a JSON row contains; `None` for another value.
 pub fn of_json(column: &str, value: &Value) -> Option<Result<String, String>> {
     match (column, value) {
         ("hours", Value::Object(_)) => {
@@ -107,22 +114,22 @@ fn read_json<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, String> {
     T::deserialize(value).map_err(|error| error.to_string())
 }
 
-/// Reads a time zone: a name of the tz database.
+/// Parses a time zone: a name of the tz database.
 pub fn zone(text: Option<String>) -> Result<Option<String>, String> {
     text.map(|name| business_time::zone(&name).map(|_| name)).transpose()
 }
 
-/// Reads hours by day: spans in minutes since Monday 00:00, ascending.
+/// Parses hours by day: spans in minutes since Monday 00:00, ascending.
 pub fn parse(days: &BTreeMap<String, String>) -> Result<Vec<Span>, String> {
     parse_days(days.iter().map(|(day, text)| (day.as_str(), text.as_str())))
 }
 
-/// Words of a file that name nothing else.
+/// The words of a file, which identify the parser in its errors.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split(';').map(str::trim).filter(|part| !part.is_empty())
 }
 
-/// The same from one text, as a file has it. A day may be named more than once.
+/// The same from one text of a file. A day may occur more than once.
 pub fn parse_text(text: &str) -> Result<Vec<Span>, String> {
     if text.trim().eq_ignore_ascii_case(CLOSED) {
         return Ok(Vec::new());
@@ -159,12 +166,12 @@ fn parse_days<'a>(days: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Vec<
     Ok(all)
 }
 
-/// Reads dates.
+/// Parses dates.
 pub fn parse_special(days: &[SpecialDay]) -> Result<SpecialDates, String> {
     special(days.iter().map(|day| Ok((day.date.as_str(), day.read()?))))
 }
 
-/// The same from one text, as a file has it. A date may be named more than once.
+/// The same from one text of a file. A date may occur more than once.
 pub fn parse_special_text(text: &str) -> Result<SpecialDates, String> {
     if text.trim() == NONE {
         return Ok(Vec::new());
@@ -177,7 +184,7 @@ pub fn parse_special_text(text: &str) -> Result<SpecialDates, String> {
     }))
 }
 
-/// What a file says where a location has no dates of its own.
+/// The text in a file for a location without special dates.
 const NONE: &str = "none";
 
 fn special<'a>(days: impl Iterator<Item = Result<(&'a str, Vec<Span>), String>>) -> Result<SpecialDates, String> {
@@ -197,7 +204,7 @@ fn special<'a>(days: impl Iterator<Item = Result<(&'a str, Vec<Span>), String>>)
             return Err(format!("{date} has more than {SPANS_MAX} spans"));
         }
         if dates.len() > SPECIAL_MAX {
-            return Err(format!("more than {SPECIAL_MAX} dates; leave out those that are over"));
+            return Err(format!("more than {SPECIAL_MAX} dates; remove past ones"));
         }
     }
     Ok(dates.into_iter().collect())
@@ -217,7 +224,7 @@ fn date_of(day: i32) -> String {
     epoch.checked_add(jiff::Span::new().days(day)).map(|date| date.to_string()).unwrap_or_default()
 }
 
-/// Reads the spans of one day; none for a day that is closed.
+/// Parses the spans of one day; `None` for a closed day.
 fn parse_spans<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Span>, String> {
     let mut spans = Vec::new();
     let mut closed = false;
@@ -238,7 +245,7 @@ fn parse_spans<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Span>, St
         return Err("is closed, and has hours; write one of both".into());
     }
     if spans.len() > SPANS_MAX {
-        return Err(format!("a day has more than {SPANS_MAX} spans"));
+        return Err(format!("a day has more than {SPANS_MAX} spans; join some"));
     }
     sort(&mut spans)?;
     Ok(spans)
@@ -247,10 +254,10 @@ fn parse_spans<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Span>, St
 fn sort(spans: &mut [Span]) -> Result<(), String> {
     spans.sort_unstable();
     let overlap = spans.windows(2).any(|pair| matches!(pair, [(_, to), (from, _)] if from < to));
-    if overlap { Err("two spans overlap".into()) } else { Ok(()) }
+    if overlap { Err("two spans overlap; join them".into()) } else { Ok(()) }
 }
 
-/// Hours by day, each day named; nothing where nobody said.
+/// Hours by day, each day named; `None` if unknown.
 pub fn by_day(spans: Option<&[Span]>) -> Option<BTreeMap<&'static str, String>> {
     let spans = spans?;
     let of_day = |number: u16| {
@@ -267,14 +274,14 @@ fn written(spans: impl Iterator<Item = Span>, between: &str) -> String {
     if texts.is_empty() { CLOSED.to_owned() } else { texts.join(between) }
 }
 
-/// Hours in one text.
+/// Hours as one text.
 pub fn text(spans: Option<&[Span]>) -> String {
     let Some(days) = by_day(spans) else { return String::new() };
     let of = |day: &&str| Some(format!("{day} {}", days.get(day)?));
     DAYS.iter().filter_map(of).collect::<Vec<_>>().join(";")
 }
 
-/// Dates, as JSON has them.
+/// Dates as JSON.
 pub fn special_days(dates: &[(i32, Vec<Span>)]) -> Vec<SpecialDay> {
     let span = |(from, to): &Span| format!("{}-{}", clock(*from), clock(*to));
     let day = |(day, spans): &(i32, Vec<Span>)| SpecialDay {
@@ -285,15 +292,15 @@ pub fn special_days(dates: &[(i32, Vec<Span>)]) -> Vec<SpecialDay> {
     dates.iter().map(day).collect()
 }
 
-/// Dates in one text.
+/// Dates as one text.
 pub fn special_text(dates: &[(i32, Vec<Span>)]) -> String {
     let day = |(day, spans): &(i32, Vec<Span>)| format!("{} {}", date_of(*day), written(spans.iter().copied(), ","));
     dates.iter().map(day).collect::<Vec<_>>().join(";")
 }
 
-/// Reads a time of the day.
+/// Parses a time of day.
 pub fn minute(text: &str) -> Result<u16, String> {
-    let wrong = || format!("{} is not a time of the day like 09:30 or 18:30", shorten(text));
+    let wrong = || format!("{} is not a time of day like 09:30 or 18:30", shorten(text));
     let (hours, minutes) = text.trim().split_once(':').ok_or_else(wrong)?;
     let is_digits = |digits: &str| digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_digit());
     let number = |digits: &str| digits.parse::<u16>().ok().filter(|_| is_digits(digits));
@@ -302,7 +309,7 @@ pub fn minute(text: &str) -> Result<u16, String> {
     if minutes > 59 || minute > DAY_MINUTES { Err(wrong()) } else { Ok(minute) }
 }
 
-/// A time of the day.
+/// A time of day.
 pub fn clock(minute: u16) -> String {
     format!("{:02}:{:02}", minute / 60, minute % 60)
 }

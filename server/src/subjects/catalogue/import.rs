@@ -142,8 +142,8 @@ fn location_fields(cells: &mut Cells, numbers: &Numbers) -> Result<LocationField
         (Some(latitude), Some(longitude)) => {
             Some(coordinates(latitude, longitude).map_err(|(field, reason)| wrong(field, reason))?)
         }
-        (None, Some(_)) => return Err(wrong("latitude", "is needed beside longitude")),
-        (Some(_), None) => return Err(wrong("longitude", "is needed beside latitude")),
+        (None, Some(_)) => return Err(wrong("latitude", "is required beside longitude")),
+        (Some(_), None) => return Err(wrong("longitude", "is required beside latitude")),
     };
     let hours =
         cells.remove("hours").map(|text| hours::parse_text(&text).map_err(|r| wrong("hours", r))).transpose()?;
@@ -175,10 +175,13 @@ fn location_fields(cells: &mut Cells, numbers: &Numbers) -> Result<LocationField
 fn categories(text: &str) -> Result<Vec<String>, Wrong> {
     let categories = csv::unlist(text);
     if categories.len() > ATTRIBUTES_MAX {
-        return Err(wrong("categories", format!("has {} entries; up to {ATTRIBUTES_MAX} are taken", categories.len())));
+        return Err(wrong(
+            "categories",
+            format!("has {} entries; at most {ATTRIBUTES_MAX} are allowed", categories.len()),
+        ));
     }
     match categories.iter().any(|category| category.len() > TEXT_BYTES_MAX) {
-        true => Err(wrong("categories", format!("one is longer than {TEXT_BYTES_MAX} bytes"))),
+        true => Err(wrong("categories", format!("has an entry longer than {TEXT_BYTES_MAX} bytes; shorten it"))),
         false => Ok(categories),
     }
 }
@@ -195,12 +198,16 @@ fn sku_fields(mut cells: Cells, numbers: &Numbers) -> Result<SkuFields, Wrong> {
         product: read_text(&mut cells, "product")?.into(),
         categories: cells.remove("categories").map(|text| categories(&text)).transpose()?.into(),
         tracked: cells.remove("tracked").map(|text| read_flag("tracked", &text)).transpose()?.into(),
-        tax_class: cells.remove("tax_class").map(|text| Name::parse(&text).map_err(|e| wrong("tax_class", e))).transpose()?.into(),
+        tax_class: cells
+            .remove("tax_class")
+            .map(|text| Name::parse(&text).map_err(|e| wrong("tax_class", e)))
+            .transpose()?
+            .into(),
         ..SkuFields::default()
     };
     let attribute = |(column, value): (String, String)| {
         if value.len() > TEXT_BYTES_MAX {
-            return Err(wrong(&column, format!("is longer than {TEXT_BYTES_MAX} bytes")));
+            return Err(wrong(&column, format!("is longer than {TEXT_BYTES_MAX} bytes; shorten it")));
         }
         Ok((column.strip_prefix("attr.").unwrap_or(&column).to_owned(), value))
     };
@@ -212,11 +219,11 @@ fn export_locations(engine: &Engine, texts: Texts, out: &mut dyn Write) -> io::R
     writeln!(out, "{}", LOCATIONS.header())?;
     let mut rows = 0;
     for id in (0..catalogue.locations.count()).map(LocationId) {
-        // What nobody declared is not made a declared one by being loaded again.
+        // An undeclared name stays undeclared when its export is imported again.
         let Some(details) = catalogue.locations.details(id).map(|set| set.details.clone()) else { continue };
         let mut groups: Vec<_> =
             catalogue.groups_of(id).into_iter().map(|g| catalogue.groups.name(g).to_string()).collect();
-        // A set, in an order that does not depend on when each was made.
+        // A set, in an order independent of the order of creation.
         groups.sort_unstable();
         let services = catalogue.services(id).map(|set| set.details.clone()).unwrap_or_default();
         let worked = catalogue.hours(id).details;
@@ -301,7 +308,7 @@ fn export_channels(engine: &Engine, texts: Texts, out: &mut dyn Write) -> io::Re
     writeln!(out, "channel,buffer")?;
     let mut rows = 0;
     for id in (0..registry.count()).map(ChannelId).filter(|id| registry.is_live(*id)) {
-        // One that somebody used and nobody declared is not made a declared one by being loaded again.
+        // An undeclared channel stays undeclared when its export is imported again.
         let Some(set) = registry.details(id) else { continue };
         row(out, &[texts.cell(registry.name(id).as_str()), set.details.buffer.to_string()])?;
         rows += 1;

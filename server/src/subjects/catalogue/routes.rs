@@ -1,4 +1,4 @@
-//! SKUs, locations, groups, channels: set one, read it back, list them.
+//! SKUs, locations, groups, channels: set, read, list, retire.
 
 use anaquel_engine::Engine;
 use anaquel_engine::catalogue::Registry;
@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use crate::app::{App, Executed};
 use crate::auth::caller::Caller;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::http::budget::Payer;
 use crate::http::conditions;
 use crate::http::extract::{self, Params, PathId};
@@ -47,7 +47,7 @@ fn tagged(version: Version, item: &Value) -> Response {
     response
 }
 
-/// An item that is read, with its entity tag; 304 for who knows it already. What is seen of it depends on who asks.
+/// An item with its entity tag, or 304 if the caller has the current version. The visible fields depend on the caller.
 pub(crate) fn read(headers: &HeaderMap, (version, item): (Version, Value)) -> Result<Response, Problem> {
     let mut response = match conditions::known(headers, &conditions::tag(version))? {
         None => tagged(version, &item),
@@ -62,17 +62,18 @@ pub(crate) fn read(headers: &HeaderMap, (version, item): (Version, Value)) -> Re
     Ok(response)
 }
 
-/// Which ids are listed.
+/// Selects the ids of a list.
 enum Ids {
     Below(u32),
-    /// Those below, but for these.
+    /// All ids below this number, with exceptions.
     But(u32, Vec<u32>),
     These(Vec<u32>),
 }
 
 impl Ids {
-    /// Those of a registry. With `declared=false` only names that callers made up, to be declared or retired; with
-    /// `declared=true` only the others.
+    /// The names of a registry. `declared=false` selects names that callers created by using them, to be declared or
+    /// retired;
+    /// `declared=true` selects the others.
     fn of<I, D>(registry: &Registry<I, D>, params: &mut Params) -> Result<Self, Problem>
     where
         I: From<u32> + Into<u32> + Copy + Eq + std::hash::Hash,
@@ -96,7 +97,7 @@ impl Ids {
     }
 }
 
-/// A page of items, in the order in which they were declared, of those that are there.
+/// A page of existing items, in the order of their declaration.
 async fn list(
     app: &App,
     payer: &Payer,
@@ -129,7 +130,7 @@ async fn list(
     crate::http::page::list(app, payer, page).await
 }
 
-/// Sets one thing and answers with it as it is from its `seq` on.
+/// Sets one item and answers with it as it is at its `seq`.
 pub(crate) async fn put<T: DeserializeOwned>(
     app: &App,
     request: Request,
@@ -142,24 +143,24 @@ pub(crate) async fn put<T: DeserializeOwned>(
     Ok(replayed(tagged(done.version, &done.item), done.replayed))
 }
 
-/// What became of a thing that was to be set.
+/// The result of setting an item.
 pub(crate) struct Done {
     pub version: Version,
-    /// The thing, with the `seq` of its effect.
+    /// The item, with the `seq` of the change.
     pub item: Value,
-    /// Whether this is the first answer told again.
+    /// Whether this is a repeat, answered with the first answer.
     pub replayed: bool,
 }
 
-/// Sets or removes one thing, if it has the version that the caller names. A repeat is told by its key before the version
-/// is looked at.
+/// Sets or removes one item, if it has the version that the caller names. A repeat is recognised by its key before the
+/// version is checked.
 pub(crate) async fn put_now(app: &App, caller: &Caller, headers: &HeaderMap, what: PutWhat) -> Result<Done, Problem> {
     let put = Put { what, precondition: conditions::precondition(headers)? };
     let submit = |engine: &Engine, cause, done: Completion| engine.submit(Command::from(put), cause, done);
     done(app, caller, app.execute(caller, submit).await?)
 }
 
-/// What is told of something that was set.
+/// The answer for an item that was set.
 pub(crate) fn done(app: &App, caller: &Caller, executed: Executed) -> Result<Done, Problem> {
     let Outcome::Put { seq, thing: Some(thing) } = &executed.outcome else {
         return Err(unexpected(&executed.outcome));
@@ -176,7 +177,7 @@ pub(crate) fn done(app: &App, caller: &Caller, executed: Executed) -> Result<Don
     Ok(Done { version, item, replayed: executed.replayed })
 }
 
-/// Retires one thing. A name that cannot be one is nobody's.
+/// Retires one item. An invalid name is not found.
 async fn retire(app: &App, request: Request, kind: ThingKind, id: &str) -> Result<Response, Problem> {
     let name = match kind {
         ThingKind::Sku => Name::parse_sku(id),
@@ -190,7 +191,7 @@ async fn retire(app: &App, request: Request, kind: ThingKind, id: &str) -> Resul
     Ok(replayed(json_answer(&done.item), done.replayed))
 }
 
-/// A body that says nothing.
+/// A body without fields.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NoFields {}
@@ -199,11 +200,12 @@ pub(crate) fn path_name(id: &str, what: &'static str) -> Result<Name, Problem> {
     Name::parse(id).map_err(|error| Problem::invalid(what, error))
 }
 
-/// All SKUs, or those of a barcode.
+/// List SKUs, or those with a barcode.
 #[utoipa::path(get, path = "/v1/skus", tag = "catalogue", security(("key" = ["read"])),
     params(("gtin" = Option<String>, Query, description = "Only those with this GTIN, whether it is written as EAN-8, UPC-A, EAN-13 or GTIN-14", example = "4006381333931"),
-           ("declared" = Option<bool>, Query, description = "`false`: only names that callers made up, to be declared or retired; `true`: only the others"),
-           ("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
+           ("declared" = Option<bool>, Query, description = "`false`: only names that callers created by using them, \
+               to be declared or retired; `true`: only the others"),
+           ("after" = Option<String>, Query, description = "`next` of the previous page"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of SKUs")))]
 pub async fn list_skus(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let catalogue = &app.engine.state().catalogue;
@@ -232,7 +234,7 @@ pub async fn list_skus(State(app): State<App>, payer: Payer, uri: Uri) -> Result
     crate::http::page::list(&app, &payer, page).await
 }
 
-/// One SKU.
+/// Read a SKU.
 #[utoipa::path(get, path = "/v1/skus/{sku}", tag = "catalogue", security(("key" = ["read"])), params(("sku" = String, Path, description = "The SKU")),
     responses((status = 200, body = words::SkuBody), (status = 404, description = "not-found")))]
 pub async fn get_sku(State(app): State<App>, headers: HeaderMap, PathId(id): PathId) -> Result<Response, Problem> {
@@ -240,12 +242,14 @@ pub async fn get_sku(State(app): State<App>, headers: HeaderMap, PathId(id): Pat
     read(&headers, app.engine.state().view.read(|| views::sku(&app.engine, found)).1)
 }
 
-/// Set a SKU. A field that is left out stays as it is, `null` takes it out.
+/// Set a SKU. A field that is left out keeps its value; `null` removes it.
 #[utoipa::path(put, path = "/v1/skus/{sku}", tag = "catalogue", security(("key" = ["import"])),
-    params(("sku" = String, Path, description = "The SKU"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+    params(("sku" = String, Path, description = "The SKU"), ("If-Match" = Option<String>, Header, description = "Only \
+        if this is the current version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::SkuBody,
-    responses((status = 200, body = words::SkuBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version"),
+    responses((status = 200, body = words::SkuBody), (status = 400, description = "invalid-request"),
+        (status = 409, description = "wrong-state: `held_by` lists what prevents a change of `tracked`"), (status = 412, description = "stale-version"),
         (status = 422, description = "idempotency-mismatch")))]
 pub async fn put_sku(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let name = Name::parse_sku(&id).map_err(|error| Problem::invalid("sku", error))?;
@@ -253,23 +257,25 @@ pub async fn put_sku(State(app): State<App>, PathId(id): PathId, request: Reques
     put(&app, request, what).await
 }
 
-/// Retire a SKU, if nothing holds it. Its name takes nothing new, and may be declared again; what was done with it stays
+/// Retire a SKU that nothing holds. Its name accepts nothing new, and may be declared again; its history stays
 /// readable.
 #[utoipa::path(delete, path = "/v1/skus/{sku}", tag = "catalogue", security(("key" = ["import"])),
-    params(("sku" = String, Path, description = "The SKU"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+    params(("sku" = String, Path, description = "The SKU"), ("If-Match" = Option<String>, Header, description = "Only \
+        if this is the current version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    responses((status = 200, description = "Its name, and the `seq` from which on it is retired"), (status = 404, description = "not-found"),
-        (status = 409, description = "wrong-state: what holds it is told in `held_by`"), (status = 412, description = "stale-version"),
+    responses((status = 200, description = "The name, and the `seq` at which it is retired"), (status = 404, description = "not-found"),
+        (status = 409, description = "wrong-state: `held_by` lists what holds it"), (status = 412, description = "stale-version"),
         (status = 422, description = "idempotency-mismatch")))]
 pub async fn delete_sku(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     retire(&app, request, ThingKind::Sku, &id).await
 }
 
-/// All locations.
+/// List locations.
 #[utoipa::path(get, path = "/v1/locations", tag = "catalogue", security(("key" = ["read"])),
-    params(("declared" = Option<bool>, Query, description = "`false`: only names that callers made up, to be declared or retired; `true`: only the others"),
-        ("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000"),
-        ("quarantine" = Option<bool>, Query, description = "With the quarantines that the server made")),
+    params(("declared" = Option<bool>, Query, description = "`false`: only names that callers created by using them, \
+        to be declared or retired; `true`: only the others"),
+        ("after" = Option<String>, Query, description = "`next` of the previous page"), ("limit" = Option<u32>, Query, description = "1 to 1,000"),
+        ("quarantine" = Option<bool>, Query, description = "Include the quarantines that the server created")),
     responses((status = 200, description = "A page of locations")))]
 pub async fn list_locations(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
@@ -283,7 +289,7 @@ pub async fn list_locations(State(app): State<App>, payer: Payer, uri: Uri) -> R
     list(&app, &payer, params, ids, is_there, |engine, id| views::location(engine, LocationId(id)).1).await
 }
 
-/// One location.
+/// Read a location.
 #[utoipa::path(get, path = "/v1/locations/{location}", tag = "catalogue", security(("key" = ["read"])), params(("location" = String, Path, description = "The location")),
     responses((status = 200, body = words::LocationBody), (status = 404, description = "not-found")))]
 pub async fn get_location(State(app): State<App>, headers: HeaderMap, PathId(id): PathId) -> Result<Response, Problem> {
@@ -291,9 +297,10 @@ pub async fn get_location(State(app): State<App>, headers: HeaderMap, PathId(id)
     read(&headers, app.engine.state().view.read(|| views::location(&app.engine, found)).1)
 }
 
-/// Set a location. A field that is left out stays as it is, `null` takes it out.
+/// Set a location. A field that is left out keeps its value; `null` removes it.
 #[utoipa::path(put, path = "/v1/locations/{location}", tag = "catalogue", security(("key" = ["import"])),
-    params(("location" = String, Path, description = "The location"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+    params(("location" = String, Path, description = "The location"), ("If-Match" = Option<String>, Header, description = "Only \
+        if this is the current version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::LocationBody,
     responses((status = 200, body = words::LocationBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version"),
@@ -304,13 +311,14 @@ pub async fn put_location(State(app): State<App>, PathId(id): PathId, request: R
     put(&app, request, what).await
 }
 
-/// Retire a location, if nothing holds it. Its name takes nothing new, and may be declared again; what was done with it stays
+/// Retire a location that nothing holds. Its name accepts nothing new, and may be declared again; its history stays
 /// readable.
 #[utoipa::path(delete, path = "/v1/locations/{location}", tag = "catalogue", security(("key" = ["import"])),
-    params(("location" = String, Path, description = "The location"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+    params(("location" = String, Path, description = "The location"), ("If-Match" = Option<String>, Header, description = "Only \
+        if this is the current version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    responses((status = 200, description = "Its name, and the `seq` from which on it is retired"), (status = 404, description = "not-found"),
-        (status = 409, description = "wrong-state: what holds it is told in `held_by`"), (status = 412, description = "stale-version"),
+    responses((status = 200, description = "The name, and the `seq` at which it is retired"), (status = 404, description = "not-found"),
+        (status = 409, description = "wrong-state: `held_by` lists what holds it"), (status = 412, description = "stale-version"),
         (status = 422, description = "idempotency-mismatch")))]
 pub async fn delete_location(
     State(app): State<App>,
@@ -320,9 +328,9 @@ pub async fn delete_location(
     retire(&app, request, ThingKind::Location, &id).await
 }
 
-/// All groups.
+/// List groups.
 #[utoipa::path(get, path = "/v1/groups", tag = "catalogue", security(("key" = ["read"])),
-    params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
+    params(("after" = Option<String>, Query, description = "`next` of the previous page"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of groups")))]
 pub async fn list_groups(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let groups = &app.engine.state().catalogue.groups;
@@ -332,7 +340,7 @@ pub async fn list_groups(State(app): State<App>, payer: Payer, uri: Uri) -> Resu
     list(&app, &payer, params, Ids::Below(groups.count()), is_there, item).await
 }
 
-/// One group.
+/// Read a group.
 #[utoipa::path(get, path = "/v1/groups/{group}", tag = "catalogue", security(("key" = ["read"])), params(("group" = String, Path, description = "The group")),
     responses((status = 200, body = words::GroupBody), (status = 404, description = "not-found")))]
 pub async fn get_group(State(app): State<App>, headers: HeaderMap, PathId(id): PathId) -> Result<Response, Problem> {
@@ -340,9 +348,10 @@ pub async fn get_group(State(app): State<App>, headers: HeaderMap, PathId(id): P
     read(&headers, app.engine.state().view.read(|| views::group(&app.engine, found)).1)
 }
 
-/// Set a group's members. Left out they stay as they are.
+/// Set a group's members. If left out, they stay.
 #[utoipa::path(put, path = "/v1/groups/{group}", tag = "catalogue", security(("key" = ["import"])),
-    params(("group" = String, Path, description = "The group"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+    params(("group" = String, Path, description = "The group"), ("If-Match" = Option<String>, Header, description = "Only \
+        if this is the current version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::GroupBody,
     responses((status = 200, body = words::GroupBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version"),
@@ -353,21 +362,23 @@ pub async fn put_group(State(app): State<App>, PathId(id): PathId, request: Requ
     put(&app, request, what).await
 }
 
-/// Retire a group, if nothing holds it. Its name takes nothing new, and may be declared again; what was done with it stays
+/// Retire a group that nothing holds. Its name accepts nothing new, and may be declared again; its history stays
 /// readable.
 #[utoipa::path(delete, path = "/v1/groups/{group}", tag = "catalogue", security(("key" = ["import"])),
-    params(("group" = String, Path, description = "The group"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+    params(("group" = String, Path, description = "The group"), ("If-Match" = Option<String>, Header, description = "Only \
+        if this is the current version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    responses((status = 200, description = "Its name, and the `seq` from which on it is retired"), (status = 404, description = "not-found"),
-        (status = 409, description = "wrong-state: what holds it is told in `held_by`"), (status = 412, description = "stale-version"),
+    responses((status = 200, description = "The name, and the `seq` at which it is retired"), (status = 404, description = "not-found"),
+        (status = 409, description = "wrong-state: `held_by` lists what holds it"), (status = 412, description = "stale-version"),
         (status = 422, description = "idempotency-mismatch")))]
 pub async fn delete_group(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     retire(&app, request, ThingKind::Group, &id).await
 }
 
-/// All channels.
+/// List channels.
 #[utoipa::path(get, path = "/v1/channels", tag = "catalogue", security(("key" = ["read"])),
-    params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
+    params(("declared" = Option<bool>, Query, description = "`false`: only names that promises created while no channel was declared; `true`: only the others"),
+           ("after" = Option<String>, Query, description = "`next` of the previous page"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of channels")))]
 pub async fn list_channels(
     State(app): State<App>,
@@ -376,9 +387,12 @@ pub async fn list_channels(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let channels = &app.engine.state().catalogue.channels;
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let ids = Ids::of(channels, &mut params)?;
     if let Some(principal) = caller.principal.filter(|principal| !principal.identity.channels.is_empty()) {
-        // Its own channels, one after the other; where they stand among all is not told.
+        // Only the caller's channels, numbered by themselves: their numbers among all channels stay hidden.
         let mut own: Vec<_> = principal.identity.channels.iter().filter_map(|name| channels.id(name)).collect();
+        own.retain(|id| ids.has(id.0));
         own.sort_unstable();
         own.dedup();
         let count = own.len() as u32;
@@ -386,16 +400,14 @@ pub async fn list_channels(
             own.get(at as usize).map(|id| views::channel(engine, *id).1).unwrap_or_default()
         };
         let is_there = |_: &Engine, _: u32| true;
-        let params = Params::parse(uri.query().unwrap_or_default());
         return list(&app, &payer, params, Ids::Below(count), is_there, item).await;
     }
     let is_there = |engine: &Engine, id: u32| engine.state().catalogue.channels.is_live(ChannelId(id));
     let item = |engine: &Engine, id: u32| views::channel(engine, ChannelId(id)).1;
-    let params = Params::parse(uri.query().unwrap_or_default());
-    list(&app, &payer, params, Ids::Below(channels.count()), is_there, item).await
+    list(&app, &payer, params, ids, is_there, item).await
 }
 
-/// One channel.
+/// Read a channel.
 #[utoipa::path(get, path = "/v1/channels/{channel}", tag = "catalogue", security(("key" = ["read"])), params(("channel" = String, Path, description = "The channel")),
     responses((status = 200, body = words::ChannelBody), (status = 404, description = "not-found")))]
 pub async fn get_channel(
@@ -410,9 +422,10 @@ pub async fn get_channel(
     read(&headers, app.engine.state().view.read(|| views::channel(&app.engine, found)).1)
 }
 
-/// Set what holds for a channel. A field that is left out stays as it is, `null` takes it out.
+/// Set a channel. A field that is left out keeps its value; `null` removes it.
 #[utoipa::path(put, path = "/v1/channels/{channel}", tag = "catalogue", security(("key" = ["import"])),
-    params(("channel" = String, Path, description = "The channel"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+    params(("channel" = String, Path, description = "The channel"), ("If-Match" = Option<String>, Header, description = "Only \
+        if this is the current version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::ChannelBody,
     responses((status = 200, body = words::ChannelBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version"),
@@ -423,13 +436,14 @@ pub async fn put_channel(State(app): State<App>, PathId(id): PathId, request: Re
     put(&app, request, what).await
 }
 
-/// Retire a channel, if nothing holds it. Its name takes nothing new, and may be declared again; what was done with it stays
+/// Retire a channel that nothing holds. Its name accepts nothing new, and may be declared again; its history stays
 /// readable.
 #[utoipa::path(delete, path = "/v1/channels/{channel}", tag = "catalogue", security(("key" = ["import"])),
-    params(("channel" = String, Path, description = "The channel"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+    params(("channel" = String, Path, description = "The channel"), ("If-Match" = Option<String>, Header, description = "Only \
+        if this is the current version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    responses((status = 200, description = "Its name, and the `seq` from which on it is retired"), (status = 404, description = "not-found"),
-        (status = 409, description = "wrong-state: what holds it is told in `held_by`"), (status = 412, description = "stale-version"),
+    responses((status = 200, description = "The name, and the `seq` at which it is retired"), (status = 404, description = "not-found"),
+        (status = 409, description = "wrong-state: `held_by` lists what holds it"), (status = 412, description = "stale-version"),
         (status = 422, description = "idempotency-mismatch")))]
 pub async fn delete_channel(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     retire(&app, request, ThingKind::Channel, &id).await

@@ -1,4 +1,4 @@
-//! What SKUs, locations, groups and channels look like in JSON.
+//! JSON of SKUs, locations, groups and channels.
 
 use anaquel_engine::Engine;
 use anaquel_engine::catalogue::{LocationDetails, LocationHours, ServiceDetails, SkuDetails, Versioned};
@@ -8,10 +8,10 @@ use anaquel_engine::ids::{ChannelId, GroupId, LocationId, SkuId};
 use anaquel_engine::prices::tax::STANDARD;
 use serde_json::{Value, json};
 
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::subjects::catalogue::hours;
 
-/// The version of a thing; 0 where nobody declared it.
+/// The version of an item; 0 if it is not declared.
 fn version<D>(set: Option<&Versioned<D>>) -> Version {
     Version::new(set.map_or(0, |set| set.version))
 }
@@ -122,15 +122,16 @@ pub fn channel(engine: &Engine, id: ChannelId) -> (Version, Value) {
     let registry = &engine.state().catalogue.channels;
     let set = registry.details(id);
     let buffer = set.as_deref().map_or(0, |set| set.details.buffer);
-    (version(set.as_deref()), channel_item(engine, id, buffer))
+    (version(set.as_deref()), channel_item(engine, id, buffer, !registry.is_made_up(id)))
 }
 
-fn channel_item(engine: &Engine, id: ChannelId, buffer: u32) -> Value {
-    json!({"channel": engine.state().catalogue.channels.name(id).as_str(), "buffer": buffer})
+fn channel_item(engine: &Engine, id: ChannelId, buffer: u32, declared: bool) -> Value {
+    let name = engine.state().catalogue.channels.name(id);
+    json!({"channel": name.as_str(), "buffer": buffer, "declared": declared})
 }
 
-/// What was set, as it was from its record on, as far as it is seen. Who is bound is told of no promise at risk here: what
-/// is theirs may change, and a repeat is told what was told first.
+/// An item as it was at its record, restricted to what the caller may see. A bound caller gets no promises at risk
+/// here: they may change, and a repeat must get the first answer.
 pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
     match thing {
         Thing::Sku(id, details) => sku_item(engine, *id, details, (true, true), STANDARD),
@@ -144,7 +145,7 @@ pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
             location_item(engine, *location, details, services, hours, groups)
         }
         Thing::Group(id, details) => group_item(engine, *id, &details.locations),
-        Thing::Channel(id, details) => channel_item(engine, *id, details.buffer),
+        Thing::Channel(id, details) => channel_item(engine, *id, details.buffer, true),
         Thing::Rule(standing) => crate::subjects::rules::views::standing(engine, standing).1,
         Thing::Prices(told) => crate::subjects::prices::views::told(engine, told),
         Thing::Transfers(told) => crate::subjects::transfers::views::told(engine, told),

@@ -1,70 +1,75 @@
-//! What the OpenAPI document says of this folder: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records.
 
 use crate::http::document::words::{DURABLE, NEXT, Words};
 
-/// Its part of the document.
+/// The texts of this folder.
 pub static WORDS: Words = Words {
     calls: &[
         (
             "DELETE /v1/channels/{channel}",
-            "The refusal says what holds it: open reservations, rules, prices, price lists. PUT brings it back, with nothing of what was said of it.",
+            "A refusal lists what holds the channel: open reservations, rules, prices, price lists. PUT declares it again, without \
+             its former settings.",
             &[("200", "Retired")],
         ),
-        ("GET /v1/channels", "The channels that were declared.", &[("200", "ChannelPage")]),
-        ("GET /v1/channels/{channel}", "Its `ETag` goes into the `If-Match` of a change.", &[("200", "ChannelView")]),
+        (
+            "GET /v1/channels",
+            "Channels, by id. `declared=false` lists those that promises created while none was declared, to be declared or retired.",
+            &[("200", "ChannelPage")],
+        ),
+        ("GET /v1/channels/{channel}", "Send its `ETag` as `If-Match` of a change.", &[("200", "ChannelView")]),
         (
             "PUT /v1/channels/{channel}",
-            "Declares a channel, or changes it: a field that is left out keeps its value, and null takes it out.",
+            "Declares a channel, or changes it: a field that is left out keeps its value, and null removes it.",
             &[("200", "ChannelView")],
         ),
         (
             "DELETE /v1/groups/{group}",
-            "The refusal says what holds it: locations that are in it or have things brought from it, lines that were asked of it, rules, price lists, tax classes.",
+            "A refusal lists what holds the group: locations that are in it or that it supplies, lines of \
+             reservations, rules, price lists, tax classes.",
             &[("200", "Retired")],
         ),
         ("GET /v1/groups", "Groups of locations, by id.", &[("200", "GroupPage")]),
-        ("GET /v1/groups/{group}", "Its `ETag` goes into the `If-Match` of a change.", &[("200", "GroupView")]),
+        ("GET /v1/groups/{group}", "Send its `ETag` as `If-Match` of a change.", &[("200", "GroupView")]),
         (
             "PUT /v1/groups/{group}",
-            "Sets the members of a group; left out they stay, and null takes all out. A location may be in many groups.",
+            "Sets the members of a group: if left out, they stay, and null removes all. A location may be in many \
+             groups.",
             &[("200", "GroupView")],
         ),
         (
             "DELETE /v1/locations/{location}",
-            "The refusal says what holds it: stock, also in its quarantine, open reservations, supply, groups, rules, prices, price lists, tax classes. Its empty \
-         quarantine goes with it. PUT brings it back, with nothing of what was said of it.",
+            "A refusal lists what holds the location: stock, also in its quarantine, open reservations, supply, \
+             groups, rules, prices, price lists, tax classes. An empty quarantine is retired with it. PUT declares it again, without its former \
+             fields.",
             &[("200", "Retired")],
         ),
         (
             "GET /v1/locations",
-            "Locations, by id. With `declared=false` those that a movement or a count made up, to be declared or retired.",
+            "Locations, by id. `declared=false` lists those that a movement or a count created, to be declared or \
+             retired.",
             &[("200", "LocationPage")],
         ),
-        (
-            "GET /v1/locations/{location}",
-            "Its `ETag` goes into the `If-Match` of a change.",
-            &[("200", "LocationView")],
-        ),
+        ("GET /v1/locations/{location}", "Send its `ETag` as `If-Match` of a change.", &[("200", "LocationView")]),
         (
             "PUT /v1/locations/{location}",
-            "Declares a location, or changes it: a field that is left out keeps its value, and null takes it out.",
+            "Declares a location, or changes it: a field that is left out keeps its value, and null removes it.",
             &[("200", "LocationView")],
         ),
         (
             "DELETE /v1/skus/{sku}",
-            "The refusal says what holds it: stock, open reservations, supply, rules. Its prices go with it. PUT brings it back, with \
-         nothing of what was said of it.",
+            "A refusal lists what holds the SKU: stock, open reservations, supply, rules. Its prices are removed with \
+             it. PUT declares it again, without its former fields.",
             &[("200", "Retired")],
         ),
         (
             "GET /v1/skus",
-            "SKUs, by id. With `declared=false` those that a movement or a count made up, to be declared or retired.",
+            "SKUs, by id. `declared=false` lists those that a movement or a count created, to be declared or retired.",
             &[("200", "SkuPage")],
         ),
-        ("GET /v1/skus/{sku}", "Its `ETag` goes into the `If-Match` of a change.", &[("200", "SkuView")]),
+        ("GET /v1/skus/{sku}", "Send its `ETag` as `If-Match` of a change.", &[("200", "SkuView")]),
         (
             "PUT /v1/skus/{sku}",
-            "Declares a SKU, or changes it: a field that is left out keeps its value, and null takes it out.",
+            "Declares a SKU, or changes it: a field that is left out keeps its value, and null removes it.",
             &[("200", "SkuView")],
         ),
     ],
@@ -88,7 +93,7 @@ pub static WORDS: Words = Words {
         ("ChannelPage", "Channels.", &[("items", "[ChannelView]", "The channels"), ("next", "text?", NEXT)]),
         (
             "Retired",
-            "The thing is no more. One of the four ids is there.",
+            "The retired or removed item. One of the four ids is present.",
             &[
                 ("sku?", "text", "The SKU"),
                 ("location?", "text", "The location"),
@@ -100,10 +105,10 @@ pub static WORDS: Words = Words {
         ),
         (
             "Holders",
-            "What holds a thing, of one kind.",
+            "What holds an item, of one kind.",
             &[
-                ("count", "int", "How many there are; of the reservations of a SKU at most 1,000 are counted"),
-                ("some", "[text]", "Some of them by name, where they have one"),
+                ("count", "int", "How many there are; of the reservations of a SKU, at most 1,000 are counted"),
+                ("some", "[text]", "Some of them by name, if they have names"),
             ],
         ),
     ],

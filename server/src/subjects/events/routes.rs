@@ -1,4 +1,4 @@
-//! The log itself, page by page or as a stream of lines.
+//! The log, page by page or as a stream of lines.
 
 use std::fmt::Write;
 use std::ops::ControlFlow;
@@ -20,7 +20,7 @@ use crate::http::page::Page;
 use crate::http::problem::{Problem, Slug};
 use crate::subjects::events::views as event;
 
-/// Its routes.
+/// The routes of this module.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(events))
 }
@@ -28,23 +28,24 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Records in one chunk of a streamed answer.
 const CHUNK: usize = 500;
 
-/// Bytes after which a chunk is full; a record is never cut.
+/// Bytes after which a chunk is full; a record is never split.
 const CHUNK_BYTES: usize = 128 << 10;
 
-/// How often a chunk waits anew for a turn to be read.
+/// How often a chunk tries to get a turn.
 const TURNS: usize = 3;
 
-/// Every change, in order.
+/// List every change, in order.
 #[utoipa::path(
     get, path = "/v1/events", tag = "operating", security(("key" = ["ops"])),
     params(
-        ("after" = Option<u64>, Query, description = "The last `seq` that you have; 0 from the beginning"),
+        ("after" = Option<u64>, Query, description = "The last `seq` that the caller has; 0 for all"),
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
-        ("wait" = Option<u32>, Query, description = "Hold the answer up to so many seconds until there is a record")
+        ("wait" = Option<u32>, Query, description = "Wait up to this many seconds for a record")
     ),
     responses(
         (status = 200, description = "Records after `after`; with `Accept: application/x-ndjson` a stream of lines"),
-        (status = 400, description = "invalid-request"), (status = 410, description = "gone: the log no longer has them")
+        (status = 400, description = "invalid-request"), (status = 410, description = "gone: the log no longer has \
+            these records")
     )
 )]
 pub async fn events(State(app): State<App>, payer: Payer, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
@@ -85,14 +86,14 @@ pub async fn events(State(app): State<App>, payer: Payer, headers: HeaderMap, ur
     crate::http::page::list(&app, &payer, page).await
 }
 
-/// Lines that go out together.
+/// Lines of one chunk.
 struct Lines {
     text: String,
     count: usize,
     last: Seq,
 }
 
-/// Reads up to `limit` records after `after` and not beyond `until`, as lines, up to a chunk of them.
+/// Reads up to `limit` records after `after` and up to `until`, as lines of one chunk.
 async fn read(app: &App, who: Who, after: Seq, until: Seq, limit: usize) -> Result<Lines, Problem> {
     let engine = app.engine.clone();
     let read = move || {
@@ -111,11 +112,11 @@ async fn read(app: &App, who: Who, after: Seq, until: Seq, limit: usize) -> Resu
     app.reads.run(who, read).await?
 }
 
-/// Everything up to the `seq` that was visible when the request came, one record a line. What goes wrong on the way is
-/// told by a last line with an `error`, after which the answer breaks off: nobody takes it for the whole.
+/// Streams all records up to the `seq` that is visible when the request arrives, one per line. On an error, the last
+/// line has an `error` and the connection breaks, so that no client takes the answer for complete.
 async fn stream_lines(app: App, payer: Payer, after: Seq, limit: usize) -> Result<Response, Problem> {
     let (until, who) = (app.engine.state().view.seq(), payer.who);
-    // The first chunk is read before the answer begins, so that what is gone is told as such.
+    // The first chunk is read before the answer begins, so that `gone` is a proper error answer.
     let first = read(&app, who, after, until, limit).await?;
     let rest = Rest { app, who, after: first.last, until, left: limit - first.count, ended: None };
     let rest = stream::unfold(rest, Rest::next).fuse();
@@ -126,14 +127,14 @@ async fn stream_lines(app: App, payer: Payer, after: Seq, limit: usize) -> Resul
     Ok(response)
 }
 
-/// What is left of a streamed answer.
+/// The rest of a streamed answer.
 struct Rest {
     app: App,
     who: Who,
     after: Seq,
     until: Seq,
     left: usize,
-    /// What went wrong, once it was told.
+    /// The error, after it was written.
     ended: Option<std::io::Error>,
 }
 
@@ -147,7 +148,7 @@ impl Rest {
             return None;
         }
         let mut read = self.read_on().await;
-        // There is nothing to hold on to for those who wait: a busy server is no reason to break off.
+        // A waiting stream holds no resources: a busy server does not break it off.
         for _ in 0..TURNS {
             match &read {
                 Err(problem) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => read = self.read_on().await,
@@ -157,7 +158,7 @@ impl Rest {
         let lines = match read {
             Ok(lines) if lines.count > 0 => lines,
             Ok(_) => {
-                return Some(self.broken(&Problem::new(Slug::Internal, "the log ends before the records that it had")));
+                return Some(self.broken(&Problem::new(Slug::Internal, "the log ends before its last visible record")));
             }
             Err(problem) => return Some(self.broken(&problem)),
         };
@@ -170,7 +171,7 @@ impl Rest {
     }
 
     fn broken(mut self, problem: &Problem) -> (std::io::Result<Bytes>, Self) {
-        tracing::warn!(after = self.after, problem = problem.detail(), "events were told in part");
+        tracing::warn!(after = self.after, problem = problem.detail(), "an event stream broke off");
         self.ended = Some(std::io::Error::other(problem.detail().to_owned()));
         let line = serde_json::json!({"error": problem.to_json(), "after": self.after});
         (Ok(Bytes::from(format!("{line}\n"))), self)

@@ -1,20 +1,20 @@
-//! What the OpenAPI document says of this folder: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records.
 
 use crate::http::document::words::Words;
 
-/// Its part of the document.
+/// The texts of this folder.
 pub static WORDS: Words = Words {
     calls: &[(
         "GET /v1/events",
-        "Every change, in order, from the record after `after`. With `wait` the answer waits up to so many seconds for one. \
-         `Accept: application/x-ndjson` streams one record a line.",
+        "Every change, in order, starting after `after`. With `wait`, the server waits up to this many seconds for a \
+         record. `Accept: application/x-ndjson` streams one record per line.",
         &[("200", "EventPage")],
     )],
     examples: &[],
     records: &[
         (
             "Cause",
-            "Who asked for a record.",
+            "The origin of a record.",
             &[
                 ("channel", "text?", "The channel"),
                 ("actor", "text?", "The name of the key"),
@@ -28,14 +28,14 @@ pub static WORDS: Words = Words {
         ),
         (
             "Event",
-            "A record of the log. Beside these members it has those of its kind.",
+            "A record of the log. The kind adds more members.",
             &[
-                ("seq", "int", "Its place in the log"),
+                ("seq", "int", "Its number in the log"),
                 ("time", "time", "When it was logged"),
                 ("kind", "text", "What happened"),
-                ("reservation?", "text", "The reservation, for kinds that are about one"),
-                ("cause", "Cause", "Who asked for it"),
-                ("*", "any", "More, by kind"),
+                ("reservation?", "text", "The reservation, for kinds that concern one"),
+                ("cause", "Cause", "The origin of the record"),
+                ("*", "any", "More members, by kind"),
             ],
         ),
         (

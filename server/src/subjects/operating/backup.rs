@@ -1,4 +1,4 @@
-//! A backup of the running server, as it is made.
+//! Backups of the running server, streamed.
 
 use std::fs;
 use std::io::{self, Write};
@@ -19,10 +19,10 @@ use crate::http::extract::Params;
 use crate::http::pieces::{PIECE_BYTES, PieceWriter};
 use crate::http::problem::{Problem, Slug};
 
-/// How a backup's name ends.
+/// The ending of a backup's name.
 pub const ENDING: &str = "backup";
 
-/// What a backup is called: of what, up to which record.
+/// The file name of a backup: its epoch and its records.
 pub fn file_name(head: &Head) -> String {
     if head.is_whole() {
         format!("{:020}-whole.{ENDING}", head.seq)
@@ -31,10 +31,10 @@ pub fn file_name(head: &Head) -> String {
     }
 }
 
-/// The file of keys at `path`, if there is one, as it goes into a backup.
+/// The file of keys at `path`, if it exists, for the backup.
 ///
 /// # Errors
-/// It cannot be read.
+/// The file cannot be read.
 pub fn key_file(path: &Path) -> io::Result<Vec<Extra>> {
     match fs::read(path) {
         Ok(bytes) => Ok(vec![Extra { name: "keys.json".to_owned(), bytes }]),
@@ -43,28 +43,34 @@ pub fn key_file(path: &Path) -> io::Result<Vec<Extra>> {
     }
 }
 
-/// What a backup is, as a media type.
+/// The media type of a backup.
 const MEDIA_TYPE: &str = "application/octet-stream";
 
-/// A backup, exact at one `seq`.
+/// Take a backup, exact at one `seq`.
 ///
-/// The newest checkpoint and the log, in checked pieces, streamed as they are read; `anaquel backup` takes it and reads it back,
-/// `anaquel restore` makes a data directory of it. It holds the names of keys and their hashes, and what ids of reservations
-/// are made with: keep it as you keep the data directory. One that breaks off has no end, and is none.
+/// The answer has the newest checkpoint and the log in checked pieces, streamed. `anaquel backup` downloads and
+/// verifies it,
+/// `anaquel restore` creates a data directory from it. A backup contains the names of keys, their hashes, and the
+/// secret behind reservation ids: protect it like the data directory. A backup that breaks off has no end mark, and is
+/// invalid.
 #[utoipa::path(
     get, path = "/v1/backup", tag = "operating", security(("key" = ["ops"])),
     params(
-        ("after" = Option<u64>, Query, description = "Only what came since: the last `seq` of the backup before. Everything if left out"),
-        ("epoch" = Option<String>, Query, description = "The epoch of that backup, 16 hexadecimal digits: a record of another history is refused. With `after` only")
+        ("after" = Option<u64>, Query, description = "Only newer records: the last `seq` of the previous backup. \
+            Everything if left out"),
+        ("epoch" = Option<String>, Query, description = "The epoch of the previous backup, 16 hexadecimal digits: \
+            another history is refused. Only with `after`")
     ),
     responses(
-        (status = 200, description = "The backup; `Anaquel-Seq` is its last record, `Anaquel-State-Hash` the state hash there",
+        (status = 200, description = "The backup; `Anaquel-Seq` is its last record, `Anaquel-State-Hash` the state \
+                                      hash at that record",
             content_type = "application/octet-stream", headers(
                 ("Anaquel-Seq" = u64, description = "Its last record"),
                 ("Anaquel-State-Hash" = String, description = "The state hash at that record"))),
         (status = 400, description = "invalid-request"),
-        (status = 410, description = "gone: the log no longer has what came since, or `after` is of another history; take a whole one"),
-        (status = 503, description = "overloaded: as many files as may be are on their way (`limits.files`)")
+        (status = 410, description = "gone: the log no longer has the records, or `after` belongs to another history; \
+                                      take a full backup"),
+        (status = 503, description = "overloaded: too many files are being transferred (`limits.files`)")
     )
 )]
 pub async fn backup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
@@ -74,13 +80,19 @@ pub async fn backup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
     let epoch = epoch.map(|text| read_epoch(&text)).transpose()?;
     let start = match (after, epoch) {
         (None, None) => Start::Whole,
-        (None, Some(_)) => return Err(Problem::invalid("epoch", "belongs to `after`, which is left out")),
+        (None, Some(_)) => {
+            return Err(Problem::invalid(
+                "epoch",
+                "is only allowed together with `after`, which is \
+            missing",
+            ));
+        }
         (Some(after), epoch) => {
             let own = || app.engine.identity().eras().filter(|era| era.after < after).last();
             Start::After(epoch.or_else(|| own().map(|era| era.epoch)).unwrap_or(app.engine.epoch()), after)
         }
     };
-    // A file on its way, which takes a thread for as long as its reader likes.
+    // A backup occupies a thread for as long as its client reads.
     let turn = app.files.turn(payer.who).await?;
     let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(4);
     let (tell, told) = oneshot::channel();
@@ -97,7 +109,7 @@ pub async fn backup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
         match (written, tell) {
             (Ok(head), _) => tracing::info!(seq = head.seq, after = head.after, "a backup was taken"),
             (Err(error), Some(tell)) => drop(tell.send(Err(problem(error)))),
-            // A reader that went away ends it.
+            // A client that disconnects ends the backup.
             (Err(BackupError::Io(error)), None) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
             (Err(error), None) => {
                 tracing::error!(%error, "a backup broke off");
@@ -129,7 +141,7 @@ fn read_epoch(text: &str) -> Result<Epoch, Problem> {
     read.map(Epoch).ok_or_else(|| Problem::invalid("epoch", format!("{text:?} is not 16 hexadecimal digits")))
 }
 
-/// The file of keys, if there is one.
+/// The file of keys, if it exists.
 fn keys_of(app: &App) -> std::io::Result<Vec<Extra>> {
     key_file(&app.config.auth.keys_path(&app.config.data))
 }
@@ -139,13 +151,13 @@ fn problem(error: BackupError) -> Problem {
         BackupError::Gone(_) => Problem::new(Slug::Gone, error.to_string()),
         BackupError::NotDurable => Problem::new(Slug::ReadOnly, error.to_string()),
         error => {
-            tracing::error!(%error, "a backup could not be taken");
-            Problem::new(Slug::Internal, "the backup could not be read; see the server log")
+            tracing::error!(%error, "cannot take a backup");
+            Problem::new(Slug::Internal, "cannot read the backup; see the server log")
         }
     }
 }
 
-/// A backup that ends in a defect breaks off: nobody takes it for the whole.
+/// A backup that fails breaks off, so that no client takes it for complete.
 struct BreaksOff(mpsc::Sender<std::io::Result<Bytes>>);
 
 impl Drop for BreaksOff {

@@ -1,4 +1,4 @@
-//! Health, metrics, and what the server says of itself.
+//! Health, metrics, and information about the server.
 
 use anaquel_engine::Health;
 use anaquel_engine::hash::Part;
@@ -26,13 +26,13 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(backup::backup))
 }
 
-/// The process lives.
+/// Check that the process is alive.
 #[utoipa::path(get, path = "/healthz", tag = "operating", responses((status = 200, description = "It does")))]
 pub async fn healthz() -> Response {
     json_answer(&json!({"status": "alive"}))
 }
 
-/// Writes are taken.
+/// Check that the server accepts writes.
 #[utoipa::path(get, path = "/readyz", tag = "operating",
     responses((status = 200, description = "They are"), (status = 503, description = "read-only, with the reason")))]
 pub async fn readyz(State(app): State<App>) -> Response {
@@ -50,12 +50,13 @@ pub async fn readyz(State(app): State<App>) -> Response {
     }
 }
 
-/// What an operator should see to, although writes are taken.
+/// Warnings for the operator while the server accepts writes.
 fn warnings(app: &App) -> Vec<serde_json::Value> {
     let mut warnings = Vec::new();
     let mut warn = |warning: &str, detail: String| warnings.push(json!({"warning": warning, "detail": detail}));
     if let Some(damage) = app.engine.old_log().damage {
-        let what = "writes are taken, since they rest on nothing of it; repeats, events and verify may fail there";
+        let what = "the server accepts writes, because they do not depend on it; repeats, events and verify may fail \
+                    there";
         warn("log-damaged", format!("{damage}; {what}"));
     }
     let keys = app.engine.state().idempotency.fullness();
@@ -63,8 +64,8 @@ fn warnings(app: &App) -> Vec<serde_json::Value> {
         warn(
             "idempotency-nearly-full",
             format!(
-                "idempotency.bytes: the caller with the most idempotency keys has {} of the {} that there is room for, and \
-                 all callers {} of {}; a caller that has used up its share is refused new ones",
+                "idempotency.bytes: the caller with the most idempotency keys uses {} of its {}, and all callers {} \
+                 of {}; new keys of a caller that has used up its share are refused; raise idempotency.bytes",
                 keys.fullest.keys, keys.fullest.most, keys.keys, keys.most
             ),
         );
@@ -75,9 +76,9 @@ fn warnings(app: &App) -> Vec<serde_json::Value> {
         warn(
             "clock-ahead",
             format!(
-                "the clock was further ahead of the log at the start than clock.jump_seconds_max; the log is {seconds} \
-                 seconds behind the clock, and holds from before the start are kept alive; if the clock is right: POST \
-                 /v1/clock/trust; if it is wrong: set it, and start again"
+                "at the start, the clock was ahead of the log by more than clock.jump_seconds_max; the log is \
+                 {seconds} seconds behind the clock, and holds from before the start do not expire; if the clock is \
+                 right: POST /v1/clock/trust; if it is wrong: set it, and restart"
             ),
         );
     } else if clock.offset_ms.abs() > CLOCK_OFFSET_MS {
@@ -85,18 +86,18 @@ fn warnings(app: &App) -> Vec<serde_json::Value> {
         warn(
             "clock-offset",
             format!(
-                "the log is {seconds} seconds {side} the clock; ahead, it goes at half the clock's pace until both are \
-                 the same; a clock that was set while the server ran is read anew by a start"
+                "the log is {seconds} seconds {side} the clock; a log that is ahead runs at half speed until both are \
+                 equal; after a change of the clock, restart the server"
             ),
         );
     }
     warnings
 }
 
-/// Milliseconds between the log and the clock that are worth telling.
+/// The difference between the log and the clock, in milliseconds, that is reported.
 const CLOCK_OFFSET_MS: i64 = 5000;
 
-/// Prometheus text format.
+/// Read the metrics in Prometheus text format.
 #[utoipa::path(get, path = "/metrics", tag = "operating", security(("key" = ["ops"])), responses((status = 200, description = "Metrics")))]
 pub async fn metrics(State(app): State<App>) -> Response {
     let mut response = Response::new(crate::telemetry::render(&app).await.into());
@@ -105,8 +106,9 @@ pub async fn metrics(State(app): State<App>) -> Response {
     response
 }
 
-/// Version, log, cells, and the state hash that `anaquel verify` computes, too.
-#[utoipa::path(get, path = "/v1/info", tag = "operating", security(("key" = ["ops"])), responses((status = 200, description = "The server, in numbers")))]
+/// Read version, log, cells, and the state hash that `anaquel verify` also computes.
+#[utoipa::path(get, path = "/v1/info", tag = "operating", security(("key" = ["ops"])), responses((status = 200, description = "Facts \
+    about the server")))]
 pub async fn info(State(app): State<App>) -> Response {
     let state = app.engine.state();
     let (seq, hash) = state.view.read(|| state.hash.sums());
@@ -146,7 +148,7 @@ pub async fn info(State(app): State<App>) -> Response {
     }))
 }
 
-/// What is known of the log from before the checkpoint.
+/// The state of the log before the checkpoint.
 fn old_log(app: &App) -> serde_json::Value {
     let old_log = app.engine.old_log();
     let state = match (&old_log.damage, old_log.is_over) {
@@ -162,10 +164,10 @@ fn old_log(app: &App) -> serde_json::Value {
     })
 }
 
-/// The operator says that the clock is right after all: what is due expires now.
+/// Confirm that the clock is right: everything that is due expires now.
 #[utoipa::path(post, path = "/v1/clock/trust", tag = "operating", security(("key" = ["ops"])), responses((status = 200, description = "Expiry runs")))]
 pub async fn trust_clock(State(app): State<App>) -> Response {
     app.engine.trust_clock();
-    tracing::info!("the clock is trusted; expiry runs");
+    tracing::info!("the clock is trusted; expiry continues");
     json_answer(&json!({"expiry": "running"}))
 }

@@ -1,4 +1,4 @@
-//! Where a SKU can be picked up, and when.
+//! Where and when a customer can pick up a SKU.
 
 pub mod routes;
 pub mod words;

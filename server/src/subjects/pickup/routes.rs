@@ -1,4 +1,4 @@
-//! Where a basket can be fetched.
+//! Locations where a customer can pick up a basket.
 
 use anaquel_engine::ids::LocationId;
 use anaquel_engine::pickup::{PickupPlace, PickupQuestion};
@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::http::budget::Payer;
 use crate::http::budget::answers::SMALL_BYTES;
 use crate::http::extract::Params;
@@ -19,38 +19,41 @@ use crate::http::reply::{Reply, ok};
 use crate::subjects::catalogue::bodies::coordinates;
 use crate::wire::{asking_channel, parse_time, quantity, sku_name, time};
 
-/// Its routes.
+/// The routes of this module.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(pickup))
 }
 
-/// Lines of a basket.
+/// The maximum number of lines of a basket.
 const LINES_MAX: usize = 100;
 
-/// Cells that are looked at where the question is asked; more are looked at aside.
+/// A question about at most this many cells is answered directly; a larger one runs in the background.
 const LOOKS_AT_ONCE: usize = 10_000;
 
-/// Bytes that room is taken for, for each line of an answer.
+/// Bytes that are reserved for each line of an answer.
 const LINE_BYTES: usize = 256;
 
-/// Places in an answer if nothing is said.
+/// The default number of locations in an answer.
 const PLACES: usize = 20;
 
-/// Stores that can hand over a whole basket, by distance, and when it would be ready; then those that lack some of it.
+/// List stores that can hand over a whole basket, by distance, with the time when it would be ready; then stores that
+/// lack a part.
 #[utoipa::path(
     get, path = "/v1/pickup", tag = "stock", security(("key" = ["read"])),
     params(
-        ("sku" = Vec<String>, Query, description = "SKU and units, as `A:2`; one unit if left out, or where the whole text is a SKU", example = json!(["A:2", "B:1"])),
-        ("quantity" = Option<Vec<u32>>, Query, description = "Units of each `sku`, in its order; then all of the text is the SKU"),
+        ("sku" = Vec<String>, Query, description = "SKU and units, as `A:2`; one unit if left out, or if the whole \
+            text is a SKU", example = json!(["A:2", "B:1"])),
+        ("quantity" = Option<Vec<u32>>, Query, description = "Units of each `sku`, in the same order; then the text \
+            of `sku` is only the SKU"),
         ("near" = Option<String>, Query, description = "Degrees north and east", example = "40.41,-3.70"),
-        ("radius_km" = Option<f64>, Query, description = "Not farther than this"),
+        ("radius_km" = Option<f64>, Query, description = "The maximum distance"),
         ("channel" = Option<String>, Query, description = "For whom"),
-        ("at" = Option<String>, Query, description = "When the order comes; within two minutes, if left out"),
-        ("limit" = Option<u32>, Query, description = "Places, 1 to 1,000; 20 if left out"),
+        ("at" = Option<String>, Query, description = "When the order is placed; within two minutes if left out"),
+        ("limit" = Option<u32>, Query, description = "Number of locations, 1 to 1,000; 20 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
     responses(
-        (status = 200, description = "Places by distance, those that can hand over the whole basket first", example = json!({
+        (status = 200, description = "Locations by distance, those that can hand over the whole basket first", example = json!({
             "seq": 1841, "unknown": [], "items": [{
                 "location": "mx-014", "name": "Madrid, Gran V\u{ed}a", "distance_km": 1.2, "complete": true,
                 "ready_at": "2026-11-20T13:00:00.000Z",
@@ -77,9 +80,9 @@ pub async fn pickup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
     let near = near.as_deref().map(read_near).transpose()?;
     let radius_km = radius.as_deref().map(read_radius).transpose()?;
     if radius_km.is_some() && near.is_none() {
-        return Err(Problem::invalid("near", "is needed beside radius_km"));
+        return Err(Problem::invalid("near", "is required beside radius_km"));
     }
-    // What is said of an order of now holds for one that comes a little later.
+    // An answer for now stays true for an order that is placed a little later.
     let at = at.as_deref().map(|text| parse_time("at", text)).transpose()?;
     let (now, since) =
         at.map_or_else(|| (crate::subjects::reservations::refusal::advised(engine), engine.now()), |at| (at, at));
@@ -92,21 +95,21 @@ pub async fn pickup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
         }
     }
     let channel = asking_channel(engine, channel.as_ref())?;
-    // What nobody ever heard of can be fetched nowhere.
+    // An unknown SKU cannot be picked up anywhere.
     let basket = if unknown.is_empty() { known } else { Vec::new() };
     let question = PickupQuestion { basket, near, radius_km, channel, now, since, limit };
     let cells = limit.saturating_mul(question.basket.len());
     let most = app.config.limits.response_cells;
     if cells > most {
         let detail = format!(
-            "limits.response_cells: {limit} places of {} SKUs are {cells} cells, and {most} is the most; set a smaller \
-             limit, or ask for fewer SKUs at a time",
+            "limits.response_cells: {limit} locations of {} SKUs are {cells} cells, and at most {most} are allowed; \
+             set a smaller limit, or ask for fewer SKUs at a time",
             question.basket.len()
         );
         return Err(Problem::invalid("limit", detail).with("limit", "limits.response_cells").with("most", most));
     }
     let looks = question.basket.len().saturating_mul(catalogue.locations.count() as usize);
-    // No more than so many places are gone through here to count what they may have brought.
+    // The number of locations that are counted here is bounded.
     if looks <= LOOKS_AT_ONCE && cells * LINE_BYTES < SMALL_BYTES {
         let transfers = count_transfers(&app, &question)?;
         if transfers.saturating_mul(question.basket.len()) <= LOOKS_AT_ONCE {
@@ -121,10 +124,10 @@ pub async fn pickup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
     Ok(reply.map(Reply::aside)?.into_response())
 }
 
-/// Places that are looked at to have what others lack brought from them.
+/// Counts the locations that may supply units to others.
 ///
 /// # Errors
-/// They are too many.
+/// There are too many.
 fn count_transfers(app: &App, question: &PickupQuestion) -> Result<usize, Problem> {
     if question.basket.is_empty() {
         return Ok(0);
@@ -132,8 +135,8 @@ fn count_transfers(app: &App, question: &PickupQuestion) -> Result<usize, Proble
     let (most, transfers) = (app.config.limits.group_cells, app.engine.state().pickup_transfers(question));
     if transfers > most {
         let detail = format!(
-            "limits.group_cells: the transfer groups of the places have {transfers} members together, and {most} is the \
-             most; set a smaller radius_km"
+            "limits.group_cells: the transfer groups of the locations have {transfers} members together, and at most \
+             {most} are allowed; set a smaller radius_km"
         );
         return Err(Problem::invalid("radius_km", detail).with("limit", "limits.group_cells").with("most", most));
     }
@@ -178,19 +181,19 @@ fn answer(app: &App, question: PickupQuestion, unknown: Vec<String>) -> String {
     json!({"seq": seq, "items": items, "unknown": unknown}).to_string()
 }
 
-/// Lines of a basket; those of the same SKU are added up. Units stand apart, or behind the last colon of a SKU: of both
-/// readings, the one whose SKU `is_known` counts.
+/// Lines of a basket; lines of the same SKU are added up. Units are separate, or follow the last colon of a SKU: of
+/// both readings, the one with a known SKU counts.
 fn read_basket(
     texts: &[String],
     apart: &[String],
     is_known: impl Fn(&str) -> bool,
 ) -> Result<Vec<(String, u32)>, Problem> {
     if !(1..=LINES_MAX).contains(&texts.len()) {
-        return Err(Problem::invalid("sku", format!("is given {} times; 1 to {LINES_MAX} are taken", texts.len())));
+        return Err(Problem::invalid("sku", format!("is given {} times; give it 1 to {LINES_MAX} times", texts.len())));
     }
     if !apart.is_empty() && apart.len() != texts.len() {
         let reason =
-            format!("is given {} times beside {} SKUs; give it for each, or for none", apart.len(), texts.len());
+            format!("is given {} times beside {} SKUs; give it once for each, or not at all", apart.len(), texts.len());
         return Err(Problem::invalid("quantity", reason));
     }
     let mut apart = apart.iter();
@@ -212,7 +215,7 @@ fn read_basket(
 fn read_units(field: &str, text: &str) -> Result<u32, Problem> {
     let units = text.parse().map_err(|_| {
         let shown: String = text.chars().take(20).collect();
-        Problem::invalid(field, format!("{shown:?} is no number of units"))
+        Problem::invalid(field, format!("{shown:?} is not a number of units; write a whole number"))
     });
     quantity(field, units?)
 }
@@ -224,7 +227,8 @@ fn read_line<'a>(text: &'a str, is_known: &impl Fn(&str) -> bool) -> Result<(&'a
     match (is_known(text), is_known(sku)) {
         (true, true) => {
             let reason = format!(
-                "{text:?} is a SKU, and {sku:?} is one as well; write sku={text}&quantity=1, or sku={sku}&quantity={units}"
+                "{text:?} is a SKU, and {sku:?} is one as well; write sku={text}&quantity=1, or \
+                 sku={sku}&quantity={units}"
             );
             Err(Problem::invalid("sku", reason))
         }

@@ -1,48 +1,48 @@
-//! What the OpenAPI document says of this folder: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records.
 
 use crate::http::document::words::Words;
 
-/// Its part of the document.
+/// The texts of this folder.
 pub static WORDS: Words = Words {
     calls: &[(
         "GET /v1/pickup",
-        "Where a customer can fetch a basket, and when it would be ready there by the hours of the place. A `sku` may be \
-         followed by `:` and a number of units.",
+        "Locations where a customer can pick up a basket, and when it would be ready there by the location's hours. A \
+         `sku` may have `:` and a number of units at its end.",
         &[("200", "PickupPlaces")],
     )],
     examples: &[],
     records: &[
         (
             "PickupLine",
-            "A line of the basket at a place.",
+            "A line of the basket at a location.",
             &[
                 ("sku", "text", "The SKU"),
-                ("requested", "int", "Units that were asked for"),
-                ("available", "int?", "Units that can be promised there"),
-                ("missing", "int?", "Units that it lacks"),
-                ("from", "text?", "The location that would bring what it lacks"),
-                ("band?", "in_stock|few_left|out_of_stock", "For a channel that is told no numbers"),
+                ("requested", "int", "Requested units"),
+                ("available", "int?", "Units that are available there"),
+                ("missing", "int?", "Units that are missing there"),
+                ("from", "text?", "The location that would send the missing units"),
+                ("band?", "in_stock|few_left|out_of_stock", "For a channel that gets bands instead of numbers"),
             ],
         ),
         (
             "PickupPlace",
-            "A place that can hand over the basket, or some of it.",
+            "A location that can hand over the basket, or a part of it.",
             &[
                 ("location", "text", "Where"),
                 ("name", "text?", "Its name"),
-                ("distance_km", "number?", "From where the customer is"),
-                ("complete", "flag", "It can hand over the whole basket"),
+                ("distance_km", "number?", "Distance from the customer"),
+                ("complete", "flag", "Whether the location can hand over the whole basket"),
                 ("ready_at", "time?", "When it would be ready"),
                 ("lines", "[PickupLine]", "Line by line"),
             ],
         ),
         (
             "PickupPlaces",
-            "Places, the best first.",
+            "Locations, the best first.",
             &[
-                ("seq", "int", "The record that this reflects"),
+                ("seq", "int", "The record that this answer reflects"),
                 ("items", "[PickupPlace]", "The places"),
-                ("unknown", "[text]", "SKUs that were never heard of"),
+                ("unknown", "[text]", "SKUs that are unknown"),
             ],
         ),
     ],

@@ -247,8 +247,7 @@ impl PriceListBody {
         if let Some(kind) = self.kind {
             let kind = kind.as_deref().unwrap_or(ListKind::Regular.as_str());
             let found = ListKind::ALL.into_iter().find(|known| known.as_str() == kind);
-            list.kind =
-                found.ok_or_else(|| Problem::invalid("kind", format!("{kind:?} is not regular or sale")))?;
+            list.kind = found.ok_or_else(|| Problem::invalid("kind", format!("{kind:?} is not regular or sale")))?;
         }
         if self.includes_tax.flatten() == Some(false) {
             let reason = "is false; prices include tax here, so write them with it, and leave this out";
@@ -298,7 +297,9 @@ impl TaxClassBody {
                 })?;
                 let mut rate = Rate { rate: value, ..Rate::default() };
                 let (locations, groups) = (Some(Some(said.locations)), Some(Some(said.groups)));
-                set_list(&mut rate.locations, &field("locations"), locations, |at, text| location(catalogue, at, text))?;
+                set_list(&mut rate.locations, &field("locations"), locations, |at, text| {
+                    location(catalogue, at, text)
+                })?;
                 set_list(&mut rate.groups, &field("groups"), groups, |at, text| group(catalogue, at, text))?;
                 Ok(rate)
             };

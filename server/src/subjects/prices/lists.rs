@@ -4,9 +4,9 @@ use anaquel_engine::Engine;
 use anaquel_engine::command::{Completion, Failure, Outcome, Precondition, Refusal, Seen, Version, Versions};
 use anaquel_engine::event::Thing;
 use anaquel_engine::ids::{Name, Seq};
-use anaquel_engine::prices::Told;
+use anaquel_engine::prices::PriceAnswer;
 use anaquel_engine::prices::command::Command;
-use anaquel_engine::prices::list::{BASE_NAME, Standing};
+use anaquel_engine::prices::list::{BASE_NAME, ListStanding};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Uri, header};
@@ -16,7 +16,7 @@ use super::bodies::PriceListBody;
 use super::views;
 use crate::app::{App, Executed};
 use crate::auth::caller::Caller;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::http::budget::Payer;
 use crate::http::conditions;
 use crate::http::extract::{self, Params, PathId};
@@ -29,7 +29,7 @@ use crate::subjects::catalogue::routes::{path_name, read};
 const TRIES: usize = 8;
 
 /// What was told of prices.
-pub fn told(executed: &Executed) -> Result<(Seq, &Told), Problem> {
+pub fn told(executed: &Executed) -> Result<(Seq, &PriceAnswer), Problem> {
     let Outcome::Put { seq, thing: Some(thing) } = &executed.outcome else {
         return Err(unexpected(&executed.outcome));
     };
@@ -83,7 +83,7 @@ pub fn tagged(seq: Seq, item: &Value) -> Response {
     response
 }
 
-fn item(engine: &Engine, sight: &Sight<'_>, standing: &Standing) -> Option<Value> {
+fn item(engine: &Engine, sight: &Sight<'_>, standing: &ListStanding) -> Option<Value> {
     let list = standing.list.as_ref().filter(|list| sight.concerns_list(list))?;
     let item = views::list_at(engine, standing.name.as_str(), list, standing.in_force, standing.version);
     Some(sight.trim(item))
@@ -164,7 +164,7 @@ pub async fn set(State(app): State<App>, PathId(id): PathId, request: Request) -
     };
     let current = || known().map(|standing| Version::new(standing.version));
     let executed = set_anew(&app, &caller, &asked, current, command).await?;
-    let (seq, Told::List(name, Some(list), in_force)) = told(&executed)? else {
+    let (seq, PriceAnswer::List(name, Some(list), in_force)) = told(&executed)? else {
         return Err(unexpected(&executed.outcome));
     };
     let item = views::list_at(&app.engine, name.as_str(), list, *in_force, seq);
@@ -186,6 +186,6 @@ pub async fn remove(State(app): State<App>, PathId(id): PathId, request: Request
     let command = Command::SetList(name, None, conditions::precondition(&parts.headers)?);
     let submit = |engine: &Engine, cause, done: Completion| engine.submit(command, cause, done);
     let executed = app.execute(&caller, submit).await?;
-    let (seq, Told::List(name, ..)) = told(&executed)? else { return Err(unexpected(&executed.outcome)) };
+    let (seq, PriceAnswer::List(name, ..)) = told(&executed)? else { return Err(unexpected(&executed.outcome)) };
     Ok(replayed(json_answer(&json!({"price_list": name.as_str(), "seq": seq})), executed.replayed))
 }

@@ -3,7 +3,7 @@
 use anaquel_engine::Engine;
 use anaquel_engine::command::Completion;
 use anaquel_engine::ids::{Name, SkuId, Timestamp};
-use anaquel_engine::prices::Told;
+use anaquel_engine::prices::PriceAnswer;
 use anaquel_engine::prices::book::{Asked, Place};
 use anaquel_engine::prices::command::Command;
 use anaquel_engine::prices::list::{BASE, Currency, KEPT_MS, ListId};
@@ -19,7 +19,7 @@ use super::bodies::{self as words, PriceQueryBody, PricesBody};
 use super::{lists, taxes, views};
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::http::budget::Payer;
 use crate::http::extract::{self, JsonRequest, Params};
 use crate::http::problem::{Problem, Slug};
@@ -54,7 +54,9 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
     }
     let submit = |engine: &Engine, cause, done: Completion| engine.submit(Command::SetRows(rows), cause, done);
     let executed = app.execute(&caller, submit).await?;
-    let (seq, told @ Told::Rows { .. }) = lists::told(&executed)? else { return Err(unexpected(&executed.outcome)) };
+    let (seq, told @ PriceAnswer::Rows { .. }) = lists::told(&executed)? else {
+        return Err(unexpected(&executed.outcome));
+    };
     let body = views::joined(json!({"seq": seq}), views::told(&app.engine, told));
     Ok(Reply::new(StatusCode::OK, body.to_string()).replayed(executed.replayed).into_response())
 }
@@ -65,7 +67,7 @@ fn is_seen(engine: &Engine, sight: &Sight<'_>, list: ListId, channel: Option<&Na
     let standing = book.list(list).and_then(|standing| standing.list.clone());
     channel.is_none_or(|channel| sight.has_channel(channel.as_str()))
         && location.is_none_or(|location| sight.has_location(location.as_str()))
-        && (list == BASE || standing.is_some_and(|list| sight.concerns_list(&list)))
+        && (list == BASE || sight.is_free() || standing.is_some_and(|list| sight.concerns_list(&list)))
 }
 
 /// The prices of a SKU.
@@ -101,7 +103,7 @@ pub async fn prices(State(app): State<App>, caller: Caller, payer: Payer, uri: U
     crate::http::page::list(&app, &payer, told).await
 }
 
-fn arc_of(state: &anaquel_engine::state::State) -> std::sync::Arc<anaquel_engine::prices::book::Book> {
+fn arc_of(state: &anaquel_engine::state::DurableState) -> std::sync::Arc<anaquel_engine::prices::book::Book> {
     std::sync::Arc::clone(&state.own.prices.book())
 }
 

@@ -3,7 +3,7 @@
 use anaquel_engine::Engine;
 use anaquel_engine::command::{Completion, Precondition, Version};
 use anaquel_engine::ids::Name;
-use anaquel_engine::prices::Told;
+use anaquel_engine::prices::PriceAnswer;
 use anaquel_engine::prices::command::Command;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -78,7 +78,7 @@ pub async fn set(State(app): State<App>, PathId(id): PathId, request: Request) -
     };
     let current = || known().map(|(seq, _)| Version::new(seq));
     let executed = set_anew(&app, &caller, &asked, current, command).await?;
-    let (seq, Told::TaxClass(name, Some(class))) = told(&executed)? else {
+    let (seq, PriceAnswer::TaxClass(name, Some(class))) = told(&executed)? else {
         return Err(unexpected(&executed.outcome));
     };
     let item = views::class_at(&app.engine, name.as_str(), class, seq);
@@ -100,6 +100,6 @@ pub async fn remove(State(app): State<App>, PathId(id): PathId, request: Request
     let command = Command::SetTaxClass(name, None, conditions::precondition(&parts.headers)?);
     let submit = |engine: &Engine, cause, done: Completion| engine.submit(command, cause, done);
     let executed = app.execute(&caller, submit).await?;
-    let (seq, Told::TaxClass(name, _)) = told(&executed)? else { return Err(unexpected(&executed.outcome)) };
+    let (seq, PriceAnswer::TaxClass(name, _)) = told(&executed)? else { return Err(unexpected(&executed.outcome)) };
     Ok(replayed(json_answer(&json!({"tax_class": name.as_str(), "seq": seq})), executed.replayed))
 }

@@ -2,7 +2,7 @@
 
 use anaquel_engine::Engine;
 use anaquel_engine::ids::{LocationId, Name, Seq, SkuId, Timestamp};
-use anaquel_engine::prices::Told;
+use anaquel_engine::prices::PriceAnswer;
 use anaquel_engine::prices::event::{Event, Price, SkuRows};
 use anaquel_engine::prices::explain::{By, Explained, ListVerdict, Verdict, Why};
 use anaquel_engine::prices::list::{BASE_NAME, BASE_PRIORITY, ListId, ListKind, PriceList};
@@ -92,13 +92,13 @@ pub fn class_at(engine: &Engine, name: &str, said: &TaxClass, seq: Seq) -> Value
 }
 
 /// What was set, as it is from there on.
-pub fn told(engine: &Engine, told: &Told) -> Value {
+pub fn told(engine: &Engine, told: &PriceAnswer) -> Value {
     match told {
-        Told::List(name, Some(said), in_force) => list(engine, name.as_str(), said, *in_force),
-        Told::List(name, None, _) => json!({"price_list": name.as_str()}),
-        Told::TaxClass(name, Some(said)) => class(engine, name.as_str(), said),
-        Told::TaxClass(name, None) => json!({"tax_class": name.as_str()}),
-        Told::Rows { changed, unchanged } => json!({"changed": changed, "unchanged": unchanged}),
+        PriceAnswer::List(name, Some(said), in_force) => list(engine, name.as_str(), said, *in_force),
+        PriceAnswer::List(name, None, _) => json!({"price_list": name.as_str()}),
+        PriceAnswer::TaxClass(name, Some(said)) => class(engine, name.as_str(), said),
+        PriceAnswer::TaxClass(name, None) => json!({"tax_class": name.as_str()}),
+        PriceAnswer::Rows { changed, unchanged } => json!({"changed": changed, "unchanged": unchanged}),
     }
 }
 

@@ -232,15 +232,7 @@ pub static WORDS: Words = Words {
                 ("seq", "int", "The record of its last change"),
             ],
         ),
-        (
-            "TaxClassPage",
-            "Tax classes, by id.",
-            &[("items", "[TaxClass]", "The tax classes"), ("next", "text?", NEXT)],
-        ),
-        (
-            "TaxClassRemoved",
-            "The tax class is no more.",
-            &[("tax_class", "text", "Its id"), ("seq", "int", DURABLE)],
-        ),
+        ("TaxClassPage", "Tax classes, by id.", &[("items", "[TaxClass]", "The tax classes"), ("next", "text?", NEXT)]),
+        ("TaxClassRemoved", "The tax class is no more.", &[("tax_class", "text", "Its id"), ("seq", "int", DURABLE)]),
     ],
 };

@@ -1,4 +1,4 @@
-//! What is asked of reservations.
+//! Requests about reservations.
 
 use anaquel_engine::Engine;
 use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
@@ -13,115 +13,117 @@ use crate::http::problem::Problem;
 use crate::subjects::reservations::supersedes::Supersedes;
 use crate::wire::{name, optional_name, parse_time, quantity, sku_name};
 
-/// Lines of one reservation.
+/// The maximum number of lines of a reservation.
 pub const LINES_MAX: usize = 100;
 
-/// The longest that a hold may be asked for, in seconds: 31 days.
+/// The maximum time to live of a hold, in seconds: 31 days.
 pub const TTL_SECONDS_MAX: i64 = 2_678_400;
 
-/// How long a hold lives if nothing is said.
+/// The default time to live of a hold.
 pub const TTL_SECONDS_DEFAULT: i64 = 900;
 
-/// The longest reason, in bytes.
+/// The maximum length of a reason, in bytes.
 const REASON_BYTES_MAX: usize = 255;
 
-/// A promise that is asked for.
+/// A reservation to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReserveBody {
-    /// Through which channel.
+    /// The channel of the sale.
     #[schema(example = "web")]
     pub channel: String,
-    /// For whom.
+    /// The customer.
     #[schema(example = "c-81")]
     pub customer: Option<String>,
     /// `cart` (default), `pickup` or `delivery`.
     #[schema(example = "pickup")]
     pub purpose: Option<String>,
-    /// 1 to 2,678,400; 900 if left out.
+    /// The time to live of the hold, 1 to 2,678,400; 900 if left out.
     #[schema(example = 900)]
     #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub ttl_seconds: Option<i64>,
-    /// For which order.
+    /// The order.
     #[schema(example = "W-1007")]
     pub order: Option<String>,
-    /// 1 to 100; all or none, unless `allow_partial`.
+    /// 1 to 100 lines; all or none, unless `allow_partial`.
     pub lines: Vec<LineBody>,
-    /// Whether fewer units than asked for will do.
+    /// Whether fewer units than requested are accepted.
     #[serde(default)]
     pub allow_partial: bool,
     /// Whether it is confirmed in the same step.
     #[serde(default)]
     pub confirm: bool,
-    /// The hold that this one replaces, or a list of up to 16, such as a guest's and one's own: all in one step.
+    /// The hold that this reservation replaces, or a list of up to 16, such as a guest's cart and the customer's own:
+    /// all in one step.
     #[serde(default)]
     #[schema(required = false)]
     pub supersedes: Supersedes,
 }
 
-/// One line.
+/// A line.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LineBody {
     /// The SKU.
     #[schema(example = "TSHIRT-RED-M")]
     pub sku: String,
-    /// Where. This or `group`.
+    /// The location. Give this or `group`.
     #[schema(example = "mx-014")]
     pub location: Option<String>,
-    /// Anywhere in this group: it is bound to a location later.
+    /// Any location of this group; `bind` makes the location final later.
     pub group: Option<String>,
     /// Units, at least 1.
     #[schema(example = 1)]
     #[serde(deserialize_with = "crate::wire::whole::required")]
     pub quantity: i64,
-    /// Units that are to come by then will do; the answer tells for when they are promised. Without it, only what is there.
+    /// Inbound units that arrive by this time are accepted; the answer has the date that they are promised for. Without
+    /// it, only stock on hand counts.
     pub latest: Option<String>,
 }
 
-/// The location of what was asked of a group is made public.
+/// Makes the location of lines that were requested from a group public and final.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BindBody {
-    /// Only these; all where they are, if left out.
+    /// Only these lines; all, at their current locations, if left out.
     pub lines: Option<Vec<BindLineBody>>,
 }
 
-/// Units of a group that are wanted in one of its locations.
+/// Units of a group line that are wanted at one location.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BindLineBody {
     /// The SKU.
     pub sku: String,
-    /// The group; may be left out while only one line has the SKU.
+    /// The group; may be left out if only one line has the SKU.
     pub group: Option<String>,
-    /// Where; where they are, if left out.
+    /// The location; the current one if left out.
     pub location: Option<String>,
-    /// Units; all of them, if left out.
+    /// Units; all of the line if left out.
     #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub quantity: Option<i64>,
 }
 
-/// What is promised moves to other locations.
+/// Moves units to other locations.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RebindBody {
-    /// 1 to 100; all or none.
+    /// 1 to 100 moves; all or none.
     pub lines: Vec<RebindLineBody>,
 }
 
-/// Units that move.
+/// Units to move.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RebindLineBody {
     /// The SKU.
     pub sku: String,
-    /// Where they are; may be left out while that is one place.
+    /// The current location; may be left out if there is only one.
     pub from: Option<String>,
-    /// Where they go.
+    /// The new location.
     #[schema(example = "mx-021")]
     pub location: String,
-    /// Units; all of them, if left out.
+    /// Units; all of them if left out.
     #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub quantity: Option<i64>,
 }
@@ -132,77 +134,77 @@ pub struct RebindLineBody {
 pub struct UnitsBody {
     /// The SKU.
     pub sku: String,
-    /// Where; may be left out while only one line has the SKU.
+    /// The location; may be left out if only one line has the SKU.
     pub location: Option<String>,
     /// Units, at least 1.
     #[serde(deserialize_with = "crate::wire::whole::required")]
     pub quantity: i64,
 }
 
-/// It becomes an order.
+/// Confirms a hold: it becomes an order.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmBody {
-    /// When it expires after all, if nobody fetches it.
+    /// When the order expires if it is not collected.
     pub pickup_by: Option<String>,
-    /// The order it belongs to.
+    /// The order.
     pub order: Option<String>,
 }
 
-/// Nothing needs to be said.
+/// A body without fields.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadyBody {}
 
-/// It is handed over.
+/// Hands over units.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CollectBody {
     /// Only these units. Needs an idempotency key.
     pub lines: Option<Vec<UnitsBody>>,
-    /// What the customer shows.
+    /// The code that the customer shows.
     pub pickup_code: Option<String>,
 }
 
-/// It is given back.
+/// Cancels a reservation, or a part of it.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelBody {
     /// Only these units. Needs an idempotency key.
     pub lines: Option<Vec<UnitsBody>>,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
 }
 
-/// An order gets another deadline.
+/// Sets the pickup deadline of an order.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PickupByBody {
-    /// When it expires, if nobody fetches it; null where it does not expire.
+    /// When the order expires if it is not collected; null for never.
     #[schema(value_type = Option<String>, required = true, example = "2035-01-11T20:00:00Z")]
     #[serde(deserialize_with = "crate::wire::given")]
     pub pickup_by: Option<String>,
 }
 
-/// It gets more time.
+/// Extends a hold.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExtendBody {
-    /// From now, 1 to 2,678,400.
+    /// Seconds from now, 1 to 2,678,400.
     #[schema(example = 900)]
     #[serde(deserialize_with = "crate::wire::whole::required")]
     pub ttl_seconds: i64,
 }
 
 impl ReserveBody {
-    /// The holds that it replaces.
+    /// The holds that the reservation replaces.
     ///
     /// # Errors
-    /// They are too many, or one of them is none of this log's.
+    /// There are too many, or one is not a reservation of this log.
     pub fn supersedes(&self, engine: &Engine) -> Result<Few<ReservationId>, Problem> {
         let ids = self.supersedes.ids();
         if ids.len() > SUPERSEDES_MAX {
-            let reason = format!("names {} holds; one promise replaces up to {SUPERSEDES_MAX}", ids.len());
+            let reason = format!("names {} holds; one reservation replaces at most {SUPERSEDES_MAX}", ids.len());
             return Err(Problem::invalid("supersedes", reason));
         }
         let read = |(at, id): (usize, &String)| {
@@ -211,7 +213,7 @@ impl ReserveBody {
         ids.iter().enumerate().map(read).collect()
     }
 
-    /// The same with what stood under `supersedes`.
+    /// The same with the original value of `supersedes`.
     pub fn into_request_and_replaced(mut self, engine: &Engine) -> Result<(ReserveRequest, Supersedes), Problem> {
         let supersedes = self.supersedes(engine)?;
         let replaced = std::mem::take(&mut self.supersedes);
@@ -221,10 +223,7 @@ impl ReserveBody {
     /// The request, validated.
     pub fn into_request(self, engine: &Engine) -> Result<ReserveRequest, Problem> {
         if !(1..=LINES_MAX).contains(&self.lines.len()) {
-            return Err(Problem::invalid(
-                "lines",
-                format!("has {} entries; 1 to {LINES_MAX} are taken", self.lines.len()),
-            ));
+            return Err(Problem::invalid("lines", format!("has {} entries; send 1 to {LINES_MAX}", self.lines.len())));
         }
         let purpose = self.purpose.as_deref().map_or(Ok(Purpose::Cart), parse_purpose)?;
         let supersedes = self.supersedes(engine)?;
@@ -235,11 +234,15 @@ impl ReserveBody {
                 (None, None) => {
                     return Err(Problem::invalid(
                         &format!("lines[{at}].location"),
-                        "is needed, or a group in its place",
+                        "is required, or a group in its place",
                     ));
                 }
                 (Some(_), Some(_)) => {
-                    return Err(Problem::invalid(&format!("lines[{at}].group"), "is given beside location; name one"));
+                    return Err(Problem::invalid(
+                        &format!("lines[{at}].group"),
+                        "is given beside location; send one of \
+                        both",
+                    ));
                 }
             };
             Ok(LineRequest {
@@ -287,7 +290,7 @@ impl CancelBody {
     /// The step, validated.
     pub fn into_step(self, engine: &Engine) -> Result<StepRequest, Problem> {
         if self.reason.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
-            return Err(Problem::invalid("reason", format!("is longer than {REASON_BYTES_MAX} bytes")));
+            return Err(Problem::invalid("reason", format!("is longer than {REASON_BYTES_MAX} bytes; shorten it")));
         }
         let lines = self.lines.map(|lines| units(engine, lines)).transpose()?;
         Ok(StepRequest::Cancel { lines, reason: self.reason.map(Into::into) })
@@ -319,12 +322,12 @@ impl RebindBody {
 
 fn each_line<B, T>(lines: Vec<B>, read: impl Fn(usize, B) -> Result<T, Problem>) -> Result<Vec<T>, Problem> {
     if !(1..=LINES_MAX).contains(&lines.len()) {
-        return Err(Problem::invalid("lines", format!("has {} entries; 1 to {LINES_MAX} are taken", lines.len())));
+        return Err(Problem::invalid("lines", format!("has {} entries; send 1 to {LINES_MAX}", lines.len())));
     }
     lines.into_iter().enumerate().map(|(at, line)| read(at, line)).collect()
 }
 
-/// Reads a line that moves: its group, where it is, and where it is to be.
+/// Parses a line to move: its group, its location, and its new location.
 fn rebind(
     engine: &Engine,
     at: usize,
@@ -366,7 +369,7 @@ impl ExtendBody {
     }
 }
 
-/// Reads how long a hold lives.
+/// Parses the time to live of a hold.
 pub fn ttl(seconds: i64) -> Result<u32, Problem> {
     u32::try_from(seconds)
         .ok()
@@ -395,7 +398,7 @@ fn units(engine: &Engine, lines: Vec<UnitsBody>) -> Result<Vec<LineUnits>, Probl
     each_line(lines, read)
 }
 
-/// Reads a state.
+/// Parses a state.
 pub fn parse_state(text: &str) -> Result<ReservationState, Problem> {
     let states = [
         ReservationState::Held,
@@ -410,7 +413,7 @@ pub fn parse_state(text: &str) -> Result<ReservationState, Problem> {
     })
 }
 
-/// Reads a purpose.
+/// Parses a purpose.
 pub fn parse_purpose(text: &str) -> Result<Purpose, Problem> {
     [Purpose::Cart, Purpose::Pickup, Purpose::Delivery]
         .into_iter()

@@ -1,10 +1,10 @@
-//! Pickup codes: who is told them, and how often one may be guessed.
+//! Pickup codes: who may see them, and how often one may be guessed.
 //!
-//! People read a code out over a counter, so it is short, and what keeps it is that it cannot be tried often: after so
-//! many wrong tries a reservation's code is closed for an hour, whoever tries it, and so is looking reservations up by
-//! codes that nobody has. A try counts before it is decided, so that many at once are no more than the same one after the
-//! other; a right one is given back. Tries are kept in memory: an hour is longer than anybody waits at a till, and a
-//! restart is not for the asking.
+//! People read a code aloud at a counter, so it is short. Its protection is a limit of attempts: after too many wrong
+//! attempts, a reservation's code is locked for an hour, for every caller; look-ups by unknown codes are limited in the
+//! same way. An attempt counts before it is decided, so that parallel attempts count like sequential ones; a right one
+//! is subtracted again. Attempts are kept in memory: an hour is longer than a customer waits, and a caller cannot
+//! restart the server.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -17,40 +17,40 @@ use crate::auth::Scope;
 use crate::auth::caller::Caller;
 use crate::http::problem::{Problem, Slug};
 
-/// For so long tries are remembered, and a code is closed.
+/// How long attempts are remembered, and how long a code stays locked.
 const WINDOW: Duration = Duration::from_secs(3600);
 
-/// Codes that nobody has, looked up by one caller within an hour.
+/// Look-ups by unknown codes that one caller may make within an hour.
 const LOOK_UPS: u32 = 100;
 
-/// What is remembered at a time; beyond, what was tried longest ago is forgotten.
+/// The maximum number of entries; if there are more, the oldest are dropped.
 const REMEMBERED: usize = 100_000;
 
-/// What is tried.
+/// What is attempted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tried {
     /// The code of a reservation.
     Code(ReservationId),
-    /// Reservations by their codes, by a caller.
+    /// Look-ups by code of one caller.
     LookUp(u64),
 }
 
-/// Wrong tries, and those that are not decided yet.
+/// Wrong attempts, and undecided ones.
 #[derive(Debug, Clone, Copy)]
 struct Tries {
     count: u32,
-    /// When the last of them was.
+    /// The time of the last one.
     last: Instant,
 }
 
 #[derive(Debug, Default)]
 struct Memory {
     tries: HashMap<Tried, Tries>,
-    /// In the order in which they were first tried.
+    /// In the order of their first attempt.
     order: VecDeque<Tried>,
 }
 
-/// All tries of the last hour.
+/// All attempts of the last hour.
 #[derive(Debug)]
 pub struct Codes {
     most: u32,
@@ -58,12 +58,12 @@ pub struct Codes {
 }
 
 impl Codes {
-    /// With so many wrong tries of a code; 0 for any number.
+    /// With a limit of wrong attempts per code; 0 for no limit.
     pub fn new(most: u32) -> Self {
         Self { most, memory: Mutex::default() }
     }
 
-    /// How many wrong tries there may be.
+    /// The limit of wrong attempts.
     pub fn most(&self, what: Tried) -> u32 {
         match what {
             Tried::Code(_) => self.most,
@@ -71,10 +71,10 @@ impl Codes {
         }
     }
 
-    /// Counts a try, and tells how many there were.
+    /// Counts an attempt, and returns the number so far.
     ///
     /// # Errors
-    /// There were too many: the seconds after which there may be another.
+    /// Too many attempts: the seconds until the next one is allowed.
     pub fn begin(&self, what: Tried, now: Instant) -> Result<u32, u64> {
         let most = self.most(what);
         if most == 0 {
@@ -98,7 +98,7 @@ impl Codes {
         Ok(known.count)
     }
 
-    /// A try was right, or nothing came of it: it does not count.
+    /// Subtracts an attempt that was right or had no result.
     pub fn give_back(&self, what: Tried) {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = memory.tries.get_mut(&what) {
@@ -108,7 +108,7 @@ impl Codes {
 }
 
 impl Memory {
-    /// Forgets what was tried longest ago, a few at a time.
+    /// Drops the oldest attempts, a few at a time.
     fn forget(&mut self, now: Instant) {
         for _ in 0..2 {
             let Some(oldest) = self.order.pop_front() else { return };
@@ -122,35 +122,34 @@ impl Memory {
     }
 }
 
-/// A wrong code was tried: for the log and the metrics.
+/// Records a wrong code in the log and the metrics.
 pub fn note_wrong(caller: &Caller, what: &str, tries: u32, most: u32) {
     let origin = caller.principal.as_ref().map(|principal| principal.origin());
     let actor = caller.principal.as_ref().map_or("", |principal| principal.identity.name.as_str());
     let (key, address, request) = origin.map(|of| (of.key, of.address, of.request)).unwrap_or_default();
     metrics::counter!("anaquel_wrong_pickup_codes_total").increment(1);
-    tracing::warn!(tried = what, actor, key, address, request, tries, most, "a wrong pickup code");
+    tracing::warn!(tried = what, actor, key, address, request, tries, most, "wrong pickup code");
 }
 
-/// There were too many wrong tries.
+/// The refusal after too many wrong attempts.
 pub fn closed(limit: &str, most: u32, seconds: u64) -> Problem {
-    let detail =
-        format!("pickup_code: there were {most} wrong tries within an hour ({limit}); no other is looked at now");
+    let detail = format!("pickup_code: {most} wrong codes within an hour ({limit}); wait for Retry-After seconds");
     let problem = Problem::new(Slug::TooManyRequests, detail).with("field", "pickup_code");
     problem.with("limit", limit).with("most", most).retry_after(seconds)
 }
 
-/// Whether a caller is told the code of a reservation that they ask for by its id: who reserves is, since they tell it to
-/// the customer; who only hands over is shown it by the customer.
+/// Whether a caller sees the code of a reservation that it reads by id: a caller that reserves does, because it informs
+/// the customer; a caller that only hands over gets the code from the customer.
 pub fn tells_code(caller: &Caller) -> bool {
     caller.may(&[Scope::Reserve]).is_ok()
 }
 
-/// Whether a caller is told codes in a list: nobody who is bound to channels or locations is.
+/// Whether a caller sees codes in a list: not if it is bound to channels or locations.
 pub fn lists_codes(caller: &Caller) -> bool {
     tells_code(caller) && !caller.is_bound()
 }
 
-/// The same reservation with nothing said of its code.
+/// The same reservation without its code.
 pub fn without_code(reservation: &Reservation) -> Reservation {
     Reservation { pickup_code: None, ..reservation.clone() }
 }

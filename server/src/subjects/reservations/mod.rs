@@ -1,4 +1,4 @@
-//! Reservations and the steps of their lives.
+//! Reservations, and the steps of their lives.
 
 pub mod bodies;
 pub mod codes;

@@ -1,4 +1,4 @@
-//! Promises and the steps of their lives.
+//! Reserves units, and takes reservations through their lives.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::auth::Scope;
 use crate::auth::caller::Caller;
-use crate::auth::sight::{Sight, tells_numbers};
+use crate::auth::visibility::{Sight, tells_numbers};
 use crate::http::problem::{Problem, Slug};
 use crate::http::reply::{Reply, unexpected};
 use crate::stream::operation::{Method, Operation, as_they_are};
@@ -25,7 +25,7 @@ use crate::subjects::reservations::recall::{handles, reservation};
 use crate::subjects::reservations::refusal;
 use crate::subjects::reservations::views::write_record;
 
-/// Its operations of the socket.
+/// The socket operations of reservations.
 pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "reserve",
@@ -62,10 +62,10 @@ const fn step_by_socket<T: StepBody + Send>(name: &'static str, scope: Scope, pa
     }
 }
 
-/// Promises units.
+/// Reserves units.
 ///
 /// # Errors
-/// What was short, what is wrong with the request, or why nothing is written now.
+/// Which lines are short, what is wrong with the request, or why the server accepts no writes.
 pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Reply, Problem> {
     caller.may_use_channel("channel", Some(&body.channel))?;
     if caller.is_bound() {
@@ -106,7 +106,7 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
     Ok(reply.at(format!("/v1/reservations/{}", app.engine.reservation_id(reservation.id))))
 }
 
-/// What a step of a reservation's life is asked for with.
+/// A request for a step of a reservation.
 pub trait StepBody: DeserializeOwned {
     /// The step, validated.
     fn step(self, app: &App) -> Result<StepRequest, Problem>;
@@ -160,16 +160,16 @@ impl StepBody for ExtendBody {
     }
 }
 
-/// The reservation that `id` names, if this log can have given it out.
+/// The reservation with this id.
 ///
 /// # Errors
-/// It cannot.
+/// The id is not one of this log.
 pub fn find(app: &App, id: &str) -> Result<ReservationId, Problem> {
     app.engine.parse_reservation_id(id).ok_or_else(|| Problem::not_found("reservation"))
 }
 
-/// The same of one that is asked for by its id. For who is bound, what is not there to be looked at is not there: it may be
-/// on its way to the log as somebody else's.
+/// The same for a request by id. For a bound caller, a reservation that is not visible does not exist: it may be
+/// another caller's that is not in the log yet.
 async fn handles_id(app: &App, caller: &Caller, id: ReservationId) -> Result<(), Problem> {
     if !caller.is_bound() {
         return Ok(());
@@ -177,7 +177,7 @@ async fn handles_id(app: &App, caller: &Caller, id: ReservationId) -> Result<(),
     handles(app, caller, &*reservation(app, caller, id).await?)
 }
 
-/// Why a step was not taken, without the numbers that the reservation's channel is not told.
+/// Why a step was refused, without numbers that the reservation's channel does not get.
 fn without_numbers(app: &App, id: ReservationId, failure: Failure) -> Problem {
     let reservation = app.engine.state().reservation(id).1;
     if reservation.is_none_or(|reservation| tells_numbers(&app.engine, &reservation)) {
@@ -185,11 +185,14 @@ fn without_numbers(app: &App, id: ReservationId, failure: Failure) -> Problem {
     }
     match failure {
         Failure::Refused(Refusal::Waiting(state, _)) => {
-            let detail = "units of it are still to come; name the lines and units that are there, or wait";
+            let detail = "some of its units are still inbound; name lines and units that have arrived, or wait";
             Problem::new(Slug::WrongState, detail).with("state", state.as_str())
         }
         Failure::Refused(Refusal::TooManyUnits { state, line, .. }) => {
-            let detail = format!("lines[{line}].quantity: the reservation has fewer of these left");
+            let detail = format!(
+                "lines[{line}].quantity: the reservation has fewer units left; read it and ask for \
+                                  less"
+            );
             Problem::new(Slug::WrongState, detail).with("state", state.as_str())
         }
         failure => {
@@ -204,15 +207,15 @@ fn without_numbers(app: &App, id: ReservationId, failure: Failure) -> Problem {
     }
 }
 
-/// Takes a reservation one step on.
+/// Takes a reservation one step further.
 ///
 /// # Errors
-/// Why it cannot be taken, what is wrong with the request, or why nothing is written now.
+/// Why the step is refused, what is wrong with the request, or why the server accepts no writes.
 pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) -> Result<Reply, Problem> {
     let (id, step) = (find(app, id)?, body.step(app)?);
     handles_id(app, caller, id).await?;
     if let StepRequest::Reallocation { .. } | StepRequest::Bind { .. } = &step {
-        // They may move units to any place.
+        // The step may move units to any location.
         caller.may_use_location("reservation", None)?;
     }
     let some_units = |lines: &[Reallocation]| lines.iter().any(|line| line.quantity.is_some());
@@ -228,7 +231,7 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
     if some_lines && caller.idempotency.is_none() {
         return Err(Problem::invalid(
             "Idempotency-Key",
-            "is required with lines, and where quantities move: it is what makes a repeat safe",
+            "is required with lines, and if quantities move, so that a repeat is recognised",
         ));
     }
     let moving = match &step {
@@ -239,7 +242,7 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
     let tries_code = matches!(&step, StepRequest::Collect { pickup_code: Some(_), .. });
     let known = (is_ready || tries_code).then(|| app.engine.state().reservations.get(id)).flatten();
     let state = known.map(|reservation| reservation.state);
-    // Who makes a code is told it.
+    // The caller that creates a code sees it.
     let makes_code = is_ready && state == Some(ReservationState::Confirmed);
     let what = Tried::Code(id);
     let mut tried = None;
@@ -262,7 +265,7 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
         }
     }
     let executed = match executed {
-        // It is over, and what was asked for: the record as it is.
+        // The requested state is already reached: answer with the record as it is.
         Err(Failure::AsItIs(id)) => {
             let reservation = reservation(app, caller, id).await?;
             return Ok(Reply::ok(record_for(app, &reservation, codes::tells_code(caller))));
@@ -270,7 +273,7 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
         Err(Failure::Refused(Refusal::PickupCodeClosed { seconds })) => {
             return Err(codes::closed("reservations.pickup_code_tries", app.codes.most(what), seconds));
         }
-        // There may have been one.
+        // The reservation may have existed.
         Err(Failure::Refused(Refusal::NotFound(what))) => {
             reservation(app, caller, id).await?;
             return Err(Problem::not_found(what));
@@ -282,7 +285,7 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
     Ok(Reply::ok(record_for(app, reservation, is_told)).replayed(executed.replayed))
 }
 
-/// Lines that found no room where they were to move to, by the names that they were asked for with.
+/// Lines that did not fit at their new locations, with the names of the request.
 fn with_names(app: &App, moving: &[Reallocation], mut problem: Problem) -> Problem {
     let catalogue = &app.engine.state().catalogue;
     for line in problem.lines() {
@@ -301,7 +304,7 @@ fn with_names(app: &App, moving: &[Reallocation], mut problem: Problem) -> Probl
     problem
 }
 
-/// The record as a step answers with it.
+/// The record as the answer of a step.
 fn record_for(app: &App, reservation: &Reservation, tells_code: bool) -> String {
     match tells_code || reservation.pickup_code.is_none() {
         true => write_record(&app.engine, reservation),

@@ -1,4 +1,4 @@
-//! Looks into the log for what memory no longer has, off the workers that serve everybody.
+//! Reads reservations from the log that are no longer in memory, off the threads that serve requests.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::http::problem::{Problem, Slug};
 /// The reservation with this id, from memory or from the log.
 ///
 /// # Errors
-/// `not-found` where there never was one, `gone` where there was and nothing tells it any more.
+/// `not-found` if it never existed, `gone` if it existed and is no longer stored.
 pub async fn reservation(app: &App, caller: &Caller, id: ReservationId) -> Result<Arc<Reservation>, Problem> {
     if let Some(reservation) = app.engine.reservation_in_memory(id) {
         return Ok(reservation);
@@ -22,7 +22,7 @@ pub async fn reservation(app: &App, caller: &Caller, id: ReservationId) -> Resul
         Recalled::Found(reservation) => Ok(reservation),
         Recalled::Never => Err(Problem::not_found("reservation")),
         Recalled::Gone => {
-            // Whoever is bound hears of what was not theirs that it is not there; its beginning tells whose it was.
+            // For a bound caller, a foreign reservation does not exist; its first record tells whose it was.
             if caller.is_bound()
                 && let Ok(Some(born)) = app.with_engine(caller, move |engine| engine.as_of(id, id.0)).await?
             {
@@ -33,11 +33,11 @@ pub async fn reservation(app: &App, caller: &Caller, id: ReservationId) -> Resul
     }
 }
 
-/// Whether a caller has to do with a reservation: who is bound to locations, with what stands in them; who is bound to
-/// channels only, with what was reserved through them.
+/// Whether a reservation concerns a caller: for a caller bound to locations, by its lines; for one bound only to
+/// channels, by its channel.
 ///
 /// # Errors
-/// `not-found`, by the same words as for an id that does not exist: what is not one's own is not there.
+/// `not-found`, with the same text as for an unknown id, so that the existence of foreign reservations stays hidden.
 pub fn handles(app: &App, caller: &Caller, reservation: &Reservation) -> Result<(), Problem> {
     if has_to_do(app, caller, reservation).is_err() { Err(Problem::not_found("reservation")) } else { Ok(()) }
 }
@@ -48,7 +48,7 @@ fn has_to_do(app: &App, caller: &Caller, reservation: &Reservation) -> Result<()
     if principal.identity.locations.is_empty() {
         return caller.may_use_channel("channel", Some(catalogue.channels.name(reservation.channel).as_str()));
     }
-    // What was given back whole stands nowhere any more, unless all of it was: then it is whose it was.
+    // Cancelled units have no location any more. If all units were cancelled, the original lines count.
     let stands = |line: &&Line| line.outstanding() > 0 || line.collected > 0;
     let is_over = !reservation.lines.iter().any(|line| stands(&line));
     for line in reservation.lines.iter().filter(|line| is_over || stands(line)) {
@@ -58,7 +58,7 @@ fn has_to_do(app: &App, caller: &Caller, reservation: &Reservation) -> Result<()
 }
 
 fn gone() -> Problem {
-    let detail = "the reservation is over, and left memory or the log: \
-                  see reservations.closed_bytes, reservations.closed_retention_seconds and journal.retention_seconds";
+    let detail = "the reservation is closed, and no longer in memory or the log: see reservations.closed_bytes, \
+                  reservations.closed_retention_seconds and journal.retention_seconds";
     Problem::new(Slug::Gone, detail)
 }

@@ -1,7 +1,7 @@
-//! A refusal that explains itself: which constraint, by how much, under which rule, and what would succeed.
+//! A refusal that explains itself: which constraint, how many units are missing, which rule, and what would succeed.
 //!
-//! What is advised is tried first, as it would be asked for, beside all other lines of its SKU, and for a moment that is
-//! some minutes ahead ([`advice`]). Whoever follows it is granted it, unless something else changes meanwhile.
+//! Advice is tried first, exactly as a caller would request it, together with all other lines of its SKU, for a moment
+//! some minutes ahead ([`advice`]). A caller that follows it succeeds, unless something else changes meanwhile.
 
 use std::collections::HashMap;
 
@@ -19,27 +19,27 @@ use crate::auth::caller::Caller;
 use crate::http::problem::{Problem, search_ended};
 use crate::wire::time;
 
-/// Other locations that a refusal names.
+/// The maximum number of other locations in a refusal.
 const ALTERNATIVES: usize = 3;
 
 /// Other locations that are tried for it.
 const TRIED: usize = 24;
 
-/// Cells that one refusal looks at, and the rest of the SKU that it is at by then; the lines that come after name no other
-/// locations, and tell no numbers where some are told bands.
+/// Cells that one refusal reads, plus the rest of the current SKU; later lines name no other locations, and show no
+/// numbers if some SKU shows bands.
 const LOOKS: usize = 10_000;
 
-/// What was asked for, and by whom.
+/// The request, and its caller.
 pub struct Asked<'a> {
-    /// Who asks.
+    /// The caller.
     pub caller: &'a Caller,
-    /// Through which channel.
+    /// The channel.
     pub channel: &'a Name,
-    /// For what.
+    /// The purpose.
     pub purpose: Purpose,
     /// The holds that it would have replaced.
     pub supersedes: &'a [ReservationId],
-    /// The lines that were asked for.
+    /// The requested lines.
     pub lines: &'a [LineRequest],
 }
 
@@ -56,7 +56,7 @@ impl Asked<'_> {
         Some(TrialLine { sku, at, quantity: line.quantity, latest: line.latest })
     }
 
-    /// The lines that a short one stands for: those that ask the same location for the same SKU are added up.
+    /// The lines that a short line stands for: lines with the same SKU and location are added up.
     fn lines_of(&self, short: &Short) -> Vec<usize> {
         let Some(first) = self.lines.get(short.line) else { return Vec::new() };
         if matches!(first.place, Place::Group(_)) {
@@ -67,7 +67,7 @@ impl Asked<'_> {
     }
 }
 
-/// What explaining the lines of one refusal may still look at, and what is known already.
+/// The budget for explaining one refusal, and what is known so far.
 struct Looks {
     channel: Option<ChannelId>,
     left: usize,
@@ -75,37 +75,40 @@ struct Looks {
 }
 
 impl Looks {
-    /// Whether all cells of a SKU may be looked at once more.
+    /// Whether the budget covers all cells of a SKU once more.
     fn take(&mut self, engine: &Engine, sku: SkuId) -> bool {
         let may = self.left > 0;
         self.left = self.left.saturating_sub(engine.state().matrix.row(sku).about().max(1));
         may
     }
 
-    /// Whether the channel is told the numbers of a SKU; looked up once.
+    /// Whether the channel gets numbers of a SKU; looked up once.
     fn tells_numbers(&mut self, engine: &Engine, sku: SkuId) -> bool {
         if let Some((_, tells)) = self.tells_numbers.iter().find(|(known, _)| *known == sku) {
             return *tells;
         }
         let state = engine.state();
         let has_bands = state.rules.book().has_bands();
-        // What is not looked up is not told.
+        // Without a look-up, numbers are not shown.
         let tells = !has_bands || (self.take(engine, sku) && state.tells_numbers(sku, self.channel));
         self.tells_numbers.push((sku, tells));
         tells
     }
 
-    /// Where else a SKU is, and may be asked for by the caller.
+    /// Other locations that have a SKU and that the caller may use.
     fn alternatives(&mut self, engine: &Engine, asked: &Asked<'_>, line: &TrialLine) -> Vec<Alternative> {
         if !self.take(engine, line.sku) {
             return Vec::new();
         }
         let near = location_of(line);
-        let locations = &engine.state().catalogue.locations;
+        let catalogue = &engine.state().catalogue;
         let is_bound = asked.caller.is_bound();
-        let may = |location: LocationId| {
-            !is_bound || asked.caller.may_use_location("location", Some(locations.name(location).as_str())).is_ok()
+        let is_its_own = |location: LocationId| {
+            let name = catalogue.locations.name(location);
+            !is_bound || asked.caller.may_use_location("location", Some(name.as_str())).is_ok()
         };
+        // What a movement made up is offered to nobody.
+        let may = |location: LocationId| !catalogue.is_made_up(location) && is_its_own(location);
         engine.state().alternatives(line.sku, near, line.quantity, self.channel, asked.purpose, TRIED, may)
     }
 }
@@ -117,19 +120,19 @@ fn location_of(line: &TrialLine) -> Option<LocationId> {
     }
 }
 
-/// What is advised for the lines of one SKU.
+/// Advice for the lines of one SKU.
 #[derive(Default)]
 struct OfSku {
     /// Lines that are not short.
     others: Vec<TrialLine>,
-    /// Units that the short ones would get, by the number of the line that they are told under.
+    /// Units that the short lines would get, by line number in the refusal.
     fewer: HashMap<usize, u32>,
-    /// The short ones so far, at the first other location that is advised; and where they are, by a later date.
+    /// The short lines so far, at the first advised location; and at their own location, by a later date.
     elsewhere: Vec<TrialLine>,
     later: Vec<TrialLine>,
 }
 
-/// The problem document of lines that were short.
+/// The problem document for short lines.
 pub fn explain(engine: &Engine, asked: &Asked<'_>, shorts: &[Short]) -> Problem {
     let skus = &engine.state().catalogue.skus;
     let channel = engine.state().catalogue.channels.id(asked.channel.as_str());
@@ -152,14 +155,14 @@ pub fn explain(engine: &Engine, asked: &Asked<'_>, shorts: &[Short]) -> Problem 
             };
             let exact = skus.id(sku.as_str()).is_none_or(|sku| looks.tells_numbers(engine, sku));
             let there = if exact { short.available.to_string() } else { "fewer".to_owned() };
-            format!("{} of {sku} were asked for {place}, and {there} can be promised", short.requested)
+            format!("{} of {sku} were requested {place}, and {there} can be promised", short.requested)
         }
-        _ => format!("{} lines ask for more than can be promised", shorts.len()),
+        _ => format!("{} lines request more than can be promised", shorts.len()),
     };
     Problem::insufficient(detail + &search_ended(shorts), told)
 }
 
-/// Why a place takes no order, whatever is there, and what changes that.
+/// Why a location accepts no order, and how to change that.
 pub fn barred(purpose: Purpose, place: &Place) -> String {
     let (what, field) = match purpose {
         Purpose::Delivery => ("delivery", "ship"),
@@ -167,15 +170,15 @@ pub fn barred(purpose: Purpose, place: &Place) -> String {
     };
     match place {
         Place::Location(location) => format!(
-            "{location} takes no reservations for {what}: it is undeclared, or its `{field}` is false; \
-             PUT /v1/locations/{{location}} sets that"
+            "{location} accepts no reservations for {what}: it is undeclared, or its `{field}` is false; PUT \
+             /v1/locations/{{location}} sets that"
         ),
-        Place::Group(group) => format!("no location of {group} that has it takes reservations for {what}"),
+        Place::Group(group) => format!("no location of {group} that has it accepts reservations for {what}"),
     }
 }
 
-/// The short lines, and those that would be short beside them once those were not: a refusal that comes early tells of what
-/// it looked at, and whoever follows it must know the rest.
+/// The short lines, and the lines that would be short beside them: an early refusal reports only the lines it checked,
+/// and a caller that follows it must know the rest.
 fn with_those_that_are_short_too(
     engine: &Engine,
     asked: &Asked<'_>,
@@ -188,7 +191,7 @@ fn with_those_that_are_short_too(
     let mut is_told = vec![false; asked.lines.len()];
     let mut all: Vec<Short> = Vec::with_capacity(shorts.len());
     for short in shorts {
-        // Several lines on one cell are one, also where admission refuses each, since nobody knows the cell.
+        // Several lines on one cell count as one, also if admission refuses each because the cell is unknown.
         if is_told.get(short.line).copied().unwrap_or(false) {
             continue;
         }
@@ -202,7 +205,7 @@ fn with_those_that_are_short_too(
     let shorts = all.clone();
     let lines: Vec<(usize, TrialLine)> =
         (0..asked.lines.len()).filter_map(|at| Some((at, asked.trial(engine, at)?))).collect();
-    // Those that are told take what they were told to have.
+    // Reported lines take the units that they are advised to take.
     let asks = |(at, line): &(usize, TrialLine)| {
         let told = shorts.iter().find(|short| short.line == *at).map(|short| short.available);
         let is_added_up = is_told.get(*at).copied().unwrap_or(false);
@@ -244,7 +247,7 @@ fn with_those_that_are_short_too(
     all
 }
 
-/// How many units of each short line would succeed, all of them together. Lines on one cell are asked for as one.
+/// The units of each short line that would succeed, all together. Lines on one cell count as one.
 fn advise_fewer(
     engine: &Engine,
     asked: &Asked<'_>,
@@ -282,7 +285,7 @@ fn advise_fewer(
             .map(|((at, available, line), got)| (*at, TrialLine { quantity: *available.min(got), ..*line }))
             .filter(|(_, line)| line.quantity > 0)
             .collect();
-        // A single line that asks for what it was told to have is what was just tried.
+        // A single line with its advised units is exactly what was just tried.
         let is_plain = fewer.len() == 1 && of_sku.others.is_empty();
         if is_plain || trials.succeed(&with(&mut fewer.iter().map(|(_, line)| *line))) {
             of_sku.fewer = fewer.into_iter().map(|(at, line)| (at, line.quantity)).collect();
@@ -306,12 +309,12 @@ fn line(
         Place::Location(location) => (Some(location), None),
         Place::Group(group) => (None, Some(group)),
     };
-    // Who is not told numbers is not told them by a refusal either.
+    // A caller that gets no numbers does not get them from a refusal either.
     let exact = sku.is_none_or(|sku| looks.tells_numbers(engine, sku));
     let number = |units: u32| exact.then_some(units);
     let place = |id: LocationId| catalogue.locations.name(id).as_str();
     let trial = asked.trial(engine, short.line).map(|line| TrialLine { quantity: short.requested, ..line });
-    // Of a place that nobody ever heard of, the SKU may be elsewhere all the same.
+    // If the location is unknown, other locations may still have the SKU.
     let elsewhere = trial.or_else(|| {
         let at = TrialPlace::Location(LocationId(u32::MAX));
         Some(TrialLine { sku: sku?, at, quantity: short.requested, latest: request.latest })
@@ -352,7 +355,7 @@ fn line(
         if let Some(date) = later {
             members.insert("latest".into(), time(date).into());
         }
-        // Lines on one cell are added up: what would succeed is one line in place of all of them.
+        // Lines on one cell are added up: the advice is one line in place of all of them.
         let lines = asked.lines_of(short);
         if lines.len() > 1 {
             members.insert("lines".into(), lines.into());
@@ -375,8 +378,7 @@ fn line(
     Some(told)
 }
 
-/// Units that each line of a plan would be granted, from now on for so many seconds: sourcing advises nothing that was not
-/// tried.
+/// Units that each line of a plan would get, for the next seconds: sourcing advises only plans that were tried.
 pub fn would_be_granted(
     engine: &Engine,
     channel: Option<ChannelId>,
@@ -391,7 +393,7 @@ pub fn would_be_granted(
     trials.for_seconds(seconds).units(lines)
 }
 
-/// The same as a date that is told: whole minutes.
+/// The same as a date in an answer: whole minutes.
 pub fn advised(engine: &Engine) -> anaquel_engine::ids::Timestamp {
     anaquel_engine::ids::Timestamp(engine.now().plus_seconds(advice::ADVICE_SECONDS).0.div_ceil(60_000) * 60_000)
 }

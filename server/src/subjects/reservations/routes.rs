@@ -1,4 +1,4 @@
-//! Promises and their lives.
+//! Reservations and their lives.
 
 use std::time::Instant;
 
@@ -27,7 +27,7 @@ use crate::subjects::reservations::ops::{StepBody, find};
 use crate::subjects::reservations::recall::handles;
 use crate::subjects::reservations::views::ReservationView;
 
-/// Its routes.
+/// The routes of this module.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(reserve, list))
@@ -42,17 +42,17 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(rebind))
 }
 
-/// Promise units.
+/// Reserve units.
 #[utoipa::path(
     post, path = "/v1/reservations", tag = "reservations", security(("key" = ["reserve"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = ReserveBody,
     responses(
-        (status = 201, description = "Promised, and durable", body = inline(ReservationView<'static>)),
+        (status = 201, description = "Reserved, and durable", body = inline(ReservationView<'static>)),
         (status = 400, description = "invalid-request"),
         (status = 409, description = "insufficient-stock, with the lines that were short and the constraint of each", example = json!({
             "type": "/problems/insufficient-stock", "title": "There is not enough stock", "status": 409,
-            "detail": "2 of TSHIRT-RED-M were asked for at mx-014, and 1 can be promised",
+            "detail": "2 of TSHIRT-RED-M were requested at mx-014, and 1 can be promised",
             "lines": [{"sku": "TSHIRT-RED-M", "location": "mx-014", "requested": 2, "available": 1, "constraint": "reserved"}]
         })),
         (status = 422, description = "idempotency-mismatch"), (status = 503, description = "read-only or overloaded")
@@ -64,7 +64,7 @@ pub async fn reserve(State(app): State<App>, request: Request) -> Result<Respons
     Ok(crate::subjects::reservations::ops::reserve(&app, &request.caller, request.body).await?.into_response())
 }
 
-/// One reservation, with its history.
+/// Read a reservation, with its history.
 #[utoipa::path(
     get, path = "/v1/reservations/{id}", tag = "reservations", security(("key" = ["reserve"]), ("key" = ["fulfil"])),
     params(
@@ -72,7 +72,7 @@ pub async fn reserve(State(app): State<App>, request: Request) -> Result<Respons
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
     responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
-              (status = 410, description = "gone: it is over, and left memory or the log"),
+              (status = 410, description = "gone: it is closed, and no longer in memory or the log"),
               (status = 503, description = "overloaded"))
 )]
 pub async fn get(State(app): State<App>, caller: Caller, PathId(id): PathId, uri: Uri) -> Result<Response, Problem> {
@@ -87,7 +87,7 @@ pub async fn get(State(app): State<App>, caller: Caller, PathId(id): PathId, uri
     Ok(ok(serde_json::to_string(&view).unwrap_or_default()))
 }
 
-/// Reservations that match, newest first.
+/// List reservations that match, the newest first.
 #[utoipa::path(
     get, path = "/v1/reservations", tag = "reservations", security(("key" = ["reserve"]), ("key" = ["fulfil"])),
     params(
@@ -97,11 +97,12 @@ pub async fn get(State(app): State<App>, caller: Caller, PathId(id): PathId, uri
         ("channel" = Option<String>, Query, description = "Made through this channel"),
         ("order" = Option<String>, Query, description = "Of this order"),
         ("pickup_code" = Option<String>, Query, description = "With this code"),
-        ("after" = Option<String>, Query, description = "The `next` of the page before"),
+        ("after" = Option<String>, Query, description = "`next` of the previous page"),
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
-    responses((status = 200, description = "A page of reservations; it may be short, or empty, and still have a `next`: what a page costs is bounded"),
+    responses((status = 200, description = "A page of reservations; it may be short or empty and still have a `next`, \
+        because the cost of a page is bounded"),
               (status = 400, description = "invalid-request"), (status = 503, description = "overloaded"))
 )]
 pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri) -> Result<Response, Problem> {
@@ -114,13 +115,13 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
     params.done()?;
     app.wait_for(min_seq).await?;
     let before = match after {
-        Some(text) => Some(find(&app, &text).map_err(|_| Problem::invalid("after", "is not the next of a page"))?),
+        Some(text) => Some(find(&app, &text).map_err(|_| Problem::invalid("after", "is not a `next` of this list"))?),
         None => None,
     };
     let catalogue = &app.engine.state().catalogue;
-    // What nobody declared matches nothing.
+    // An unknown name matches nothing.
     let location = location.map(|name| catalogue.locations.id(name.as_str()));
-    // Promises may be there through a channel that was never declared.
+    // Reservations may exist through a channel that was never declared.
     let channel = match channel {
         Some(name) => match catalogue.channels.id(name.as_str()) {
             Some(known) => Some(Some(known)),
@@ -137,7 +138,7 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
         order: order.map(|name| name.to_string()),
         pickup_code,
     };
-    // Who hands over may look up what a customer shows, and not go through all codes.
+    // A caller that hands over may look up a code that a customer shows, but not try all codes.
     let share =
         caller.principal.as_ref().filter(|_| filter.pickup_code.is_some()).map(|principal| principal.identity.share);
     let looks_up = match share.map(Tried::LookUp) {
@@ -150,9 +151,9 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
     };
     let page = move |app: &App| {
         let engine = &app.engine;
-        // What is told is at least as new as this.
+        // The answer is at least as new as this.
         let (seq, now) = (engine.state().view.seq(), engine.now());
-        // While expiry is frozen, nothing is over that the log does not say to be.
+        // While expiry is frozen, a reservation is only closed if the log says so.
         let seen_at = if engine.expiry_frozen() { Timestamp(0) } else { now };
         let found = match matches_nothing {
             true => Listed::default(),
@@ -161,7 +162,7 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
         let mut page = Page::new(app);
         let mut is_found = false;
         for reservation in &found.items {
-            // Of a mixed order, who is bound is told nothing here, either.
+            // A bound caller does not see reservations with foreign lines here, either.
             if handles(app, &caller, reservation).is_ok() {
                 is_found = true;
                 let view = ReservationView::new(engine, reservation, now).telling_code(lists_codes(&caller));
@@ -182,7 +183,7 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
     crate::http::page::list(&app, &payer, page).await
 }
 
-/// Takes a reservation one step on.
+/// Takes a reservation one step further.
 async fn step<T: StepBody>(app: &App, id: &str, request: Request) -> Result<Response, Problem> {
     find(app, id)?;
     let JsonRequest { caller, body, params } = extract::json::<T>(app, request).await?;
@@ -190,7 +191,7 @@ async fn step<T: StepBody>(app: &App, id: &str, request: Request) -> Result<Resp
     Ok(crate::subjects::reservations::ops::step(app, &caller, id, body).await?.into_response())
 }
 
-/// It becomes an order: the TTL no longer counts.
+/// Confirm a hold: it becomes an order, and its TTL no longer applies.
 #[utoipa::path(
     post, path = "/v1/reservations/{id}/confirm", tag = "reservations", security(("key" = ["reserve"])),
     params(("id" = String, Path, description = "The reservation"),
@@ -203,7 +204,7 @@ pub async fn confirm(State(app): State<App>, PathId(id): PathId, request: Reques
     step::<ConfirmBody>(&app, &id, request).await
 }
 
-/// It is put aside in the store; the record now has a pickup code.
+/// Mark it ready: the units are set aside in the store, and the record gets a pickup code.
 #[utoipa::path(
     post, path = "/v1/reservations/{id}/ready", tag = "reservations", security(("key" = ["fulfil"])),
     params(("id" = String, Path, description = "The reservation"),
@@ -216,22 +217,23 @@ pub async fn ready(State(app): State<App>, PathId(id): PathId, request: Request)
     step::<ReadyBody>(&app, &id, request).await
 }
 
-/// It is handed over, whole or in part.
+/// Hand over all or a part.
 #[utoipa::path(
     post, path = "/v1/reservations/{id}/collect", tag = "reservations", security(("key" = ["fulfil"])),
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with lines")),
     request_body = Option<CollectBody>,
     responses((status = 200, body = inline(ReservationView<'static>)),
-              (status = 403, description = "forbidden: the code is wrong, or demanded and not there"),
+              (status = 403, description = "forbidden: the code is wrong, or is required and missing"),
               (status = 404, description = "not-found"), (status = 409, description = "wrong-state"),
-              (status = 429, description = "too-many-requests: so many wrong codes were tried that its code is closed for an hour"))
+              (status = 429, description = "too-many-requests: after too many wrong codes, the code is locked for an \
+                  hour"))
 )]
 pub async fn collect(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     step::<CollectBody>(&app, &id, request).await
 }
 
-/// It is given back, whole or in part.
+/// Cancel all or a part.
 #[utoipa::path(
     post, path = "/v1/reservations/{id}/cancel", tag = "reservations", security(("key" = ["reserve"])),
     params(("id" = String, Path, description = "The reservation"),
@@ -244,7 +246,7 @@ pub async fn cancel(State(app): State<App>, PathId(id): PathId, request: Request
     step::<CancelBody>(&app, &id, request).await
 }
 
-/// It gets more time, up to a cap.
+/// Extend a hold, up to a limit.
 #[utoipa::path(
     post, path = "/v1/reservations/{id}/extend", tag = "reservations", security(("key" = ["reserve"])),
     params(("id" = String, Path, description = "The reservation"),
@@ -257,7 +259,7 @@ pub async fn extend(State(app): State<App>, PathId(id): PathId, request: Request
     step::<ExtendBody>(&app, &id, request).await
 }
 
-/// An order gets another deadline, or none: it expires then, if nobody fetches it.
+/// Set or remove the pickup deadline: the order expires then if it is not collected.
 #[utoipa::path(
     put, path = "/v1/reservations/{id}/pickup-by", tag = "reservations", security(("key" = ["reserve"])),
     params(("id" = String, Path, description = "The reservation"),
@@ -270,27 +272,27 @@ pub async fn pickup_by(State(app): State<App>, PathId(id): PathId, request: Requ
     step::<PickupByBody>(&app, &id, request).await
 }
 
-/// Where it is becomes public: what was asked of a group is now in one of its locations for good.
+/// Make the location of group lines public and final.
 #[utoipa::path(
     post, path = "/v1/reservations/{id}/bind", tag = "reservations", security(("key" = ["reserve"])),
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with quantities")),
     request_body = Option<BindBody>,
     responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
-              (status = 409, description = "wrong-state, or insufficient-stock where it is wanted"))
+              (status = 409, description = "wrong-state, or insufficient-stock at the requested location"))
 )]
 pub async fn bind(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     step::<BindBody>(&app, &id, request).await
 }
 
-/// It moves to other locations, in one record.
+/// Move units to other locations, in one record.
 #[utoipa::path(
     post, path = "/v1/reservations/{id}/rebind", tag = "reservations", security(("key" = ["reserve"])),
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with quantities")),
     request_body = RebindBody,
     responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
-              (status = 409, description = "wrong-state, or insufficient-stock where it is wanted"))
+              (status = 409, description = "wrong-state, or insufficient-stock at the requested location"))
 )]
 pub async fn rebind(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     step::<RebindBody>(&app, &id, request).await

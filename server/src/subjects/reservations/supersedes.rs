@@ -1,4 +1,4 @@
-//! The holds that a promise replaces: one by itself, or a list.
+//! The holds that a reservation replaces: one, or a list.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,12 +10,12 @@ use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, OneOfBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-/// What stands under `supersedes`: an id, a list of them, or nothing.
+/// The value of `supersedes`: an id, a list of ids, or nothing.
 #[derive(Debug)]
 pub enum Supersedes {
     /// One.
     One(String),
-    /// Up to 16; what is named twice is replaced once.
+    /// Up to 16; duplicates count once.
     Several(Vec<String>),
 }
 
@@ -25,8 +25,8 @@ impl PartialSchema for Supersedes {
         let several = ArrayBuilder::new().items(id()).max_items(Some(SUPERSEDES_MAX));
         let none = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null));
         let one_of = OneOfBuilder::new().item(id()).item(several).item(none);
-        let said =
-            "The hold that this one replaces, or a list of up to 16, such as a guest's and one's own: all in one step";
+        let said = "The hold that this reservation replaces, or a list of up to 16, such as a guest's cart and the \
+             customer's own: all in one step";
         one_of.description(Some(said)).into()
     }
 }
@@ -44,7 +44,7 @@ impl Default for Supersedes {
 }
 
 impl Supersedes {
-    /// As they are written.
+    /// The ids as they are written.
     pub fn ids(&self) -> &[String] {
         match self {
             Self::One(id) => std::slice::from_ref(id),
@@ -52,7 +52,7 @@ impl Supersedes {
         }
     }
 
-    /// The field that names one of them.
+    /// The field path of one of them.
     pub fn field(&self, at: usize) -> String {
         match self {
             Self::One(_) => "supersedes".to_owned(),

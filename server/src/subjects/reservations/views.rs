@@ -1,4 +1,4 @@
-//! What is told of reservations.
+//! JSON of reservations.
 
 use anaquel_engine::Engine;
 use anaquel_engine::ids::{GroupId, LocationId, Timestamp};
@@ -19,34 +19,34 @@ pub struct ReservationView<'a> {
     /// `held`, `confirmed`, `ready`, `collected`, `cancelled` or `expired`.
     #[schema(example = "held")]
     state: &'static str,
-    /// Through which channel it was made.
+    /// The channel.
     channel: &'a str,
-    /// For whom.
+    /// The customer.
     customer: Option<&'a str>,
-    /// For what.
+    /// The purpose.
     purpose: &'static str,
-    /// For which order.
+    /// The order.
     order: Option<&'a str>,
-    /// What is promised.
+    /// The lines.
     lines: Vec<LineView<'a>>,
-    /// When it was made.
+    /// When it was created.
     created_at: String,
-    /// When it dies unless confirmed.
+    /// When it expires unless it is confirmed.
     expires_at: Option<String>,
-    /// When it dies after that, if nobody fetches it.
+    /// When it expires after that unless it is collected.
     pickup_by: Option<String>,
-    /// What the customer shows; null in lists of a key that is bound, and for keys that only hand over.
+    /// The code that the customer shows; null in lists for a bound key, and for keys that only hand over.
     pickup_code: Option<&'a str>,
     /// The `seq` of its last change.
     seq: u64,
-    /// What happened to it, oldest first.
+    /// Its history, the oldest step first.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>)]
     history: Option<Vec<Value>>,
 }
 
-/// The record as the write that led to it is answered, written out directly: it is the hottest answer there is. Every
-/// text in it is a name of the contract, which has nothing to escape, or an id. The test below holds it to the view.
+/// Writes the record as the answer of a write directly, because it is the most frequent answer. Every text in it is an
+/// enumeration, which needs no escaping, or an id. The test below compares it with the view.
 pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
     let catalogue = &engine.state().catalogue;
     let mut out = String::with_capacity(320 + 96 * reservation.lines.len());
@@ -103,7 +103,7 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
     out
 }
 
-/// Where a line is, once that is anybody's business.
+/// The location of a line, once it is public.
 fn public_place(line: &Line) -> Option<LocationId> {
     match line.unallocated() {
         Some(_) => None,
@@ -111,7 +111,7 @@ fn public_place(line: &Line) -> Option<LocationId> {
     }
 }
 
-/// Whether it is told how many units of a line are to come: beside what was promised, that says what was there.
+/// Whether the number of inbound units of a line is shown: together with the promise, it reveals the stock on hand.
 pub fn tells_waits(engine: &Engine, reservation: &Reservation, line: &Line) -> bool {
     engine.state().tells_numbers(line.sku, Some(reservation.channel))
 }
@@ -120,10 +120,10 @@ fn group_of(line: &Line) -> Option<GroupId> {
     line.terms.as_ref().and_then(|terms| terms.group)
 }
 
-/// The lines as the world sees them: units of a group that are not bound are one line, wherever they stand.
+/// The lines as callers see them: unallocated units of a group are one line, wherever they are.
 fn public_lines(reservation: &Reservation) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::with_capacity(reservation.lines.len());
-    // What moved away whole, to where more of it was, left a line with nothing.
+    // A line whose units all moved to another line is empty.
     for line in reservation.lines.iter().filter(|line| line.requested > 0) {
         let same = |other: &&mut Line| {
             line.unallocated().is_some() && (other.sku, other.unallocated()) == (line.sku, line.unallocated())
@@ -145,36 +145,36 @@ fn public_lines(reservation: &Reservation) -> Vec<Line> {
 pub struct LineView<'a> {
     /// The SKU.
     sku: &'a str,
-    /// Where; nobody's business while it is not bound.
+    /// The location; `None` while the line is unallocated.
     location: Option<&'a str>,
-    /// The group that it was asked of.
+    /// The group that the line was requested from.
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<&'a str>,
-    /// Units asked for.
+    /// Requested units.
     requested: u32,
-    /// Units promised and not given back.
+    /// Promised units that were not cancelled.
     quantity: u32,
-    /// Units of them that were handed over.
+    /// Units that were collected.
     collected: u32,
-    /// What of them is to come, where something is or was.
+    /// The inbound part, if there is or was one.
     #[serde(flatten)]
     #[schema(value_type = ToComeView)]
     to_come: Option<ToComeView>,
 }
 
-/// What of a line is to come.
+/// The inbound part of a line.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ToComeView {
-    /// Units of the line that are still to come; null for a channel that is not told numbers.
+    /// Inbound units of the line; null for a channel that gets no numbers.
     #[schema(required = false)]
     waiting: Option<u32>,
-    /// When they are promised for.
+    /// The date that they are promised for.
     #[schema(required = false)]
     promised_for: String,
-    /// When they are expected now; null where nothing is to come that is not somebody else's, or nothing is waited for.
+    /// When they are expected now; null if all inbound supply is promised to others, or no units are inbound.
     #[schema(required = false)]
     expected_at: Option<String>,
-    /// Whether they will come too late, or not at all, as far as anybody knows.
+    /// Whether they will arrive too late or not at all, as far as is known.
     #[schema(required = false)]
     at_risk: bool,
 }
@@ -191,7 +191,7 @@ impl ToComeView {
 }
 
 impl<'a> ReservationView<'a> {
-    /// The record as it is for somebody who looks at `now`.
+    /// The record as a caller sees it at `now`.
     pub fn new(engine: &'a Engine, reservation: &'a Reservation, now: Timestamp) -> Self {
         let catalogue = &engine.state().catalogue;
         let now = if engine.expiry_frozen() { Timestamp(0) } else { now };
@@ -224,13 +224,13 @@ impl<'a> ReservationView<'a> {
         }
     }
 
-    /// The same, with the code only for whom it is.
+    /// The same, with the code if the caller may see it.
     #[must_use]
     pub fn telling_code(self, is_told: bool) -> Self {
         Self { pickup_code: self.pickup_code.filter(|_| is_told), ..self }
     }
 
-    /// The same with everything that happened to it.
+    /// The same with its whole history.
     #[must_use]
     pub fn with_history(mut self, engine: &Engine, reservation: &Reservation) -> Self {
         let born = reservation.as_of(reservation.id.0);
@@ -246,7 +246,7 @@ impl<'a> ReservationView<'a> {
     }
 }
 
-/// One step of a reservation's life.
+/// One step of a reservation.
 fn step(engine: &Engine, reservation: &Reservation, change: &Change) -> Value {
     let catalogue = &engine.state().catalogue;
     let place = |location: LocationId| catalogue.locations.name(location).as_str();
@@ -283,7 +283,7 @@ fn step(engine: &Engine, reservation: &Reservation, change: &Change) -> Value {
             let of = |index: u16| {
                 reservation.lines.get(usize::from(index)).map(|line| catalogue.skus.name(line.sku).as_str())
             };
-            // Where something was while that was open stays untold.
+            // The earlier location of unallocated units stays hidden.
             let moved = |moved: &Moved| {
                 let from = (!moved.open).then(|| place(moved.from));
                 json!({"sku": of(moved.line), "from": from, "quantity": moved.quantity})

@@ -1,63 +1,65 @@
-//! What the OpenAPI document says of this folder: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records.
 
 use crate::http::document::words::{NEXT, STATES, Words};
 
 const RESERVED: &[(&str, &str)] = &[("200", "Reservation")];
 
-/// Its part of the document.
+/// The texts of this folder.
 pub static WORDS: Words = Words {
     calls: &[
         (
             "GET /v1/reservations",
-            "Reservations that match all that is asked, the newest first.",
+            "Reservations that match all parameters, the newest first.",
             &[("200", "ReservationPage")],
         ),
         (
             "POST /v1/reservations",
-            "All lines or none, unless `allow_partial`. A hold dies after `ttl_seconds`, unless it is confirmed. A refusal tells \
-         line by line what was short and what would succeed. Send an `Idempotency-Key`: a repeat then gets the same answer.",
+            "All lines or none, unless `allow_partial`. A hold expires after `ttl_seconds` unless it is confirmed. A \
+             refusal reports for each line what was short and what would succeed. Send an `Idempotency-Key`: a repeat \
+             then gets the same answer.",
             &[("201", "Reservation")],
         ),
         ("GET /v1/reservations/{id}", "The record with its history.", RESERVED),
         (
             "POST /v1/reservations/{id}/bind",
-            "Makes the location of lines that were asked of a group public. From there on they do not move.",
+            "Makes the location of lines that were requested from a group public. After that, these lines do not move.",
             RESERVED,
         ),
         (
             "POST /v1/reservations/{id}/cancel",
-            "Gives back what is not yet collected; with `lines`, which need an `Idempotency-Key`, just those units.",
+            "Cancels the units that are not yet collected; with `lines`, which need an `Idempotency-Key`, only those \
+             units.",
             RESERVED,
         ),
         (
             "POST /v1/reservations/{id}/collect",
-            "The units leave the location: on_hand and reserved go down together. With `lines`, which need an \
-         `Idempotency-Key`, only those units. A wrong `pickup_code` is 403.",
+            "The units leave the location: on_hand and reserved decrease together. With `lines`, which need an \
+             `Idempotency-Key`, only those units. A wrong `pickup_code` gets 403.",
             RESERVED,
         ),
         (
             "POST /v1/reservations/{id}/confirm",
-            "The hold no longer dies by its time. Confirming what is confirmed answers with the record as it is.",
+            "The hold no longer expires after its TTL. If it is confirmed already, the answer is the record as it is.",
             RESERVED,
         ),
         (
             "POST /v1/reservations/{id}/extend",
-            "The new deadline of a hold is now + `ttl_seconds`, up to a cap on the whole.",
+            "The new deadline of a hold is now + `ttl_seconds`, up to a limit of its whole life.",
             RESERVED,
         ),
         (
             "POST /v1/reservations/{id}/ready",
-            "The units are put aside. The record then has the code that the customer shows.",
+            "The units are set aside. The record then has the code that the customer shows.",
             RESERVED,
         ),
         (
             "POST /v1/reservations/{id}/rebind",
-            "Units of a group's lines move to the locations that are named, in one record.",
+            "Moves units of group lines to the given locations, in one record.",
             RESERVED,
         ),
         (
             "PUT /v1/reservations/{id}/pickup-by",
-            "Moves the deadline of a confirmed or ready pickup; null takes it away.",
+            "Moves the deadline of a confirmed or ready pickup; null removes it.",
             RESERVED,
         ),
     ],
@@ -78,27 +80,27 @@ pub static WORDS: Words = Words {
     records: &[
         (
             "ReservationLine",
-            "Units of a SKU that are promised.",
+            "Promised units of a SKU.",
             &[
                 ("sku", "text", "The SKU"),
-                ("location", "text?", "Where; null until a line of a group is bound"),
-                ("group?", "text", "The group that it was asked of"),
-                ("requested", "int", "Units that were asked for"),
-                ("quantity", "int", "Units that are reserved, those to come included"),
-                ("collected", "int", "Units that were handed over"),
-                ("waiting?", "int?", "Units that are still to come; null for a channel that is told no numbers"),
+                ("location", "text?", "The location; null until a line of a group is bound"),
+                ("group?", "text", "The group that the line was requested from"),
+                ("requested", "int", "Requested units"),
+                ("quantity", "int", "Reserved units, inbound units included"),
+                ("collected", "int", "Units that were collected"),
+                ("waiting?", "int?", "Inbound units; null for a channel that gets no numbers"),
                 ("promised_for?", "time?", "The date that was promised for them"),
                 (
                     "expected_at?",
                     "time?",
-                    "When they are expected now; null where nothing is to come that is not promised to others",
+                    "When they are expected now; null if all inbound supply is promised to others",
                 ),
-                ("at_risk?", "flag", "They will come too late, or not at all"),
+                ("at_risk?", "flag", "They will arrive too late, or not at all"),
             ],
         ),
         (
             "ReservationStep",
-            "Something that happened to a reservation.",
+            "A step of a reservation.",
             &[
                 ("seq", "int", "Its record"),
                 ("time", "time", "When"),
@@ -109,11 +111,11 @@ pub static WORDS: Words = Words {
                 ),
                 ("state", STATES, "The state after it"),
                 ("actor?", "text?", "The name of the key that did it"),
-                ("lines?", "[any]", "The units that it touched"),
+                ("lines?", "[any]", "The units that it changed"),
                 ("reason?", "text?", "Why it was cancelled"),
                 ("code_shown?", "flag", "Whether the customer showed the pickup code"),
-                ("first_seq?", "int", "The first of several that are told as one"),
-                ("count?", "int", "How many are told as one"),
+                ("first_seq?", "int", "The first of several steps that are reported as one"),
+                ("count?", "int", "How many steps are reported as one"),
                 ("moved?", "[any]", "Units that went to other locations"),
                 ("pickup_by_before?", "time?", "The deadline of the pickup before it moved"),
                 ("bound?", "[text]", "SKUs whose location became public"),
@@ -123,26 +125,26 @@ pub static WORDS: Words = Words {
             "Reservation",
             "A promise of units.",
             &[
-                ("id", "text", "Its identity, made by the server"),
-                ("state", STATES, "Where it is in its life"),
-                ("channel", "text", "Through which channel it was made"),
+                ("id", "text", "Its id, created by the server"),
+                ("state", STATES, "Its state"),
+                ("channel", "text", "The channel of the sale"),
                 ("customer", "text?", "For whom"),
                 ("purpose", "cart|pickup|delivery", "For what"),
-                ("order", "text?", "For which order"),
-                ("lines", "[ReservationLine]", "What is promised"),
-                ("created_at", "time", "When it was made"),
-                ("expires_at", "time?", "When a hold dies; null once it is confirmed"),
+                ("order", "text?", "The order"),
+                ("lines", "[ReservationLine]", "The promised lines"),
+                ("created_at", "time", "When it was created"),
+                ("expires_at", "time?", "When a hold expires; null once it is confirmed"),
                 ("pickup_by", "time?", "When a confirmed pickup expires, unless it is collected"),
-                ("pickup_code?", "text?", "What the customer shows, once it is ready"),
+                ("pickup_code?", "text?", "The code that the customer shows, once the units are ready"),
                 ("seq", "int", "The record of its last change"),
-                ("history?", "[ReservationStep]", "What happened to it, the oldest first; of one reservation only"),
+                ("history?", "[ReservationStep]", "Its history, the oldest step first; only for a single reservation"),
             ],
         ),
         (
             "ReservationPage",
             "Reservations, the newest first.",
             &[
-                ("seq", "int", "The record that this reflects at least"),
+                ("seq", "int", "The record that this answer reflects at least"),
                 ("items", "[Reservation]", "The reservations"),
                 ("next", "text?", NEXT),
             ],
@@ -152,7 +154,7 @@ pub static WORDS: Words = Words {
             "A promise that stock or supply does not cover.",
             &[
                 ("reservation", "text", "The reservation"),
-                ("quantity", "int?", "Units at risk; null for a channel that is told no numbers"),
+                ("quantity", "int?", "Units at risk; null for a channel that gets no numbers"),
                 ("state?", STATES, "Its state"),
                 ("channel?", "text", "Its channel"),
                 ("customer?", "text?", "Its customer"),
@@ -165,23 +167,23 @@ pub static WORDS: Words = Words {
             "ShortLine",
             "A line that was refused.",
             &[
-                ("line", "int", "Which line, from 0"),
+                ("line", "int", "The number of the line, from 0"),
                 ("sku", "text", "The SKU"),
                 ("location?", "text?", "Where"),
-                ("group?", "text?", "Of which group"),
-                ("requested", "int", "Units that were asked for"),
-                ("available?", "int?", "Units that can be promised"),
-                ("missing?", "int?", "Units that are not there"),
+                ("group?", "text?", "The group"),
+                ("requested", "int", "Requested units"),
+                ("available?", "int?", "Available units"),
+                ("missing?", "int?", "Missing units"),
                 (
                     "constraint",
                     "on_hand|reserved|safety_stock|buffer|access|quota|group|supply|capacity|unknown_cell",
-                    "What was short",
+                    "The constraint that was short",
                 ),
-                ("rule?", "text?", "The rule behind it"),
+                ("rule?", "text?", "The rule that caused it"),
                 (
                     "would_succeed?",
                     "any",
-                    "What would be granted: fewer units, other locations, a later date, another fulfilment",
+                    "What would succeed: fewer units, other locations, a later date, another fulfilment",
                 ),
             ],
         ),

@@ -9,70 +9,70 @@ use utoipa::ToSchema;
 use crate::http::problem::Problem;
 use crate::wire::{TEXT_BYTES_MAX, currency, location_kind, name, parse_time, sku_name};
 
-/// Values in one list of a rule's conditions.
+/// The maximum number of values in one list of a rule.
 const LIST_MAX: usize = 10_000;
 
-/// A rule. It holds where every list that is not empty holds, and a list holds where one of its values does.
+/// A rule. It applies if every non-empty list matches, and a list matches if one of its values does.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RuleBody {
     /// `safety_stock`, `access`, `band`, `quota`, `backorder`, `preorder`, `capacity` or `pickup_only`.
     #[schema(example = "safety_stock")]
     pub kind: String,
-    /// One of these SKUs.
+    /// These SKUs.
     pub skus: Vec<String>,
-    /// A SKU in one of these categories.
+    /// SKUs in these categories.
     pub categories: Vec<String>,
-    /// A SKU with one of these attributes, as `name=value`.
+    /// SKUs with these attributes, as `name=value`.
     #[schema(example = json!(["size=XL"]))]
     pub attributes: Vec<String>,
-    /// One of these locations.
+    /// These locations.
     pub locations: Vec<String>,
-    /// A location in one of these groups.
+    /// Locations in these groups.
     #[schema(example = json!(["outlets"]))]
     pub groups: Vec<String>,
-    /// A location of one of these kinds: `store`, `warehouse`, `supplier`.
+    /// Locations of these kinds: `store`, `warehouse`, `supplier`.
     pub location_kinds: Vec<String>,
-    /// One of these channels.
+    /// These channels.
     #[schema(example = json!(["marketplace"]))]
     pub channels: Vec<String>,
-    /// From when on.
+    /// The time from which the rule applies.
     pub starts_at: Option<String>,
-    /// Until when, that moment excluded.
+    /// The time at which the rule ends; exclusive.
     pub ends_at: Option<String>,
-    /// `safety_stock`: so many units are held back. `quota`: so many are kept for its channels. `backorder` and `preorder`:
-    /// so many may be waited for in each cell beyond what is known to come.
+    /// `safety_stock`: units held back. `quota`: units kept for its channels. `backorder` and `preorder`: units of each
+    /// cell that may be promised beyond the known inbound supply.
     #[schema(example = 2)]
     #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub units: Option<i64>,
-    /// The same as so many of a hundred that are on hand: rounded up for a safety stock, down for a quota, whose base also
-    /// has what was handed over under the quotas of the same places.
+    /// The same as a percentage of on hand: rounded up for a safety stock, down for a quota, whose base also includes
+    /// units collected under the quotas of the same locations.
     #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub percent: Option<i64>,
-    /// `access`: whether they may be sold.
+    /// `access`: whether the channels may sell.
     pub allow: Option<bool>,
-    /// `band`: up to so many are few.
+    /// `band`: the number of units up to which the band is few left.
     #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub few_left: Option<i64>,
-    /// `band`: whether the numbers are told as well; yes if left out.
+    /// `band`: whether numbers are shown, too; true if left out.
     pub exact: Option<bool>,
-    /// `quota`: at least so many units, where the share is a percentage.
+    /// `quota`: the minimum number of units, if the share is a percentage.
     #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub minimum: Option<i64>,
-    /// `quota`: whether its channels may also have what no quota keeps for another; no if left out.
+    /// `quota`: whether its channels may also use units that no quota keeps for another; false if left out.
     pub spill_over: Option<bool>,
-    /// `backorder`: what is promised is promised for so many days later, up to 3,650.
+    /// `backorder`: promises are dated this many days later, up to 3,650.
     #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub lead_days: Option<i64>,
-    /// `preorder`: when it is sold from; what is promised is promised for then.
+    /// `preorder`: the date when sales begin; promises are dated to it.
     pub available_at: Option<String>,
-    /// `capacity`: orders for pickup or delivery that a location takes on in one of its days, in its own time.
+    /// `capacity`: orders for pickup or delivery that a location accepts per day, in its own time.
     #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub orders_per_day: Option<i64>,
-    /// `pickup_only`: an order worth less, in minor units, is not delivered.
+    /// `pickup_only`: an order worth less than this, in minor units, is not delivered.
     #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub below: Option<i64>,
-    /// `pickup_only`: ISO 4217, of `below`.
+    /// `pickup_only`: the ISO 4217 currency of `below`.
     #[schema(example = "EUR")]
     pub currency: Option<String>,
 }
@@ -83,7 +83,7 @@ impl RuleBody {
         let effect = self.effect()?;
         let category = |(at, text): (usize, String)| match text.len() {
             1..=TEXT_BYTES_MAX => Ok(text),
-            _ => Err(Problem::invalid(&format!("categories[{at}]"), format!("has 1 to {TEXT_BYTES_MAX} bytes"))),
+            _ => Err(Problem::invalid(&format!("categories[{at}]"), format!("must have 1 to {TEXT_BYTES_MAX} bytes"))),
         };
         let kind = |(at, text): (usize, String)| {
             location_kind(&text).map_err(|reason| Problem::invalid(&format!("location_kinds[{at}]"), reason))
@@ -97,7 +97,7 @@ impl RuleBody {
             ("channels", self.channels.len()),
         ] {
             if length > LIST_MAX {
-                return Err(Problem::invalid(field, format!("has {length} entries; up to {LIST_MAX} are taken")));
+                return Err(Problem::invalid(field, format!("has {length} entries; at most {LIST_MAX} are allowed")));
             }
         }
         Ok(RuleFields {
@@ -114,9 +114,9 @@ impl RuleBody {
         })
     }
 
-    /// What the rule does; a field that its kind does not have is refused.
+    /// The effect of the rule; a field that its kind does not have is refused.
     fn effect(&mut self) -> Result<Effect, Problem> {
-        let needs = |field: &str| Problem::invalid(field, format!("is needed for a rule of kind {}", self.kind));
+        let needs = |field: &str| Problem::invalid(field, format!("is required for a rule of kind {}", self.kind));
         let effect = match self.kind.as_str() {
             "safety_stock" => Effect::SafetyStock(self.amount()?),
             "quota" => Effect::Quota {
@@ -190,8 +190,8 @@ impl RuleBody {
                 let percent = u8::try_from(percent).ok().filter(|percent| *percent <= 100);
                 percent.map(Amount::Percent).ok_or_else(|| Problem::invalid("percent", "is not between 0 and 100"))
             }
-            (None, None) => Err(Problem::invalid("units", format!("is needed for a rule of kind {}", self.kind))),
-            (Some(_), Some(_)) => Err(Problem::invalid("percent", "is given beside units; name one")),
+            (None, None) => Err(Problem::invalid("units", format!("is required for a rule of kind {}", self.kind))),
+            (Some(_), Some(_)) => Err(Problem::invalid("percent", "is given beside units; send one of both")),
         }
     }
 }
@@ -209,7 +209,7 @@ fn attribute(field: &str, text: &str) -> Result<(String, String), Problem> {
         text.split_once('=').ok_or_else(|| Problem::invalid(field, format!("{text:?} is not name=value")))?;
     name(field, key)?;
     if value.len() > TEXT_BYTES_MAX {
-        return Err(Problem::invalid(field, format!("is longer than {TEXT_BYTES_MAX} bytes")));
+        return Err(Problem::invalid(field, format!("is longer than {TEXT_BYTES_MAX} bytes; shorten it")));
     }
     Ok((key.to_owned(), value.to_owned()))
 }
@@ -221,5 +221,5 @@ fn bounded(field: &str, value: i64) -> Result<u32, Problem> {
         .ok_or_else(|| Problem::invalid(field, format!("{value} is not between 0 and {LINE_QUANTITY_MAX}")))
 }
 
-/// The longest that a backorder takes.
+/// The maximum lead time of a backorder.
 const LEAD_DAYS_MAX: u16 = 3650;

@@ -14,7 +14,7 @@ use crate::files::kind::{Column, FileKind, FileRow, flag, list, number, word};
 use crate::subjects::rules::bodies::RuleBody;
 use crate::subjects::rules::views;
 
-/// Rules; lists stand between semicolons.
+/// Rules; semicolons separate list values.
 pub static RULES: FileKind = FileKind {
     kind: ImportKind::Rules,
     columns: &[

@@ -1,4 +1,4 @@
-//! Rules, and why one is in force.
+//! Rules, and why a rule is in force.
 
 pub mod bodies;
 pub mod import;

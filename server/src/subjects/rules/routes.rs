@@ -1,4 +1,4 @@
-//! Rules: set one, remove it, read it back, list them, and why one is in force.
+//! Rules: set, remove, read, list, and explain.
 
 use anaquel_engine::command::PutWhat;
 use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId};
@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::http::budget::Payer;
 use crate::http::extract::{Params, PathId};
 use crate::http::page::Page;
@@ -27,9 +27,9 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(explain)).routes(routes!(get, set, remove))
 }
 
-/// All rules, by id.
+/// List rules, by id.
 #[utoipa::path(get, path = "/v1/rules", tag = "rules", security(("key" = ["read"])),
-    params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
+    params(("after" = Option<String>, Query, description = "`next` of the previous page"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of rules")))]
 pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
@@ -54,7 +54,7 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
     crate::http::page::list(&app, &payer, page).await
 }
 
-/// One rule.
+/// Read a rule.
 #[utoipa::path(get, path = "/v1/rules/{rule}", tag = "rules", security(("key" = ["read"])), params(("rule" = String, Path, description = "The rule")),
     responses((status = 200, body = words::RuleBody), (status = 404, description = "not-found")))]
 pub async fn get(
@@ -69,9 +69,10 @@ pub async fn get(
     read(&headers, (version, sight.trim(item)))
 }
 
-/// Set a rule, whole. It is in force from the `seq` of the answer, or when its date comes.
+/// Set a whole rule. It applies from the `seq` of the answer, or from its start date.
 #[utoipa::path(put, path = "/v1/rules/{rule}", tag = "rules", security(("key" = ["rules"])),
-    params(("rule" = String, Path, description = "The rule"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+    params(("rule" = String, Path, description = "The rule"), ("If-Match" = Option<String>, Header, description = "Only \
+        if this is the current version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::RuleBody,
     responses((status = 200, body = words::RuleBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version"),
@@ -84,9 +85,10 @@ pub async fn set(State(app): State<App>, PathId(id): PathId, request: Request) -
 
 /// Remove a rule.
 #[utoipa::path(delete, path = "/v1/rules/{rule}", tag = "rules", security(("key" = ["rules"])),
-    params(("rule" = String, Path, description = "The rule"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+    params(("rule" = String, Path, description = "The rule"), ("If-Match" = Option<String>, Header, description = "Only \
+        if this is the current version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    responses((status = 200, description = "It is out of force from this `seq` on", example = json!({"rule": "summer", "seq": 1900})),
+    responses((status = 200, description = "The `seq` from which the rule no longer applies", example = json!({"rule": "summer", "seq": 1900})),
         (status = 404, description = "not-found"), (status = 412, description = "stale-version"),
         (status = 422, description = "idempotency-mismatch")))]
 pub async fn remove(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
@@ -97,14 +99,14 @@ pub async fn remove(State(app): State<App>, PathId(id): PathId, request: Request
     Ok(replayed(json_answer(&done.item), done.replayed))
 }
 
-/// Why a cell counts as it does for a channel: the rules in force, those that lost, and to which.
+/// Explain a cell for a channel: the rules in force, the rules that lost, and to which.
 #[utoipa::path(get, path = "/v1/rules/explain", tag = "rules", security(("key" = ["read"])),
     params(
         ("sku" = String, Query, description = "The SKU"), ("location" = String, Query, description = "The location"),
         ("channel" = Option<String>, Query, description = "For whom")
     ),
     responses(
-        (status = 200, description = "The rules that hold, kind by kind, best first", example = json!({
+        (status = 200, description = "The matching rules, by kind, best first", example = json!({
             "seq": 1900, "sku": "TSHIRT-RED-M", "location": "mx-014", "channel": "web",
             "in_force": {"safety_stock": {"rule": "tees", "units": 2}, "access": null, "band": null,
                 "backorder": null, "preorder": null, "capacity": null, "pickup_only": null},
@@ -138,7 +140,7 @@ fn explained(
     (channel, channel_text): (Option<ChannelId>, &Option<Name>),
 ) -> String {
     let (state, catalogue) = (app.engine.state(), &app.engine.state().catalogue);
-    // All of it at one seq.
+    // All values are of one seq.
     let (seq, (rules, cell, buffer)) = state.view.read(|| {
         let buffer = channel.map_or(0, |channel| catalogue.buffer(channel));
         (state.explain(sku, location, channel), state.cell(sku, location, channel), buffer)
@@ -156,7 +158,7 @@ fn explained(
         _ => Value::Null,
     };
     let denied = winner(Kind::Access).filter(|rule| rule.standing.rule.effect.denies()).map(|rule| &rule.standing.name);
-    // Those that are too many bytes for a page are counted only; what is in force is told above.
+    // Rules that exceed the page's bytes are only counted; those in force are listed above.
     let mut bytes = 0;
     let mut items = Vec::new();
     let seen: Vec<_> = rules.iter().filter(|rule| is_seen(rule)).collect();

@@ -1,15 +1,15 @@
-//! What rules look like in JSON, and why one is in force.
+//! JSON of rules, and why a rule is in force.
 
 use anaquel_engine::Engine;
 use anaquel_engine::command::Version;
 use anaquel_engine::ids::Name;
 use anaquel_engine::query::CellView;
-use anaquel_engine::rules::{Amount, Band, Effect, Explained, Fate, Rule, Standing};
+use anaquel_engine::rules::{Amount, Band, Effect, Explained, Fate, Rule, StandingRule};
 use serde_json::{Map, Value, json};
 
 use crate::wire::time;
 
-/// The same in the words of schema.org's `ItemAvailability`.
+/// The same as schema.org's `ItemAvailability`.
 pub fn item_availability(band: Band) -> &'static str {
     match band {
         Band::InStock => "InStock",
@@ -18,7 +18,7 @@ pub fn item_availability(band: Band) -> &'static str {
     }
 }
 
-/// What a rule says, with the fields of its kind only.
+/// A rule with the fields of its kind only.
 pub fn rule(engine: &Engine, id: &str, rule: &Rule) -> Map<String, Value> {
     let catalogue = &engine.state().catalogue;
     let mut item = Map::new();
@@ -74,15 +74,15 @@ fn say_amount(amount: Amount, say: &mut impl FnMut(&str, Value)) {
     }
 }
 
-/// A rule as it stands, with its version.
-pub fn standing(engine: &Engine, standing: &Standing) -> (Version, Value) {
+/// A rule with its version.
+pub fn standing(engine: &Engine, standing: &StandingRule) -> (Version, Value) {
     let mut item = rule(engine, standing.name.as_str(), &standing.rule);
     item.insert("in_force".into(), standing.in_force.into());
     item.insert("since".into(), standing.since.into());
     (Version::new(standing.changed_at()), Value::Object(item))
 }
 
-/// A rule that holds for a cell and a channel, and what becomes of it.
+/// A rule that applies to a cell and a channel, and its verdict.
 pub fn explained(engine: &Engine, explained: &Explained) -> Value {
     let (_, mut item) = standing(engine, &explained.standing);
     let (fate, winner) = match &explained.fate {
@@ -99,12 +99,12 @@ pub fn explained(engine: &Engine, explained: &Explained) -> Value {
     item
 }
 
-/// What the rules come to for one cell and one channel.
+/// The result of the rules for one cell and one channel.
 pub fn outcome(cell: Option<&CellView>, buffer: u32, denied_by: Option<&Name>, band: Option<&Explained>) -> Value {
     let exact = band.is_none_or(|band| matches!(band.standing.rule.effect, Effect::Band { exact: true, .. }));
     let exact = exact && cell.is_none_or(|cell| cell.exact);
     json!({
-        // A share of what is there says how much that is.
+        // A percentage also shows its number of units.
         "safety_stock": cell.filter(|_| exact).map(|cell| cell.safety_stock),
         "buffer": buffer,
         "sells": denied_by.is_none(),

@@ -1,21 +1,26 @@
-//! What the OpenAPI document says of this folder: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records.
 
 use crate::http::document::words::{DURABLE, NEXT, Words};
 
-/// Its part of the document.
+/// The texts of this folder.
 pub static WORDS: Words = Words {
     calls: &[
         ("GET /v1/rules", "Rules, by id.", &[("200", "RulePage")]),
         (
             "GET /v1/rules/explain",
-            "Every rule that holds for a SKU, a location and a channel: which decides, which lose, and to which.",
+            "Every rule that applies to a SKU, a location and a channel: which one decides, which ones lose, and to \
+             which.",
             &[("200", "RulesExplained")],
         ),
-        ("DELETE /v1/rules/{rule}", "The rule stops counting from the `seq` of the answer.", &[("200", "RuleRemoved")]),
-        ("GET /v1/rules/{rule}", "Its `ETag` goes into the `If-Match` of a change.", &[("200", "RuleView")]),
+        (
+            "DELETE /v1/rules/{rule}",
+            "The rule no longer applies from the `seq` of the answer on.",
+            &[("200", "RuleRemoved")],
+        ),
+        ("GET /v1/rules/{rule}", "Send its `ETag` as `If-Match` of a change.", &[("200", "RuleView")]),
         (
             "PUT /v1/rules/{rule}",
-            "A rule holds where every list that it names holds, and a list holds where one of its values does.",
+            "A rule applies if every list that it has matches, and a list matches if one of its values does.",
             &[("200", "RuleView")],
         ),
     ],
@@ -25,21 +30,22 @@ pub static WORDS: Words = Words {
     )],
     records: &[
         ("RulePage", "Rules.", &[("items", "[RuleView]", "The rules"), ("next", "text?", NEXT)]),
-        ("RuleRemoved", "The rule is no more.", &[("rule", "text", "Its id"), ("seq", "int", DURABLE)]),
+        ("RuleRemoved", "The removed rule.", &[("rule", "text", "Its id"), ("seq", "int", DURABLE)]),
         (
             "RulesExplained",
-            "Why a cell counts as it does for a channel.",
+            "Which rules decide a cell for a channel.",
             &[
-                ("seq", "int", "The record that this reflects"),
+                ("seq", "int", "The record that this answer reflects"),
                 ("sku", "text", "The SKU"),
                 ("location", "text", "Where"),
-                ("channel", "text?", "For which channel"),
+                ("channel", "text?", "The channel"),
                 ("in_force", "any", "By kind: the rule that decides, or null"),
-                ("result", "any", "What they come to"),
+                ("result", "any", "The result of the rules"),
                 (
                     "rules",
                     "[any]",
-                    "Every rule that holds for the cell and the channel, with its verdict, and to which it loses",
+                    "Every rule that applies to the cell and the channel, with its verdict, and the rule that it \
+                     loses to",
                 ),
             ],
         ),

@@ -1,4 +1,4 @@
-//! Sourcing on the wire: what is asked, the plan, and what comes from where.
+//! Sourcing requests.
 
 use anaquel_engine::Engine;
 use anaquel_engine::event::Purpose;
@@ -12,59 +12,60 @@ use crate::subjects::catalogue::bodies::coordinates;
 use crate::subjects::reservations::bodies::{LINES_MAX, TTL_SECONDS_DEFAULT, parse_purpose, ttl};
 use crate::wire::{currency, known_location, name, optional_name, parse_time, quantity, sku_name};
 
-/// Shipments of one order.
+/// The maximum number of shipments of one order.
 pub const SHIPMENTS_MAX: i64 = 100;
 
-/// Shipments of one order, if nothing is said.
+/// The default number of shipments of one order.
 const SHIPMENTS_DEFAULT: i64 = 5;
 
-/// Locations that may be named as sources.
+/// The maximum number of locations that a request names as sources.
 const SOURCES_MAX: usize = 10_000;
 
-/// An order that is to be sourced.
+/// An order to source.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourcingBody {
-    /// Through which channel.
+    /// The channel of the sale.
     #[schema(example = "web")]
     pub channel: String,
-    /// 1 to 100. Lines of one SKU are added up.
+    /// 1 to 100 lines. Lines of one SKU are added up.
     pub lines: Vec<SourcingLineBody>,
-    /// Where it goes: coordinates, or a location.
+    /// The destination: coordinates, or a location.
     pub destination: Option<DestinationBody>,
     /// `delivery` (default): from locations that ship. `pickup`: at the destination's location, from its own stock and
-    /// from where it may have things brought from.
+    /// from locations that may send units to it.
     pub purpose: Option<String>,
-    /// `nearest` (default where the destination is known), `priority`, `most_stock`, `fewest_shipments` (default elsewhere), `whole_order`,
+    /// `nearest` (default if the destination is known), `priority`, `most_stock`, `fewest_shipments` (default
+    /// otherwise), `whole_order`,
     /// `stores_last` or `balance`.
     #[schema(example = "fewest_shipments")]
     pub policy: Option<String>,
     /// The weights of the score, in place of a policy.
     pub weights: Option<WeightsBody>,
-    /// From these locations only; their order is their priority.
+    /// Only these locations; their order is their priority.
     pub locations: Option<Vec<String>>,
-    /// From the locations of this group only.
+    /// Only the locations of this group.
     pub group: Option<String>,
     /// 1 to 100 shipments; 5 if left out.
     #[schema(example = 2)]
     #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub max_shipments: Option<i64>,
-    /// What the order is worth; added up from prices if left out.
+    /// The value of the order; computed from prices if left out.
     pub value: Option<ValueBody>,
-    /// Only show the plan and the runner-up.
+    /// Only compute the plan and the runner-up.
     #[serde(default)]
     pub dry_run: bool,
-    /// For whom.
+    /// The customer.
     pub customer: Option<String>,
-    /// For which order.
+    /// The order.
     pub order: Option<String>,
-    /// 1 to 2,678,400; 900 if left out.
+    /// The time to live of the hold, 1 to 2,678,400; 900 if left out.
     #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub ttl_seconds: Option<i64>,
     /// Whether it is confirmed in the same step.
     #[serde(default)]
     pub confirm: bool,
-    /// Whether fewer units than asked for will do.
+    /// Whether fewer units than requested are accepted.
     #[serde(default)]
     pub allow_partial: bool,
 }
@@ -80,11 +81,11 @@ pub struct SourcingLineBody {
     #[schema(example = 2)]
     #[serde(deserialize_with = "crate::wire::whole::required")]
     pub quantity: i64,
-    /// Units that are to come by then will do, where there are not enough.
+    /// Inbound units that arrive by this time are accepted if stock is short.
     pub latest: Option<String>,
 }
 
-/// Where an order goes.
+/// The destination of an order.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DestinationBody {
@@ -98,7 +99,7 @@ pub struct DestinationBody {
     pub location: Option<String>,
 }
 
-/// What an order is worth.
+/// The value of an order.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ValueBody {
@@ -111,54 +112,54 @@ pub struct ValueBody {
     pub currency: String,
 }
 
-/// What each part of the score counts; 0 if left out.
+/// The weight of each part of the score; 0 if left out.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WeightsBody {
-    /// For each place that is used.
+    /// For each location that is used.
     pub shipments: f64,
     /// For each unit and 100 km.
     pub distance: f64,
-    /// For each unit and each location named before its own.
+    /// For each unit and each location that is named before its own.
     pub priority: f64,
-    /// For each unit: 1 / units available there.
+    /// For each unit: 1 / available units there.
     pub stock: f64,
     /// For each unit from a store.
     pub store: f64,
-    /// For each unit: 1 / (1 + days until the place sells out).
+    /// For each unit: 1 / (1 + days until the location sells out).
     pub cover: f64,
 }
 
-/// An order that is to be sourced, validated.
+/// An order to source, validated.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// Through which channel.
+    /// The channel.
     pub channel: Name,
-    /// For what.
+    /// The purpose.
     pub purpose: Purpose,
-    /// For which customer.
+    /// The customer.
     pub customer: Option<Box<str>>,
-    /// For which order.
+    /// The order.
     pub order: Option<Box<str>>,
-    /// How long it is held.
+    /// The time to live of the hold.
     pub ttl_seconds: u32,
     /// Whether it is confirmed in the same step.
     pub confirm: bool,
-    /// Whether fewer units than asked for will do.
+    /// Whether fewer units than requested are accepted.
     pub allow_partial: bool,
-    /// Whether the plan is only shown.
+    /// Whether only the plan is computed.
     pub dry_run: bool,
-    /// Where it is fetched, if it is.
+    /// The pickup location, if any.
     pub fetched_at: Option<LocationId>,
-    /// Whether it comes from one place, or not at all.
+    /// Whether one location must send everything.
     pub is_whole: bool,
-    /// SKU by SKU: its name, the units, and until when what is to come will do.
+    /// For each SKU: its name, the units, and the date by which inbound units are accepted.
     pub lines: Vec<(Name, u32, Option<Timestamp>)>,
-    /// What it is worth: minor units and currency, where the caller says so.
+    /// The value in minor units and currency, if the caller gave it.
     pub value: Option<(u64, String)>,
-    /// Empty of limits; its lines are those above that are known.
+    /// The question without limits; its lines are the known ones above.
     pub question: Question,
-    /// Lines whose SKU nobody ever heard of.
+    /// Lines of unknown SKUs.
     pub unknown: Vec<usize>,
 }
 
@@ -178,22 +179,34 @@ impl SourcingBody {
         let purpose = match self.purpose.as_deref() {
             None => Purpose::Delivery,
             Some(text) => match parse_purpose(text)? {
-                Purpose::Cart => return Err(Problem::invalid("purpose", "an order is for pickup or delivery")),
+                Purpose::Cart => {
+                    return Err(Problem::invalid(
+                        "purpose",
+                        "an order is for pickup or delivery; send one \
+                    of both",
+                    ));
+                }
                 purpose => purpose,
             },
         };
         let (near, store) = self.destination(engine)?;
         let fetched_at = || -> Result<LocationId, Problem> {
-            store.ok_or_else(|| Problem::invalid("destination", "names no location to pick it up at"))
+            store.ok_or_else(|| Problem::invalid("destination", "has no location; name the location of the pickup"))
         };
         let fetched_at = if purpose == Purpose::Pickup { Some(fetched_at()?) } else { None };
         let sources = match (&self.locations, &self.group, purpose) {
-            (Some(_), Some(_), _) => return Err(Problem::invalid("group", "is given beside locations; name one")),
+            (Some(_), Some(_), _) => {
+                return Err(Problem::invalid(
+                    "group",
+                    "is given beside locations; send one of \
+                both",
+                ));
+            }
             (None, None, Purpose::Pickup) => fetched_at.map_or(Sources::Shipping, Sources::Store),
             (None, None, _) => Sources::Shipping,
             (Some(named), None, _) => {
                 if !(1..=SOURCES_MAX).contains(&named.len()) {
-                    let reason = format!("has {} entries; 1 to {SOURCES_MAX} are taken", named.len());
+                    let reason = format!("has {} entries; send 1 to {SOURCES_MAX}", named.len());
                     return Err(Problem::invalid("locations", reason));
                 }
                 let id = |text: &String| known_location(catalogue, text);
@@ -208,7 +221,9 @@ impl SourcingBody {
         };
         let policy = self.policy.as_deref().map(parse_policy).transpose()?;
         let weights = match (policy, &self.weights) {
-            (Some(_), Some(_)) => return Err(Problem::invalid("weights", "are given beside a policy; name one")),
+            (Some(_), Some(_)) => {
+                return Err(Problem::invalid("weights", "are given beside a policy; send one of both"));
+            }
             (None, Some(weights)) => weights.read()?,
             (Some(policy), None) => policy.weights(),
             (None, None) if near.is_some() => Policy::Nearest.weights(),
@@ -216,7 +231,7 @@ impl SourcingBody {
         };
         let wants_near = policy == Some(Policy::Nearest) || self.weights.is_some() && weights.distance > 0.0;
         if near.is_none() && wants_near {
-            return Err(Problem::invalid("destination", "is needed, with coordinates, where distance counts"));
+            return Err(Problem::invalid("destination", "is required, with coordinates, if distance counts"));
         }
         let shipments = self.max_shipments.unwrap_or(SHIPMENTS_DEFAULT);
         if !(1..=SHIPMENTS_MAX).contains(&shipments) {
@@ -255,7 +270,7 @@ impl SourcingBody {
         })
     }
 
-    /// Where it goes, and the location that this is.
+    /// The destination, and the location that it is.
     #[allow(clippy::type_complexity, reason = "a place and a name")]
     fn destination(&self, engine: &Engine) -> Result<(Option<(f64, f64)>, Option<LocationId>), Problem> {
         let Some(destination) = &self.destination else { return Ok((None, None)) };
@@ -270,15 +285,15 @@ impl SourcingBody {
                 let location = known_location(catalogue, location)?;
                 Ok((catalogue.locations.details_or_default(location).coordinates, Some(location)))
             }
-            _ => Err(Problem::invalid("destination", "has latitude and longitude, or a location")),
+            _ => Err(Problem::invalid("destination", "must have latitude and longitude, or a location")),
         }
     }
 }
 
-/// Lines of one SKU are one: the units add up, and the earlier date counts.
+/// Lines of one SKU are merged: the units are added up, and the earlier date counts.
 fn merged(lines: &[SourcingLineBody]) -> Result<Vec<(Name, u32, Option<Timestamp>)>, Problem> {
     if !(1..=LINES_MAX).contains(&lines.len()) {
-        return Err(Problem::invalid("lines", format!("has {} entries; 1 to {LINES_MAX} are taken", lines.len())));
+        return Err(Problem::invalid("lines", format!("has {} entries; send 1 to {LINES_MAX}", lines.len())));
     }
     let mut merged: Vec<(Name, u32, Option<Timestamp>)> = Vec::with_capacity(lines.len());
     for (at, line) in lines.iter().enumerate() {

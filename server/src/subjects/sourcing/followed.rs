@@ -1,5 +1,5 @@
-//! Advice is followed to the letter, a moment after it was given, in shops of every kind: whatever an answer says would
-//! succeed does, as long as nobody else comes in between.
+//! Follows every piece of advice exactly, a moment after it was given, in random shops: whatever an answer says would
+//! succeed must succeed if nothing else changes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -30,7 +30,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// One of several, chosen by a number.
+/// One of several, selected by a number.
 trait Chooses {
     fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T;
 }
@@ -113,7 +113,7 @@ impl Shop {
         self.call("POST", "/v1/reservations", body).await
     }
 
-    /// Places that differ in what is there, what is to come, who may have it, and what they hand out.
+    /// Locations that differ in stock, supply, access and purposes.
     async fn furnish(&mut self) {
         for channel in ["web", "app", "few"] {
             let buffer = self.numbers.below(2);
@@ -133,7 +133,7 @@ impl Shop {
             let brings = json!({"transfer_group": "g1", "transfer_minutes": 30, "pickup_minutes": 15});
             self.set("PUT", "/v1/locations/s1", brings).await;
         }
-        // In one shop of three nobody counts the last of them.
+        // In one shop of three, the last SKU is untracked.
         let counted = if self.numbers.below(3) == 0 { &SKUS[..2] } else { &SKUS[..] };
         for sku in SKUS {
             let is_counted = counted.contains(&sku);
@@ -178,7 +178,7 @@ impl Shop {
         }
     }
 
-    /// What the shop holds, for whoever reads of a failure.
+    /// The state of the shop, for the report of a failure.
     async fn told(&self) -> String {
         let mut told = String::new();
         for path in
@@ -218,7 +218,7 @@ impl Shop {
         body
     }
 
-    /// What was promised may be replaced later.
+    /// Reservations may be replaced later.
     fn note(&mut self, body: &Value, answer: &Answer) {
         let replaced = body["supersedes"].as_array().cloned().unwrap_or_default();
         self.holds.retain(|hold| !replaced.contains(hold));
@@ -227,7 +227,7 @@ impl Shop {
         }
     }
 
-    /// Each way in which the advice of a refusal may be followed.
+    /// Every way to follow the advice of a refusal.
     fn ways(&mut self, body: &Value, refused: &Value) -> Vec<(&'static str, Value)> {
         let told = refused["lines"].as_array().unwrap();
         let mut ways = Vec::new();
@@ -276,7 +276,7 @@ impl Shop {
     }
 }
 
-/// `ANAQUEL_SEED` runs one again; `ANAQUEL_SEEDS` so many new ones.
+/// `ANAQUEL_SEED` repeats one run; `ANAQUEL_SEEDS` sets the number of new runs.
 fn seeds() -> Vec<u64> {
     let number = |name: &str| std::env::var(name).ok().map(|number| number.parse::<u64>().unwrap());
     match number("ANAQUEL_SEED") {
@@ -288,7 +288,7 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-/// A shop of a seed, at noon or a minute before midnight.
+/// The shop of a seed, at noon or a minute before midnight.
 async fn shop(seed: u64) -> Shop {
     let mut shop = Shop::open(seed, if seed.is_multiple_of(3) { MIDNIGHT_MS } else { NOON_MS });
     shop.furnish().await;
@@ -502,7 +502,7 @@ async fn an_order_worth_too_little_is_fetched_where_it_is_told_to_be() {
     }
     let made = shop.call("POST", "/v1/sourcing", &body).await;
     assert_eq!(made.status, 201, "{:#}", made.body);
-    // Where nobody has it, nothing is advised.
+    // If no location has it, there is no advice.
     body["purpose"] = json!("delivery");
     let refused = shop.call("POST", "/v1/sourcing", &body).await;
     assert_eq!(refused.body["lines"][0]["would_succeed"], json!({}), "{:#}", refused.body);
@@ -527,7 +527,7 @@ async fn what_is_open_makes_room_when_it_is_told_to() {
     let refused = shop.reserve(&hold(600)).await;
     shop.wait(refused.retry_after.unwrap());
     assert_eq!(shop.reserve(&hold(600)).await.status, 201);
-    // What may be asked for at the most is granted, too.
+    // The advised maximum is granted, too.
     let refused = shop.reserve(&hold(600)).await;
     assert_eq!((refused.status, &refused.body["most"]), (429, &json!(2)));
 }

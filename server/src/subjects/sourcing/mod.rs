@@ -1,4 +1,4 @@
-//! Which locations ship an order.
+//! Sourcing: which locations ship an order.
 
 pub mod bodies;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Sourcing: a plan for an order, and its promise in the same step.
+//! Sourcing: computes a plan for an order, and reserves it in the same step.
 
 use anaquel_engine::Engine;
 use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
@@ -10,13 +10,13 @@ use anaquel_engine::ids::{LocationId, Name, Seq, SkuId};
 use anaquel_engine::level::Constraint;
 use anaquel_engine::pickup::PickupQuestion;
 use anaquel_engine::rules::RuleId;
-use anaquel_engine::sourcing::{Answer, Plan, Question, Sources};
+use anaquel_engine::sourcing::{Answer, Question, Sources, SourcingPlan};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::http::problem::Problem;
 use crate::http::reply::{Reply, unexpected};
 use crate::subjects::reservations::refusal;
@@ -24,35 +24,35 @@ use crate::subjects::reservations::views::write_record;
 use crate::subjects::sourcing::bodies::{Order, SourcingBody};
 use crate::subjects::sourcing::{bodies as words, views};
 
-/// How often a plan is made anew where somebody else was faster, or a quota keeps what seemed to be there.
+/// How often a plan is computed again after another caller took its units, or a quota kept them.
 const ATTEMPTS: usize = 8;
 
-/// Stores that are tried for an order that is worth too little to be delivered.
+/// Stores that are tried for an order below the value for delivery.
 const STORES_TRIED: usize = 5;
 
 /// Why an order is not sourced.
 enum Unsourced {
-    /// It is worth too little to be delivered; where it can be fetched.
+    /// Its value is too low for delivery; where it can be picked up.
     PickupOnly(RuleId, Option<LocationId>),
-    /// Where it is to be fetched takes no pickups.
+    /// The pickup location accepts no pickups.
     Barred(Place),
-    /// There is not enough, or not in so few places.
+    /// There is not enough stock, or not in so few locations.
     Short(Box<Answer>, Advice),
 }
 
-/// What would succeed instead, each tried, and true for a while.
+/// What would succeed instead; each alternative is tried and stays true for a while.
 #[derive(Default)]
 struct Advice {
     /// Units of each line of the question, all of them together in as many shipments.
     fewer: Vec<u32>,
-    /// So many shipments.
+    /// This number of shipments.
     shipments: Option<usize>,
 }
 
-/// Sources an order, or shows how it would be.
+/// Sources an order, or returns its plan.
 ///
 /// # Errors
-/// What was short and why, what is wrong with the order, or why nothing is written now.
+/// Which lines are short and why, what is wrong with the order, or why the server accepts no writes.
 pub async fn source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Reply, Problem> {
     let sourced = try_source(app, caller, body).await;
     sourced.map_err(|problem| Sight::of(&app.engine, caller).hide_rules(problem))
@@ -78,11 +78,11 @@ async fn try_source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Re
     let hold_seconds = (!order.confirm).then_some(u64::from(order.ttl_seconds));
     for _ in 0..ATTEMPTS {
         let (mut asked, mut unsourced) = (Vec::new(), None);
-        // A repeat is answered without it; whether this is one is known only then.
+        // A repeat is answered without the plan; only the engine knows whether this is one.
         let planned = plan_aside(app, caller, &order, &question).await?;
         let executed = app
             .execute(caller, |engine, cause, done| match (check_request(&bounds, &asked_for, hold_seconds), planned) {
-                // What is asked for is what the order says, however it is split.
+                // The requested quantities are those of the order, however it is split.
                 (Err(refusal), _) => engine.refuse(cause, done, refusal.into()),
                 (Ok(()), Ok(plan)) => {
                     let request = request(engine, &order, &plan);
@@ -121,7 +121,7 @@ async fn try_source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Re
             break;
         }
     }
-    // Others were faster each time: what there is by now, or else what was short at last.
+    // Other callers were faster each time: report the current stock, or the last shortage.
     let (engine, order) = (app.engine.clone(), order.clone());
     let told = app.reads.run(caller.who, move || {
         let (_, answer) = engine.state().source(&question);
@@ -134,13 +134,13 @@ async fn try_source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Re
             let available = short.available.min(order.lines.get(at)?.1);
             told(&engine, &order, at, (available, short.constraint, short.rule), json!({}))
         };
-        Problem::insufficient("others were faster".to_owned(), last.iter().filter_map(line).collect())
+        Problem::insufficient("other callers were faster; try again".to_owned(), last.iter().filter_map(line).collect())
     });
     Err(told.await?)
 }
 
-/// Lines of which there is not enough anywhere are lost, wherever they would have come from. Those that only a limit on
-/// shipments kept are not: they may be asked for otherwise.
+/// Lines that are short in all locations count as lost demand. Lines that only fail by the limit on shipments do not:
+/// they may be requested in another way.
 fn note_lost(engine: &Engine, order: &Order, answer: &Answer) {
     let Some(channel) = engine.state().catalogue.channels.id(order.channel.as_str()) else { return };
     let lines = order.question.lines.iter().zip(&answer.anywhere);
@@ -148,7 +148,7 @@ fn note_lost(engine: &Engine, order: &Order, answer: &Answer) {
     engine.state().lost.add(channel, order.purpose, short.map(|((sku, units, _), _)| (*sku, None, None, *units)));
 }
 
-/// The plan and the runner-up, and nothing else. Both are tried, and true for a while.
+/// Returns the plan and the runner-up. Both are tried and stay true for a while.
 fn show(engine: &Engine, order: &Order) -> Result<Reply, Problem> {
     if let Some(why) = barred(engine, order).or_else(|| pickup_only(engine, order)) {
         return Err(explain(engine, order, &why));
@@ -157,23 +157,23 @@ fn show(engine: &Engine, order: &Order) -> Result<Reply, Problem> {
     if !will_do(order, &answer) {
         return Err(explain(engine, order, &short(engine, order, &order.question, answer)));
     }
-    let told = |plan: &Option<Plan>| plan.as_ref().map(|plan| views::plan(engine, order, plan));
+    let told = |plan: &Option<SourcingPlan>| plan.as_ref().map(|plan| views::plan(engine, order, plan));
     let (best, runner_up) = (told(&answer.best), told(&answer.runner_up));
     Ok(Reply::ok(json!({"seq": seq, "plan": best, "runner_up": runner_up}).to_string()))
 }
 
-/// For so long what is advised is true. A plan that is only shown is to be true for a while itself, also when it is asked for
-/// after the advice.
+/// How long advice stays true. A plan that is only returned must itself stay true, also if it is requested after
+/// advice.
 fn advice_seconds(order: &Order) -> u64 {
     if order.dry_run { 2 * ADVICE_SECONDS } else { ADVICE_SECONDS }
 }
 
 fn will_do(order: &Order, answer: &Answer) -> bool {
-    let complete = order.unknown.is_empty() && answer.best.as_ref().is_some_and(Plan::is_complete);
+    let complete = order.unknown.is_empty() && answer.best.as_ref().is_some_and(SourcingPlan::is_complete);
     answer.best.is_some() && (complete || order.allow_partial)
 }
 
-/// Why it cannot be fetched where it is to be, if it cannot.
+/// Why the pickup location accepts no pickup, if so.
 fn barred(engine: &Engine, order: &Order) -> Option<Unsourced> {
     let catalogue = &engine.state().catalogue;
     let store = order.fetched_at.filter(|store| !catalogue.takes(*store, order.purpose))?;
@@ -186,7 +186,7 @@ fn pickup_only(engine: &Engine, order: &Order) -> Option<Unsourced> {
     rule.filter(|_| is_delivered).map(|rule| Unsourced::PickupOnly(rule, store_for(engine, order)))
 }
 
-/// Where an order can be fetched: the nearest store that has all of it, or may have it brought.
+/// Where an order can be picked up: the nearest store that has all of it, or may receive the rest from others.
 fn store_for(engine: &Engine, order: &Order) -> Option<LocationId> {
     if !order.unknown.is_empty() {
         return None;
@@ -211,8 +211,8 @@ fn store_for(engine: &Engine, order: &Order) -> Option<LocationId> {
     })
 }
 
-/// The plans of a question, each tried, and made anew where a quota keeps what seemed to be there, or a day is full.
-/// All of it stays true for so many seconds.
+/// The plans of a question, each tried, and computed again if a quota keeps their units or a day is full. They stay
+/// true for this many seconds.
 fn try_plans(engine: &Engine, question: &Question, purpose: Purpose, seconds: u64) -> (Seq, Answer) {
     let mut question = Question { now: engine.now().plus_seconds(seconds), ..question.clone() };
     let mut found = engine.state().source(&question);
@@ -226,14 +226,14 @@ fn try_plans(engine: &Engine, question: &Question, purpose: Purpose, seconds: u6
         }
         found = engine.state().source(&question);
     }
-    let mut is_granted = |plan: &Plan| !try_plan(engine, &mut question, purpose, plan, seconds);
+    let mut is_granted = |plan: &SourcingPlan| !try_plan(engine, &mut question, purpose, plan, seconds);
     found.1.best = found.1.best.filter(&mut is_granted);
     found.1.runner_up = found.1.runner_up.filter(is_granted);
     found
 }
 
-/// Limits the cells of which a plan would not be granted what it takes; tells whether there are any.
-fn try_plan(engine: &Engine, question: &mut Question, purpose: Purpose, plan: &Plan, seconds: u64) -> bool {
+/// Limits the cells that a plan would not get; returns whether there are any.
+fn try_plan(engine: &Engine, question: &mut Question, purpose: Purpose, plan: &SourcingPlan, seconds: u64) -> bool {
     let shipments = plan.shipments.iter();
     let lines: Vec<TrialLine> = shipments
         .flat_map(|shipment| shipment.lines.iter().map(move |line| (shipment.location, line)))
@@ -253,13 +253,13 @@ fn try_plan(engine: &Engine, question: &mut Question, purpose: Purpose, plan: &P
     shrank
 }
 
-/// The best plan, if it will do; made where nobody waits for it, since it looks at many places.
+/// The best plan, if it is sufficient; computed in the background, because it reads many locations.
 async fn plan_aside(
     app: &App,
     caller: &Caller,
     order: &Order,
     question: &Question,
-) -> Result<Result<Plan, Unsourced>, Problem> {
+) -> Result<Result<SourcingPlan, Unsourced>, Problem> {
     let (engine, order, question) = (app.engine.clone(), order.clone(), question.clone());
     app.reads.run(caller.who, move || plan(&engine, &order, &question)).await
 }
@@ -269,14 +269,14 @@ async fn plan_aside(
 fn short(engine: &Engine, order: &Order, question: &Question, answer: Answer) -> Unsourced {
     let complete = |question: &Question| {
         let best = try_plans(engine, question, order.purpose, advice_seconds(order)).1.best;
-        best.filter(Plan::is_complete)
+        best.filter(SourcingPlan::is_complete)
     };
     let wider = complete(&Question { shipments_max: words::SHIPMENTS_MAX as usize, ..question.clone() });
-    // It is the search for so few that must find them.
+    // The search for so few shipments must find them itself.
     let shipments = wider.map(|plan| plan.shipments.len()).filter(|shipments| {
         order.unknown.is_empty() && complete(&Question { shipments_max: *shipments, ..question.clone() }).is_some()
     });
-    // Lines that nothing is said of are asked for as before.
+    // Lines without advice are requested unchanged.
     let is_told =
         |nth: usize| answer.best.as_ref().is_none_or(|best| best.missing.get(nth).is_none_or(|units| *units > 0));
     let best = try_plans(engine, question, order.purpose, advice_seconds(order)).1.best;
@@ -293,12 +293,12 @@ fn short(engine: &Engine, order: &Order, question: &Question, answer: Answer) ->
     Unsourced::Short(Box::new(answer), Advice { fewer: fewer.unwrap_or_default(), shipments })
 }
 
-/// The best plan, if it will do.
-fn plan(engine: &Engine, order: &Order, question: &Question) -> Result<Plan, Unsourced> {
+/// The best plan, if it is sufficient.
+fn plan(engine: &Engine, order: &Order, question: &Question) -> Result<SourcingPlan, Unsourced> {
     if let Some(why) = barred(engine, order).or_else(|| pickup_only(engine, order)) {
         return Err(why);
     }
-    // Where nothing but stock has a say, what is planned at one `seq` is what is granted.
+    // If only stock decides, a plan at one `seq` is granted as it is.
     let has_quotas = engine.state().rules.book().has_quotas();
     let (_, answer) = match has_quotas {
         true => try_plans(engine, question, order.purpose, 0),
@@ -310,7 +310,7 @@ fn plan(engine: &Engine, order: &Order, question: &Question) -> Result<Plan, Uns
     }
 }
 
-/// What the order is worth in a currency: as it says, or by its prices.
+/// The value of the order in a currency: as given, or by its prices.
 fn value(engine: &Engine, order: &Order, currency: &str) -> Option<u64> {
     match &order.value {
         Some((amount, of)) => (of == currency).then_some(*amount),
@@ -321,7 +321,7 @@ fn value(engine: &Engine, order: &Order, currency: &str) -> Option<u64> {
     }
 }
 
-fn request(engine: &Engine, order: &Order, plan: &Plan) -> ReserveRequest {
+fn request(engine: &Engine, order: &Order, plan: &SourcingPlan) -> ReserveRequest {
     let catalogue = &engine.state().catalogue;
     let lines = plan.shipments.iter().flat_map(|shipment| {
         shipment.lines.iter().filter_map(move |(line, units)| {
@@ -349,7 +349,8 @@ fn request(engine: &Engine, order: &Order, plan: &Plan) -> ReserveRequest {
     }
 }
 
-/// What was refused has no more than it said; a quota says so for all of its places. Tells whether that is news.
+/// A refused cell has no more than the refusal reports; a quota limits all of its locations. Returns whether this is
+/// new.
 fn limit(engine: &Engine, question: &mut Question, asked: &[LineRequest], shorts: &[Short]) -> bool {
     let catalogue = &engine.state().catalogue;
     let mut shrank = false;
@@ -382,7 +383,7 @@ fn explain(engine: &Engine, order: &Order, why: &Unsourced) -> Problem {
             let line = |at| told(engine, order, at, short, would.clone());
             let lines = (0..order.lines.len()).filter_map(line).collect();
             Problem::insufficient(
-                "the order is worth too little to be delivered; it may be picked up".to_owned(),
+                "the value of the order is too low for delivery; pickup is possible".to_owned(),
                 lines,
             )
         }
@@ -422,13 +423,13 @@ fn explain(engine: &Engine, order: &Order, why: &Unsourced) -> Problem {
                 lines.extend(told(engine, order, at, (units - missing, constraint, None), would));
             }
             let most = order.question.shipments_max;
-            let detail = format!("no {most} of the places that may send it have all of it");
+            let detail = format!("no {most} of the locations that may send it have all of it");
             Problem::insufficient(detail, lines)
         }
     }
 }
 
-/// One line that is short.
+/// A short line.
 fn told(
     engine: &Engine,
     order: &Order,
@@ -452,7 +453,7 @@ fn told(
     }))
 }
 
-/// Whether numbers of a line may be told. Who is not told them is not told them by a refusal either.
+/// Whether numbers of a line may be shown. A caller that gets no numbers does not get them from a refusal either.
 fn tells_numbers(engine: &Engine, order: &Order, at: usize) -> bool {
     let (state, channel) = (engine.state(), order.question.channel);
     let sku = order.lines.get(at).and_then(|(sku, ..)| state.catalogue.skus.id(sku.as_str()));

@@ -1,4 +1,4 @@
-//! Sourcing: where each unit of an order comes from.
+//! Sourcing: which location each unit of an order comes from.
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +15,8 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(source))
 }
 
-/// Say where each unit of an order comes from, and promise it in the same step; with `dry_run` only say so.
+/// Choose the location of each unit of an order, and reserve it in the same step; with `dry_run`, only compute the
+/// plan.
 #[utoipa::path(
     post, path = "/v1/sourcing", tag = "reservations", security(("key" = ["reserve"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
@@ -26,7 +27,7 @@ pub fn routes() -> OpenApiRouter<App> {
             "plan": {"score": 0.31, "missing": [], "shipments": [{"location": "es-001", "distance_km": 15.4, "lines": [{"sku": "TSHIRT-RED-M", "quantity": 2}]}],
                 "parts": {"shipments": 0.001, "distance": 0.308, "priority": 0.0, "stock": 0.0, "store": 0.0, "cover": 0.0}}
         })),
-        (status = 201, description = "Promised, and durable: the reservation, and its shipments"),
+        (status = 201, description = "Reserved, and durable: the reservation, and its shipments"),
         (status = 400, description = "invalid-request"), (status = 404, description = "not-found"),
         (status = 409, description = "insufficient-stock: what is short, and what would succeed"),
         (status = 422, description = "idempotency-mismatch"), (status = 503, description = "read-only or overloaded")

@@ -1,4 +1,4 @@
-//! What plans and shipments look like in JSON.
+//! JSON of plans and shipments.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use anaquel_engine::Engine;
 use anaquel_engine::geo::distance_km;
 use anaquel_engine::ids::LocationId;
 use anaquel_engine::reservation::Reservation;
-use anaquel_engine::sourcing::{Plan, Question, Shipment, Weights};
+use anaquel_engine::sourcing::{Question, Shipment, SourcingPlan, Weights};
 use serde_json::{Value, json};
 
 use crate::subjects::reservations::views::tells_waits;
@@ -16,11 +16,11 @@ fn rounded(km: Option<f64>) -> Option<f64> {
     km.map(|km| (km * 10.0).round() / 10.0)
 }
 
-/// A plan, for those who only look.
-pub fn plan(engine: &Engine, order: &Order, plan: &Plan) -> Value {
+/// A plan that is only returned.
+pub fn plan(engine: &Engine, order: &Order, plan: &SourcingPlan) -> Value {
     let catalogue = &engine.state().catalogue;
     let sku = |line: usize| order.question.lines.get(line).map(|(sku, ..)| catalogue.skus.name(*sku).as_str());
-    // How a plan splits a line, and its score, know how much there is; who is not told numbers is not told those.
+    // The split of a line and its score reveal quantities; a caller that gets no numbers does not get them.
     let Question { lines, channel, .. } = &order.question;
     let exact = lines.iter().all(|(sku, ..)| engine.state().tells_numbers(*sku, *channel));
     let line = |(line, units): &(usize, u32)| json!({"sku": sku(*line), "quantity": exact.then_some(units)});
@@ -55,7 +55,7 @@ fn parts(parts: &Weights) -> Value {
     })
 }
 
-/// What a reservation brings from where, place by place.
+/// The shipments of a reservation, by location.
 pub fn shipments(engine: &Engine, order: &Order, reservation: &Reservation) -> Value {
     let catalogue = &engine.state().catalogue;
     let mut by_place: BTreeMap<usize, (LocationId, Vec<Value>)> = BTreeMap::new();

@@ -1,13 +1,13 @@
-//! What the OpenAPI document says of this folder: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records.
 
 use crate::http::document::words::Words;
 
-/// Its part of the document.
+/// The texts of this folder.
 pub static WORDS: Words = Words {
     calls: &[(
         "POST /v1/sourcing",
-        "Splits an order over locations as the policy wants, and promises it in one step. With `dry_run` it shows the plan, \
-         what each weight adds, and the runner-up, and promises nothing.",
+        "Splits an order over locations by the policy, and reserves it in one step. With `dry_run`, returns the plan, \
+         the part of each weight, and the runner-up, and reserves nothing.",
         &[("200", "SourcingShown"), ("201", "SourcingDone")],
     )],
     examples: &[(
@@ -21,42 +21,42 @@ pub static WORDS: Words = Words {
             "Units of a SKU in a shipment.",
             &[
                 ("sku", "text", "The SKU"),
-                ("quantity", "int?", "Units; null for a channel that is told no numbers"),
-                ("waiting?", "int?", "Units of them that are still to come"),
+                ("quantity", "int?", "Units; null for a channel that gets no numbers"),
+                ("waiting?", "int?", "Units of these that are inbound"),
             ],
         ),
         (
             "Shipment",
-            "What one location brings.",
+            "The part of an order that one location sends.",
             &[
                 ("location", "text", "Which"),
-                ("distance_km", "number?", "To the destination"),
-                ("lines", "[ShipmentLine]", "What it brings"),
+                ("distance_km", "number?", "Distance to the destination"),
+                ("lines", "[ShipmentLine]", "What it sends"),
             ],
         ),
         (
             "SourcingPlan",
-            "Where each unit would come from.",
+            "The location of each unit.",
             &[
-                ("shipments", "[Shipment]", "Location by location"),
+                ("shipments", "[Shipment]", "By location"),
                 ("missing", "[ShipmentLine]", "Units that no location has"),
-                ("score?", "number", "What it costs under the policy; the lowest wins"),
-                ("parts?", "any", "What each weight adds to the score"),
+                ("score?", "number", "The score under the policy; the lowest wins"),
+                ("parts?", "any", "The part of each weight in the score"),
             ],
         ),
         (
             "SourcingShown",
-            "With `dry_run`: what would be done.",
+            "With `dry_run`: the plan.",
             &[
-                ("seq", "int", "The record that this reflects"),
+                ("seq", "int", "The record that this answer reflects"),
                 ("plan", "SourcingPlan", "The best plan"),
                 ("runner_up", "SourcingPlan?", "The second best, from another first location"),
             ],
         ),
         (
             "SourcingDone",
-            "The order is promised.",
-            &[("reservation", "Reservation", "The promise"), ("shipments", "[Shipment]", "Where each unit comes from")],
+            "The order is reserved.",
+            &[("reservation", "Reservation", "The promise"), ("shipments", "[Shipment]", "The location of each unit")],
         ),
     ],
 };

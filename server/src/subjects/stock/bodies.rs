@@ -1,4 +1,4 @@
-//! Stock on the wire: cells, movements, counts, shortages.
+//! Requests about stock: movements, counts, availability.
 
 use anaquel_engine::admission::MovementRequest;
 use anaquel_engine::command::{Count, NameRef};
@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 use crate::http::problem::Problem;
 use crate::wire::{parse_time, quantity};
 
-/// Movements or counts in one request.
+/// The maximum number of movements or counts in one request.
 pub const ROWS_MAX: usize = 1000;
 
-/// Stock that moved.
+/// Movements of stock.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MovementsBody {
@@ -31,7 +31,7 @@ pub struct MovementBody {
     /// The SKU.
     #[schema(example = "TSHIRT-RED-M")]
     pub sku: String,
-    /// Where.
+    /// The location.
     #[schema(example = "mx-014")]
     pub location: String,
     /// Units, at least 1; signed for an adjustment.
@@ -40,18 +40,18 @@ pub struct MovementBody {
     pub quantity: i64,
     /// The caller's own document.
     pub reference: Option<String>,
-    /// When it happened, if not now.
+    /// The time of the movement, if it is not now.
     pub occurred_at: Option<String>,
-    /// `return`: `sellable` (if left out) goes to the shelf; `inspect` and `damaged` to the quarantine of the location, where
-    /// nobody is promised it.
+    /// `return`: `sellable` (default) goes to the shelf; `inspect` and `damaged` go to the quarantine of the location,
+    /// which is never promised.
     #[schema(example = "sellable")]
     pub condition: Option<String>,
-    /// `receipt`: it is of nothing that was known to come, and uses up no supply.
+    /// `receipt`: it belongs to no known supply, and uses up none.
     #[serde(default)]
     pub unplanned: bool,
 }
 
-/// Stock that was counted.
+/// Counts of stock.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CountsBody {
@@ -66,14 +66,14 @@ pub struct CountBody {
     /// The SKU.
     #[schema(example = "TSHIRT-RED-M")]
     pub sku: String,
-    /// Where.
+    /// The location.
     #[schema(example = "mx-014")]
     pub location: String,
-    /// What was found.
+    /// Units that were counted.
     #[schema(example = 12)]
     #[serde(deserialize_with = "crate::wire::whole::required")]
     pub on_hand: i64,
-    /// The moment for which it is true, if not now.
+    /// The time of the count, if it is not now.
     pub counted_at: Option<String>,
 }
 
@@ -83,13 +83,13 @@ pub struct CountBody {
 pub struct AvailabilityBody {
     /// Up to 1,000.
     pub skus: Vec<String>,
-    /// Only here; everywhere if neither this nor `groups` is given.
+    /// Only these locations; all, if neither this nor `groups` is given.
     pub locations: Option<Vec<String>>,
-    /// Added up over each of these.
+    /// Added up over each of these groups.
     pub groups: Option<Vec<String>>,
-    /// For whom.
+    /// The channel of the sale.
     pub channel: Option<String>,
-    /// With the cells of quarantines, where no locations are named.
+    /// Include the cells of quarantines, if no locations are named.
     #[serde(default)]
     pub quarantine: bool,
 }
@@ -106,7 +106,7 @@ impl MovementBody {
     fn into_request(self, at: usize) -> Result<MovementRequest, Problem> {
         let field = |name: &str| format!("movements[{at}].{name}");
         let kind = movement_kind(&self.kind)
-            .ok_or_else(|| Problem::invalid(&field("kind"), "is one of receipt, sale, return, adjustment, damage"))?;
+            .ok_or_else(|| Problem::invalid(&field("kind"), "must be receipt, sale, return, adjustment or damage"))?;
         let kind = match (kind, self.condition.as_deref()) {
             (_, None) | (MovementKind::Return, Some("sellable")) => kind,
             (MovementKind::Return, Some("inspect")) => MovementKind::ReturnToInspect,
@@ -116,7 +116,7 @@ impl MovementBody {
                 let reason = format!("{shown:?} is not sellable, inspect or damaged");
                 return Err(Problem::invalid(&field("condition"), reason));
             }
-            (_, Some(_)) => return Err(Problem::invalid(&field("condition"), "is for a return only")),
+            (_, Some(_)) => return Err(Problem::invalid(&field("condition"), "is only allowed for a return")),
         };
         let change = match kind {
             MovementKind::Adjustment => {
@@ -134,7 +134,7 @@ impl MovementBody {
             MovementKind::Sale | MovementKind::Damage => -i64::from(quantity(&field("quantity"), self.quantity)?),
         };
         if self.unplanned && kind != MovementKind::Receipt {
-            return Err(Problem::invalid(&field("unplanned"), "is for a receipt only"));
+            return Err(Problem::invalid(&field("unplanned"), "is only allowed for a receipt"));
         }
         if let Some(reference) = &self.reference {
             crate::wire::outside_name(&field("reference"), reference)?;
@@ -171,7 +171,7 @@ impl CountsBody {
     }
 }
 
-/// A counted quantity: what is physically there is never negative.
+/// A counted quantity, which is never negative.
 pub fn counted(value: i64) -> Result<i32, String> {
     i32::try_from(value)
         .ok()
@@ -179,7 +179,7 @@ pub fn counted(value: i64) -> Result<i32, String> {
         .ok_or_else(|| format!("{value} is not between 0 and {LINE_QUANTITY_MAX}"))
 }
 
-/// What books say is there: negative where tills sold more than was known of.
+/// The quantity of the books, which is negative if tills sold more than was known.
 pub fn booked(value: i64) -> Result<i32, String> {
     let (low, high) = (ON_HAND_RANGE.start(), ON_HAND_RANGE.end());
     i32::try_from(value)
@@ -192,7 +192,7 @@ fn bounded(field: &str, rows: usize) -> Result<(), Problem> {
     if (1..=ROWS_MAX).contains(&rows) {
         Ok(())
     } else {
-        Err(Problem::invalid(field, format!("has {rows} entries; 1 to {ROWS_MAX} are taken")))
+        Err(Problem::invalid(field, format!("has {rows} entries; send 1 to {ROWS_MAX}")))
     }
 }
 

@@ -1,38 +1,38 @@
-//! Cells on the wire. A SKU in two hundred stores is an answer of 32 KB, so this is written for speed: what cells share is
-//! put together once, and copied.
+//! Cells on the wire. A SKU in two hundred stores is an answer of 32 KB, so this module is written for speed: the
+//! common part of cells is built once and copied.
 //!
-//! Whether a SKU is counted is one for all of its cells, so it stands in what they begin with: cells of what is counted are
-//! no longer for it, and take no longer.
+//! All cells of a SKU are tracked or none, so `tracked` is part of the common beginning: cells of tracked SKUs are not
+//! longer or slower for it.
 //!
 //! Ids of locations need no escaping: their alphabet has neither quotes nor backslashes.
 
 use std::ops::Range;
 
 use anaquel_engine::Engine;
-use anaquel_engine::coming::Coming;
 use anaquel_engine::ids::SkuId;
 use anaquel_engine::level::StockLevel;
 use anaquel_engine::query::CellView;
 use anaquel_engine::rules::Band;
+use anaquel_engine::supply::query::Coming;
 
 use crate::wire::put::put;
 
-/// Appends cells to one answer, one after the other.
+/// Appends cells to one answer.
 #[derive(Debug)]
 pub struct CellWriter<'a> {
     engine: &'a Engine,
-    /// The SKU written last, and where in the answer stands what all of its cells begin with.
+    /// The last SKU, and the position in the answer of the common beginning of its cells.
     begun: Option<(SkuId, Range<usize>)>,
 }
 
 impl<'a> CellWriter<'a> {
-    /// One that has written nothing yet.
+    /// A writer that has written nothing.
     pub fn new(engine: &'a Engine) -> Self {
         Self { engine, begun: None }
     }
 
-    /// Appends a cell; where the asking channel is not told the numbers, the band alone. `out` is the same each time, and
-    /// only appended to.
+    /// Appends a cell; only its band if the asking channel gets no numbers. `out` is the same each time, and is only
+    /// appended to.
     pub fn cell(&mut self, out: &mut String, cell: &CellView) {
         self.numbers(out, cell, false);
         if !cell.exact {
@@ -41,7 +41,7 @@ impl<'a> CellWriter<'a> {
         out.push('}');
     }
 
-    /// The same with what the asking channel leaves to others.
+    /// The same with the channel's buffer.
     pub fn whole_cell(&mut self, out: &mut String, cell: &CellView) {
         self.numbers(out, cell, true);
         if !cell.exact {
@@ -50,7 +50,7 @@ impl<'a> CellWriter<'a> {
         out.push('}');
     }
 
-    /// The same with its band, that in the words of schema.org, and what is to come to it where something is.
+    /// The same with the band, the schema.org value, and inbound supply if there is some.
     pub fn cell_with_band(&mut self, out: &mut String, cell: &CellView, coming: Option<&Coming>) {
         self.numbers(out, cell, true);
         if let Some(Coming { incoming, orderable, .. }) = coming.filter(|_| cell.exact) {
@@ -92,7 +92,7 @@ impl<'a> CellWriter<'a> {
     }
 }
 
-/// The end of a cell to which nothing is ordered ahead, in one piece.
+/// The end of a cell without inbound supply, as one piece.
 fn bands(band: Band) -> &'static str {
     match band {
         Band::InStock => r#","band":"in_stock","availability":"InStock"}"#,

@@ -64,7 +64,7 @@ fn export_stock(engine: &Engine, texts: Texts, out: &mut dyn Write) -> io::Resul
     writeln!(out, "{}", STOCK.header())?;
     let (mut from, total, mut rows) = (0, state.cells(), 0);
     let (skus, locations) = (&state.catalogue.skus, &state.catalogue.locations);
-    // What nobody counts has no stock that a file could bring back: it holds what is promised of it.
+    // An untracked SKU has no stock to export: its cell holds only promises.
     let is_left_out = |sku: SkuId, location: LocationId| {
         skus.is_retired(sku) || locations.is_retired(location) || !state.catalogue.is_tracked(sku)
     };
@@ -74,7 +74,7 @@ fn export_stock(engine: &Engine, texts: Texts, out: &mut dyn Write) -> io::Resul
             let cells = state.matrix.range(from, to).filter(|(_, cell)| cell.safety_stock() != IN_QUARANTINE);
             let cells = cells.map(|(_, cell)| {
                 let (sku, location, counted_at) = (cell.sku(), cell.location(), cell.counted_at());
-                // What was counted and did not move since is a count, and needs nothing more to be told as one.
+                // A cell that did not move since its count is exported as that count.
                 let is_count =
                     counted_at != Timestamp(0) && state.movements.since(sku, location, counted_at) == Some(0);
                 (sku, location, cell.durable().on_hand, counted_at, cell.safety_stock(), is_count)

@@ -1,4 +1,4 @@
-//! Stock that moved, stock that was counted.
+//! Movements, counts, and availability.
 
 use anaquel_engine::Engine;
 use anaquel_engine::command::{Command, Outcome};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::auth::Scope;
 use crate::auth::caller::Caller;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::config::LimitsConfig;
 use crate::http::budget::Payer;
 use crate::http::budget::answers::SMALL_BYTES;
@@ -21,7 +21,7 @@ use crate::subjects::stock::{bodies as words, views};
 use crate::wire;
 use crate::wire::put::{put, write_array};
 
-/// Its operations of the socket.
+/// The socket operations of stock.
 pub const OPERATIONS: &[Operation] = &[
     // A sale is one movement.
     Operation {
@@ -70,10 +70,10 @@ fn sale_as_movements(mut sale: Members) -> Members {
     members
 }
 
-/// Goods came in, were sold, came back, were corrected or broke.
+/// Books movements: receipts, sales, returns, adjustments, damage.
 ///
 /// # Errors
-/// What is wrong with a movement, or why nothing is written now.
+/// What is wrong with a movement, or why the server accepts no writes.
 pub async fn movements(app: &App, caller: &Caller, body: MovementsBody) -> Result<Reply, Problem> {
     for (at, movement) in body.movements.iter().enumerate() {
         caller.may_use_location(&format!("movements[{at}].location"), Some(&movement.location))?;
@@ -86,10 +86,10 @@ pub async fn movements(app: &App, caller: &Caller, body: MovementsBody) -> Resul
     Ok(Reply::ok(json!({"seq": seq, "items": items}).to_string()).replayed(executed.replayed))
 }
 
-/// Somebody counted.
+/// Books counts.
 ///
 /// # Errors
-/// What is wrong with a count, or why nothing is written now.
+/// What is wrong with a count, or why the server accepts no writes.
 pub async fn counts(app: &App, caller: &Caller, body: CountsBody) -> Result<Reply, Problem> {
     for (at, count) in body.counts.iter().enumerate() {
         caller.may_use_location(&format!("counts[{at}].location"), Some(&count.location))?;
@@ -102,23 +102,23 @@ pub async fn counts(app: &App, caller: &Caller, body: CountsBody) -> Result<Repl
     Ok(Reply::ok(json!({"seq": seq, "items": items}).to_string()).replayed(executed.replayed))
 }
 
-/// SKUs, locations or groups in one question.
+/// The maximum number of SKUs, locations or groups in one question.
 const ASKED_MAX: usize = 1000;
 
-/// Bytes that room is taken for, for each cell or group of an answer.
+/// Bytes that are reserved for each cell or group of an answer.
 const ITEM_BYTES: usize = 192;
 
-/// Cells that are read where the question is asked; more are read aside.
+/// A question about at most this many cells is answered directly; a larger one runs in the background.
 const CELLS_AT_ONCE: usize = 2_000;
 
-/// A question about availability, its names resolved.
+/// A question about availability, with resolved names.
 struct Question {
     skus: Vec<SkuId>,
     unknown: Vec<String>,
     locations: Option<Vec<LocationId>>,
     groups: Option<Vec<GroupId>>,
     channel: Option<ChannelId>,
-    /// Whether cells of quarantines are asked for, too.
+    /// Whether cells of quarantines are included.
     quarantine: bool,
 }
 
@@ -137,11 +137,11 @@ impl Question {
             ("groups", groups.as_ref().map_or(0, Vec::len)),
         ] {
             if count > ASKED_MAX {
-                return Err(Problem::invalid(field, format!("has {count} entries; up to {ASKED_MAX} are taken")));
+                return Err(Problem::invalid(field, format!("has {count} entries; at most {ASKED_MAX} are allowed")));
             }
         }
         if skus.is_empty() {
-            return Err(Problem::invalid("sku", "at least one is needed"));
+            return Err(Problem::invalid("sku", "is missing; name at least one"));
         }
         if locations.is_some() && groups.is_some() {
             return Err(Problem::invalid("groups", "ask for locations or for groups, not for both"));
@@ -156,7 +156,7 @@ impl Question {
                 None => unknown.push(text),
             }
         }
-        // A place that nobody declared stocks nothing.
+        // An undeclared location stocks nothing.
         let locations = locations.map(|texts| {
             let id = |text: &String| wire::name("location", text).map(|name| catalogue.locations.id(name.as_str()));
             texts.iter().map(id).filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()
@@ -173,7 +173,7 @@ impl Question {
         Ok(Self { skus: known, unknown, locations, groups, channel, quarantine: false })
     }
 
-    /// What the answer comes to at the most, without reading a cell.
+    /// The maximum size of the answer, without reading a cell.
     fn size(&self, engine: &Engine, limits: &LimitsConfig) -> Size {
         let state = engine.state();
         if let Some(groups) = &self.groups {
@@ -185,12 +185,12 @@ impl Question {
         }
         let named = self.locations.as_ref().map_or(usize::MAX, Vec::len);
         let rows = || self.skus.iter().map(|sku| state.matrix.row(*sku));
-        // What nobody counts is told of at every location that is named.
+        // An untracked SKU has a cell at every location that is named.
         let is_uncounted = |sku: &&SkuId| named != usize::MAX && !state.catalogue.is_tracked(**sku);
         let uncounted = self.skus.iter().filter(is_uncounted).count().saturating_mul(named);
         let mut items = rows().map(|row| row.about().min(named)).sum::<usize>().saturating_add(uncounted);
         if items > limits.response_cells {
-            // Rows that are about so long are counted; no further than to where it is too much.
+            // Counts rows of about this length, and stops when there are too many.
             items = uncounted;
             for row in rows() {
                 let counted = row.pieces().iter().map(|piece| piece.len()).sum::<usize>() + row.strays().count();
@@ -235,7 +235,7 @@ impl Question {
     }
 }
 
-/// What is named more than once is told once, in the order in which it was first named.
+/// Duplicates are answered once, at their first position.
 fn once<I: Copy + PartialEq>(ids: Vec<I>) -> Vec<I> {
     let mut known = Vec::with_capacity(ids.len());
     for id in ids {
@@ -246,10 +246,10 @@ fn once<I: Copy + PartialEq>(ids: Vec<I>) -> Vec<I> {
     known
 }
 
-/// What an answer comes to.
+/// The size of an answer.
 #[derive(Debug, Clone, Copy)]
 struct Size {
-    /// Cells or groups in it.
+    /// Its cells or groups.
     items: usize,
     /// Cells that are read for it.
     cells: usize,
@@ -257,11 +257,11 @@ struct Size {
 }
 
 impl Size {
-    /// Whether that is not too much.
+    /// Refuses an answer that is too large.
     fn check(self, limits: &LimitsConfig) -> Result<(), Problem> {
         let refused = |limit: &'static str, most: usize, found: usize, remedy: &str| {
             let detail =
-                format!("{limit}: the answer would be of {found} cells or more, and {most} is the most; {remedy}");
+                format!("{limit}: the answer has {found} cells or more, and at most {most} are allowed; {remedy}");
             Err(Problem::new(Slug::InvalidRequest, detail)
                 .with("field", "skus")
                 .with("limit", limit)
@@ -284,17 +284,17 @@ impl Size {
     }
 }
 
-/// An answer with room for its items.
+/// An answer with space for its items.
 fn begin(seq: Seq, items: usize) -> String {
     let mut out = String::with_capacity(64 + items * ITEM_BYTES);
     put!(&mut out, r#"{"seq":"#, seq, r#","items":"#);
     out
 }
 
-/// How many can be promised.
+/// Answers how many units can be promised.
 ///
 /// # Errors
-/// What is wrong with the question; that its answer would be too large, or that there is no room for one as large now.
+/// What is wrong with the question; the answer is too large, or there is no room for it now.
 pub async fn availability(
     app: &App,
     caller: &Caller,

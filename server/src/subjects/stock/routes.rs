@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::http::budget::Payer;
 use crate::http::extract::{self, JsonRequest, Params};
 use crate::http::page::{Page, list, read_cell_cursor};
@@ -32,14 +32,15 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(shortages))
 }
 
-/// How many can be promised.
+/// Read how many units can be promised.
 #[utoipa::path(
     get, path = "/v1/availability", tag = "stock", security(("key" = ["read"])),
     params(
         ("sku" = Vec<String>, Query, description = "One or more SKUs", example = json!(["TSHIRT-RED-M"])),
-        ("location" = Option<Vec<String>>, Query, description = "Only here; everywhere that stocks the SKU if left out"),
+        ("location" = Option<Vec<String>>, Query, description = "Only these locations; all that stock the SKU if left \
+            out"),
         ("group" = Option<Vec<String>>, Query, description = "Added up over each group"),
-        ("channel" = Option<String>, Query, description = "For whom: its buffer counts"),
+        ("channel" = Option<String>, Query, description = "The channel that sells; its buffer is subtracted"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
     responses(
@@ -60,11 +61,11 @@ pub async fn availability(State(app): State<App>, payer: Payer, uri: Uri) -> Res
     params.done()?;
     app.wait_for(min_seq).await?;
     let body = words::AvailabilityBody { skus, locations, groups, channel, quarantine };
-    // Whose channel it is, the guard has seen.
+    // The middleware has checked the channel.
     Ok(crate::subjects::stock::ops::availability(&app, &Caller::default(), &payer, body).await?.into_response())
 }
 
-/// The same for many: a listing page in one call.
+/// Read the same for many SKUs: a listing page in one call.
 #[utoipa::path(
     post, path = "/v1/availability/query", tag = "stock", security(("key" = ["read"])),
     params(("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")),
@@ -81,20 +82,21 @@ pub async fn availability_query(State(app): State<App>, request: Request) -> Res
     Ok(crate::subjects::stock::ops::availability(&app, &caller, &payer, body).await?.into_response())
 }
 
-/// All cells of a place or of a SKU.
+/// List the cells of a location or a SKU.
 #[utoipa::path(
     get, path = "/v1/stock", tag = "stock", security(("key" = ["read"])),
     params(
-        ("location" = Option<String>, Query, description = "All cells of this place"),
-        ("sku" = Option<String>, Query, description = "All cells of this SKU"),
-        ("channel" = Option<String>, Query, description = "For whom: its buffer counts"),
-        ("quarantine" = Option<bool>, Query, description = "With what is in quarantine"),
-        ("after" = Option<String>, Query, description = "The `next` of the page before"),
+        ("location" = Option<String>, Query, description = "The location"),
+        ("sku" = Option<String>, Query, description = "The SKU"),
+        ("channel" = Option<String>, Query, description = "The channel that sells; its buffer is subtracted"),
+        ("quarantine" = Option<bool>, Query, description = "Include quarantines"),
+        ("after" = Option<String>, Query, description = "`next` of the previous page"),
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
     responses(
-        (status = 200, description = "A page of cells, exact at `seq`; of a place it may be short, or empty, and still have a `next`"),
+        (status = 200, description = "A page of cells, exact at `seq`; for a location it may be short or empty and \
+                                      still have a `next`"),
         (status = 400, description = "invalid-request"),
         (status = 404, description = "not-found")
     )
@@ -149,7 +151,7 @@ fn stock_page(
     out
 }
 
-/// Goods came in, were sold, came back, were corrected or broke.
+/// Book movements: receipts, sales, returns, adjustments, damage.
 #[utoipa::path(
     post, path = "/v1/stock/movements", tag = "stock", security(("key" = ["stock"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
@@ -169,13 +171,13 @@ pub async fn movements(State(app): State<App>, request: Request) -> Result<Respo
     Ok(crate::subjects::stock::ops::movements(&app, &request.caller, request.body).await?.into_response())
 }
 
-/// Somebody counted.
+/// Book counts.
 #[utoipa::path(
     post, path = "/v1/stock/counts", tag = "stock", security(("key" = ["stock"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::CountsBody,
     responses(
-        (status = 200, description = "Durable; what the books said and what was found", example = json!({
+        (status = 200, description = "Durable; the expected and the counted quantities", example = json!({
             "seq": 1843, "items": [{"sku": "TSHIRT-RED-M", "location": "mx-014", "expected": 3, "counted": 4, "delta": 1}]
         })),
         (status = 400, description = "invalid-request"), (status = 422, description = "idempotency-mismatch"),
@@ -188,15 +190,16 @@ pub async fn counts(State(app): State<App>, request: Request) -> Result<Response
     Ok(crate::subjects::stock::ops::counts(&app, &request.caller, request.body).await?.into_response())
 }
 
-/// Cells that no longer cover what is promised, or to which what is waited for comes late, with the promises at risk.
+/// List cells whose stock does not cover their promises, or whose supply is late, with the promises at risk.
 #[utoipa::path(
     get, path = "/v1/shortages", tag = "stock", security(("key" = ["stock"]), ("key" = ["ops"])),
     params(
-        ("after" = Option<String>, Query, description = "The `next` of the page before"),
+        ("after" = Option<String>, Query, description = "`next` of the previous page"),
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
-    responses((status = 200, description = "A page of shortages, each exact by itself, with all that came up to `seq`; it may be short"), (status = 400, description = "invalid-request"))
+    responses((status = 200, description = "A page of shortages; each is exact, and the page includes all records up \
+        to `seq`; it may be short"), (status = 400, description = "invalid-request"))
 )]
 pub async fn shortages(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());

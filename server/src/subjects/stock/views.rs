@@ -1,7 +1,6 @@
-//! What cells, movements, counts and shortages look like in JSON.
+//! JSON of cells, movements, counts and shortages.
 
 use anaquel_engine::Engine;
-use anaquel_engine::coming::Coming;
 use anaquel_engine::event::{CellAfter, Counted, Moved, MovementKind};
 use anaquel_engine::ids::{LocationId, ReservationId, SkuId};
 use anaquel_engine::level::ON_HAND_RANGE;
@@ -9,13 +8,14 @@ use anaquel_engine::query::{GroupView, Shortage};
 use anaquel_engine::reservation::Reservation;
 use anaquel_engine::rules::Band;
 use anaquel_engine::supply::Waiting;
+use anaquel_engine::supply::query::Coming;
 use serde_json::{Value, json};
 
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::wire::put::put;
 use crate::wire::time;
 
-/// The condition in which something came back, where somebody has to look at it.
+/// The condition of a return that someone must inspect.
 pub fn condition_name(kind: MovementKind) -> Option<&'static str> {
     match kind {
         MovementKind::ReturnToInspect => Some("inspect"),
@@ -48,7 +48,7 @@ pub fn write_group(out: &mut String, engine: &Engine, group: &GroupView, coming:
     });
 }
 
-/// A cell after an event, as a channel without a buffer sees it under the rules in force now.
+/// A cell after an event, for a channel without a buffer, under the rules in force now.
 pub fn cell_after(engine: &Engine, cell: &CellAfter) -> Value {
     let catalogue = &engine.state().catalogue;
     let seen = engine.state().lens(None).see(catalogue, cell);
@@ -67,8 +67,8 @@ pub fn cell_after(engine: &Engine, cell: &CellAfter) -> Value {
     item
 }
 
-/// A movement's row in its answer: the cell after it, or how much there is for who is not told numbers, and what became of
-/// it.
+/// The row of a movement in its answer: the cell after it, or only its band for a caller that gets no numbers, and what
+/// happened to the movement.
 pub fn moved(engine: &Engine, row: &Moved, sight: &Sight) -> Value {
     let mut item = match sight.band_alone(row.cell.sku, row.cell.location) {
         None => cell_after(engine, &row.cell),
@@ -79,7 +79,7 @@ pub fn moved(engine: &Engine, row: &Moved, sight: &Sight) -> Value {
         let after = i64::from(row.cell.level.on_hand) + row.change;
         let is_tracked = engine.state().catalogue.is_tracked(row.cell.sku);
         if row.absorbed && is_tracked && row.kind == MovementKind::Sale && after < *ON_HAND_RANGE.start() {
-            // It is in the log, and the cell is as low as it goes until somebody counts it.
+            // The movement is in the log; the cell stays at its minimum until a count.
             members.insert("out_of_range".into(), true.into());
         }
         if let Some(condition) = condition_name(row.kind) {
@@ -95,7 +95,7 @@ pub fn moved(engine: &Engine, row: &Moved, sight: &Sight) -> Value {
     item
 }
 
-/// A cell for who is not told its numbers.
+/// A cell for a caller that gets no numbers.
 fn private(engine: &Engine, (sku, location): (SkuId, LocationId), band: Band) -> Value {
     let catalogue = &engine.state().catalogue;
     json!({
@@ -105,7 +105,7 @@ fn private(engine: &Engine, (sku, location): (SkuId, LocationId), band: Band) ->
     })
 }
 
-/// A count's row in its answer. Who is not told numbers is told nothing but what they counted.
+/// The row of a count in its answer. A caller that gets no numbers gets only its own counts.
 pub fn counted_row(engine: &Engine, row: &Counted, sight: &Sight) -> Value {
     let catalogue = &engine.state().catalogue;
     let delta = if row.outdated { 0 } else { i64::from(row.counted) - i64::from(row.expected) };
@@ -128,8 +128,8 @@ pub fn counted_row(engine: &Engine, row: &Counted, sight: &Sight) -> Value {
         }
     };
     if let Value::Object(members) = &mut item {
-        // The moment for which it is true: that of its record where it was told one that is still to be; none for stock
-        // that was there before anybody counted it.
+        // The time of a count: that of its record if the given time is in the future; `None` for stock that was never
+        // counted.
         let counted_at = (row.counted_at != anaquel_engine::ids::Timestamp(0)).then(|| time(row.counted_at));
         members.insert("counted_at".into(), counted_at.into());
     }
@@ -141,7 +141,7 @@ pub fn counted_row(engine: &Engine, row: &Counted, sight: &Sight) -> Value {
     item
 }
 
-/// A cell that is short, with the promises at risk that the caller may be told of.
+/// A short cell, with the promises at risk that the caller may see.
 pub fn shortage(engine: &Engine, shortage: &Shortage, is_told: impl Fn(&Reservation) -> bool, sight: &Sight) -> Value {
     let catalogue = &engine.state().catalogue;
     let band = sight.band_alone(shortage.cell.sku, shortage.cell.location);
@@ -179,7 +179,7 @@ pub fn shortage(engine: &Engine, shortage: &Shortage, is_told: impl Fn(&Reservat
     if let Value::Object(members) = &mut item {
         members.insert("promises".into(), promises.into());
         members.insert("waiting".into(), waiting.into());
-        // The newest are told; where there are more, that is told, too.
+        // The newest promises are listed; a flag reports that there are more.
         if shortage.more_at_risk {
             members.insert("more_promises".into(), true.into());
         }

@@ -1,4 +1,4 @@
-//! What is to come, on the wire.
+//! Requests about inbound supply.
 
 use anaquel_engine::Engine;
 use anaquel_engine::command::SupplyFields;
@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 use crate::http::problem::Problem;
 use crate::wire::{name, outside_name, parse_time, sku_name};
 
-/// Supplies in one request.
+/// The maximum number of supplies in one request.
 const ROWS_MAX: usize = 1000;
 
-/// What is to come.
+/// Inbound supply.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SuppliesBody {
@@ -31,16 +31,16 @@ pub struct SupplyBody {
     /// The SKU.
     #[schema(example = "TSHIRT-RED-M")]
     pub sku: String,
-    /// Where it comes to.
+    /// The location that receives it.
     #[schema(example = "mx-014")]
     pub location: String,
-    /// Units still to come; 0 for none any more. Where some came already, the quantity that was told before tells nothing
-    /// new, and of a supply of which everything came, or that was ended after some came, only what goes beyond what was
-    /// told opens it again, less what came.
+    /// Units still inbound; 0 for none. After some units arrived, sending the former quantity again changes nothing.
+    /// For a supply that arrived completely, or that was ended after a part arrived, only a larger quantity opens it
+    /// again, minus the units that arrived.
     #[schema(example = 40)]
     #[serde(deserialize_with = "crate::wire::whole::required")]
     pub quantity: i64,
-    /// When they are expected; may be left out where that is known.
+    /// When they are expected; may be left out if it is known.
     #[schema(example = "2026-12-01T09:00:00Z")]
     pub expected_at: Option<String>,
     /// `purchase_order` (default) or `in_transit`.
@@ -52,7 +52,7 @@ impl SuppliesBody {
     pub fn into_rows(self, engine: &Engine) -> Result<Vec<SupplyFields>, Problem> {
         let rows = self.supplies.len();
         if !(1..=ROWS_MAX).contains(&rows) {
-            return Err(Problem::invalid("supplies", format!("has {rows} entries; 1 to {ROWS_MAX} are taken")));
+            return Err(Problem::invalid("supplies", format!("has {rows} entries; send 1 to {ROWS_MAX}")));
         }
         let state = engine.state();
         let read = |(at, body): (usize, SupplyBody)| {
@@ -74,7 +74,7 @@ impl SuppliesBody {
     }
 }
 
-/// Units that are to come.
+/// Inbound units.
 pub fn open(value: i64) -> Result<u32, String> {
     u32::try_from(value)
         .ok()
@@ -82,7 +82,7 @@ pub fn open(value: i64) -> Result<u32, String> {
         .ok_or_else(|| format!("{value} is not between 0 and {LINE_QUANTITY_MAX}"))
 }
 
-/// Reads a kind of supply.
+/// Parses a kind of supply.
 pub fn parse_kind(text: &str) -> Result<SupplyKind, String> {
     [SupplyKind::PurchaseOrder, SupplyKind::InTransit]
         .into_iter()

@@ -70,7 +70,7 @@ fn export_supply(engine: &Engine, texts: Texts, out: &mut dyn Write) -> io::Resu
             let (sku, location) = (text(catalogue.skus.name(cell.sku)), text(catalogue.locations.name(cell.location)));
             for supply in &cell.supplies {
                 let (kind, expected) = (supply.kind.as_str(), wire::time(supply.expected_at));
-                // Of which nothing came yet, all that was told is to come.
+                // If nothing arrived yet, the whole quantity is inbound.
                 let came = engine.state().ledger().came(cell.sku, cell.location, supply.name.as_str());
                 let as_of = if came.is_some() { as_of.as_str() } else { "" };
                 writeln!(out, "{},{sku},{location},{},{expected},{kind},{as_of}", text(&supply.name), supply.open)?;

@@ -1,4 +1,4 @@
-//! What is to come: set it, read it back, and see which promises it no longer covers.
+//! Inbound supply: set it, read it, and list the promises that it does not cover.
 
 use anaquel_engine::command::Command;
 use anaquel_engine::reservation::Reservation;
@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::http::budget::Payer;
 use crate::http::extract::{self, Params};
 use crate::http::page::{Page, read_cell_cursor};
@@ -19,22 +19,22 @@ use crate::http::reply::{json_answer, replayed};
 use crate::subjects::supply::{bodies as words, views};
 use crate::wire;
 
-/// Its routes.
+/// The routes of this module.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(set, list))
 }
 
-/// Say what is to come: purchase orders, and stock on its way. A receipt uses it up.
+/// Set inbound supply: purchase orders, and stock in transit. A receipt uses it up.
 ///
-/// What was told before and came does not come again: a supply that is used up, or was ended with 0 after some of it came,
-/// stays so until more is told than before, and then only the rest is open, beyond what came. A supply that was ended
-/// before anything came may be told anew. What came is remembered as long as the log is kept. A receipt uses up the
-/// earliest supplies that were told before it; one that comes before its supply is told counts for none.
+/// A unit that arrived does not count as inbound again. A supply that is used up, or that was ended with 0 after a part
+/// arrived, stays closed until a larger quantity is sent; then only the difference is open. A supply that was ended
+/// before anything arrived may be set again. Arrivals are remembered as long as the log is kept. A receipt uses up the
+/// earliest supplies that were set before it; a receipt that comes before its supply counts for none.
 #[utoipa::path(put, path = "/v1/supply", tag = "stock", security(("key" = ["stock"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::SuppliesBody,
     responses(
-        (status = 200, description = "Durable; each cell with all that is to come to it, and the promises at risk", example = json!({
+        (status = 200, description = "Durable; each cell with all its inbound supply, and the promises at risk", example = json!({
             "seq": 1850, "items": [{"sku": "TSHIRT-RED-M", "location": "mx-014", "incoming": 40, "waiting": 3, "at_risk": [],
                 "supplies": [{"supply": "PO-4711", "kind": "purchase_order", "quantity": 40, "expected_at": "2026-12-01T09:00:00.000Z"}]}]
         })),
@@ -55,16 +55,17 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
     Ok(replayed(json_answer(&done.item), done.replayed))
 }
 
-/// What is to come, cell by cell, with the promises at risk.
+/// List inbound supply by cell, with the promises at risk.
 #[utoipa::path(get, path = "/v1/supply", tag = "stock", security(("key" = ["stock"]), ("key" = ["ops"])),
     params(
         ("sku" = Option<String>, Query, description = "Only of this SKU"),
-        ("location" = Option<String>, Query, description = "Only to this location"),
-        ("after" = Option<String>, Query, description = "The `next` of the page before"),
+        ("location" = Option<String>, Query, description = "Only for this location"),
+        ("after" = Option<String>, Query, description = "`next` of the previous page"),
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
-    responses((status = 200, description = "A page of cells, each exact by itself, with all that came up to `seq`; it may be short"),
+    responses((status = 200, description = "A page of cells; each is exact, and the page includes all records up to \
+        `seq`; it may be short"),
         (status = 400, description = "invalid-request"), (status = 404, description = "not-found")))]
 pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());

@@ -1,18 +1,18 @@
-//! What inbound supply looks like in JSON.
+//! JSON of inbound supply.
 
 use anaquel_engine::Engine;
-use anaquel_engine::coming::Expected;
 use anaquel_engine::event::CellToCome;
 use anaquel_engine::ids::{ReservationId, Timestamp};
 use anaquel_engine::reservation::Reservation;
+use anaquel_engine::supply::query::Expected;
 use anaquel_engine::supply::{Supply, Waiting};
 use serde_json::{Value, json};
 
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::wire::time;
 
-/// A cell to which something is to come, with the promises at risk that the caller may be told of; without quantities for
-/// who is not told numbers.
+/// A cell with inbound supply, and the promises at risk that the caller may see; without quantities for a caller that
+/// gets no numbers.
 pub fn expected(engine: &Engine, expected: &Expected, is_told: impl Fn(&Reservation) -> bool, sight: &Sight) -> Value {
     let own = |waiting: &&Waiting| engine.state().reservations.get(waiting.holder.0).is_some_and(|held| is_told(&held));
     let risk = |waiting: &Waiting| (waiting.holder.0, waiting.units, waiting.promised_for, waiting.expected_at);
@@ -22,7 +22,7 @@ pub fn expected(engine: &Engine, expected: &Expected, is_told: impl Fn(&Reservat
     cell(engine, &CellToCome { sku, location, supplies, waiting, at_risk }, sight)
 }
 
-/// The same, as it was told to whoever set it.
+/// The same, as the answer to the caller that set it.
 pub fn cell(engine: &Engine, cell: &CellToCome, sight: &Sight) -> Value {
     let catalogue = &engine.state().catalogue;
     let exact = sight.band_alone(cell.sku, cell.location).is_none();

@@ -1,12 +1,12 @@
-//! What the OpenAPI document says of this folder: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records.
 
 use crate::http::document::words::{DURABLE, NEXT, Words};
 
-/// Its part of the document.
+/// The texts of this folder.
 pub static WORDS: Words = Words {
     calls: &[
-        ("GET /v1/supply", "Cells to which something is to come, with the promises at risk.", &[("200", "SupplyPage")]),
-        ("PUT /v1/supply", "A supply with quantity 0 is taken out. A receipt uses supply up.", &[("200", "SupplySet")]),
+        ("GET /v1/supply", "Cells with inbound supply, and the promises at risk.", &[("200", "SupplyPage")]),
+        ("PUT /v1/supply", "A supply with quantity 0 is removed. A receipt uses supply up.", &[("200", "SupplySet")]),
     ],
     examples: &[(
         "PUT /v1/supply",
@@ -15,39 +15,39 @@ pub static WORDS: Words = Words {
     records: &[
         (
             "Supply",
-            "Units to come.",
+            "Inbound units.",
             &[
                 ("supply", "text", "The caller's own document, such as a purchase order"),
                 ("kind", "purchase_order|in_transit", "Where they are"),
-                ("quantity", "int?", "Units still to come; null for a channel that is told no numbers"),
+                ("quantity", "int?", "Units still inbound; null for a channel that gets no numbers"),
                 ("expected_at", "time", "When"),
             ],
         ),
         (
             "CellToCome",
-            "What is to come to a cell, and who waits for it.",
+            "The inbound supply of a cell, and its backorders.",
             &[
                 ("sku", "text", "The SKU"),
                 ("location", "text", "Where"),
-                ("incoming", "int?", "Units to come in all"),
-                ("supplies", "[Supply]", "What is to come, the earliest first"),
-                ("waiting", "int?", "Units that are waited for"),
-                ("at_risk", "[PromiseAtRisk]", "Promises that will not be kept, the first of them"),
+                ("incoming", "int?", "All inbound units"),
+                ("supplies", "[Supply]", "The supplies, the earliest first"),
+                ("waiting", "int?", "Units of backorders"),
+                ("at_risk", "[PromiseAtRisk]", "Promises that will not be kept, the first ones"),
             ],
         ),
         (
             "SupplyPage",
-            "Cells to which something is to come.",
+            "Cells with inbound supply.",
             &[
-                ("seq", "int", "The record that this reflects"),
+                ("seq", "int", "The record that this answer reflects"),
                 ("items", "[CellToCome]", "The cells"),
                 ("next", "text?", NEXT),
             ],
         ),
         (
             "SupplySet",
-            "The cells as they are from here on.",
-            &[("seq", "int", DURABLE), ("items", "[CellToCome]", "The cells that were named")],
+            "The cells after the change.",
+            &[("seq", "int", DURABLE), ("items", "[CellToCome]", "The named cells")],
         ),
     ],
 };

@@ -1,4 +1,4 @@
-//! What requests about transfers look like.
+//! Requests about transfers.
 
 use anaquel_engine::Engine;
 use anaquel_engine::ids::{Name, Timestamp};
@@ -10,44 +10,44 @@ use utoipa::ToSchema;
 use crate::http::problem::Problem;
 use crate::wire::{name, optional_name, outside_name, parse_time, quantity, sku_name};
 
-/// Lines of one transfer.
+/// The maximum number of lines of a transfer.
 const LINES_MAX: usize = 1000;
 
-/// How far a time may be from now and count as now.
+/// A time within this distance of now counts as now.
 const NOW_MS: u64 = 120_000;
 
-/// How far back something may have happened that is told late.
+/// The maximum age of an event that is reported late.
 const OFFLINE_DAYS: u64 = 30;
 
-/// A transfer that is asked for, or what a draft says from here on.
+/// A transfer to create, or the new content of a draft.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TransferBody {
-    /// Its id; made by the server where it is left out.
+    /// Its id; created by the server if left out.
     #[schema(example = "T-2027-118")]
     pub transfer: Option<String>,
-    /// The place that the goods leave.
+    /// The location that the goods leave.
     #[schema(example = "mx-w01")]
     pub from: String,
-    /// The place that they go to.
+    /// The location that receives the goods.
     #[schema(example = "mx-014")]
     pub to: String,
     /// `on_demand`, `replenishment`, `rebalance`, `return` or `order`.
     #[schema(example = "on_demand")]
     pub reason: String,
-    /// What is moved: up to 1,000 lines, each SKU once.
+    /// The lines: up to 1,000, each SKU once.
     pub lines: Vec<TransferLineBody>,
-    /// When it is expected. Without a date nothing of it is promised before it arrives.
+    /// When it is expected. Without a date, none of it is promised before it arrives.
     #[schema(example = "2035-01-10T09:00:00Z")]
     pub expected_at: Option<String>,
     /// The caller's own document.
     pub reference: Option<String>,
-    /// The order whose waiting lines it is for.
+    /// The order whose backorders it supplies.
     pub order: Option<String>,
     /// Whether it is made ready in the same step.
     #[serde(default)]
     pub ready: bool,
-    /// Whether fewer units than asked for will do.
+    /// Whether fewer units than requested are accepted.
     #[serde(default)]
     pub allow_partial: bool,
 }
@@ -69,9 +69,9 @@ pub struct TransferLineBody {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TransferReadyBody {
-    /// When it is expected; as it says where this is left out.
+    /// When it is expected; unchanged if left out.
     pub expected_at: Option<String>,
-    /// Whether fewer units than asked for will do.
+    /// Whether fewer units than requested are accepted.
     #[serde(default)]
     pub allow_partial: bool,
 }
@@ -80,17 +80,17 @@ pub struct TransferReadyBody {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShipBody {
-    /// Only these units; the rest is given back.
+    /// Only these units; the rest is released.
     pub lines: Option<Vec<TransferLineBody>>,
-    /// When it is expected; as it says where this is left out.
+    /// When it is expected; unchanged if left out.
     pub expected_at: Option<String>,
-    /// How the carrier calls it.
+    /// The carrier's tracking number.
     pub tracking: Option<String>,
-    /// When it happened, where it is told late.
+    /// The time of the shipment, if it is reported late.
     pub occurred_at: Option<String>,
 }
 
-/// What arrives of one line.
+/// The arrival of one line.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ArrivedBody {
@@ -101,7 +101,7 @@ pub struct ArrivedBody {
     #[schema(example = 11)]
     #[serde(deserialize_with = "crate::wire::whole::required")]
     pub quantity: i64,
-    /// Units that are damaged, and go to the quarantine.
+    /// Damaged units, which go to the quarantine.
     #[serde(default)]
     pub damaged: u32,
 }
@@ -110,39 +110,39 @@ pub struct ArrivedBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiveBody {
-    /// What arrives, each SKU once.
+    /// The lines that arrive, each SKU once.
     #[serde(default)]
     pub lines: Vec<ArrivedBody>,
-    /// The document of the arrival: it counts once a transfer.
+    /// The document of the arrival; it counts once per transfer.
     pub reference: Option<String>,
     /// Whether the rest is missing.
     #[serde(default)]
     pub close: bool,
-    /// When it happened, where it is told late.
+    /// The time of the arrival, if it is reported late.
     pub occurred_at: Option<String>,
 }
 
-/// Cancels a transfer, or what is outstanding of it.
+/// Cancels a transfer, or its outstanding part.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TransferCancelBody {
-    /// `returned` or `written_off`: what becomes of units that are on their way.
+    /// `returned` or `written_off`: what happens to units in transit.
     pub units: Option<String>,
 }
 
-/// The one of `all` that a text names.
+/// The one of `all` with this name.
 fn one_of<T: Copy>(field: &str, text: &str, all: &[T], as_str: impl Fn(T) -> &'static str) -> Result<T, Problem> {
     let names = || all.iter().map(|one| as_str(*one)).collect::<Vec<_>>().join(", ");
     let found = all.iter().copied().find(|one| as_str(*one) == text);
     found.ok_or_else(|| Problem::invalid(field, format!("{text:?} is not one of {}", names())))
 }
 
-/// Reads a reason.
+/// Parses a reason.
 pub fn parse_reason(text: &str) -> Result<Reason, Problem> {
     one_of("reason", text, &Reason::ALL, Reason::as_str)
 }
 
-/// Reads a state.
+/// Parses a state.
 pub fn parse_state(text: &str) -> Result<TransferState, Problem> {
     one_of("state", text, &TransferState::ALL, TransferState::as_str)
 }
@@ -151,7 +151,7 @@ fn date(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
     text.map(|text| parse_time(field, text)).transpose()
 }
 
-/// When something happened that is told late; none where that is now.
+/// The time of an event that is reported late; `None` if it is now.
 fn happened(engine: &Engine, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
     let Some(at) = date("occurred_at", text)? else { return Ok(None) };
     let now = engine.now();
@@ -159,14 +159,20 @@ fn happened(engine: &Engine, text: Option<&str>) -> Result<Option<Timestamp>, Pr
         return Err(Problem::invalid("occurred_at", "is more than 120 seconds in the future"));
     }
     if now.since_ms(at) > OFFLINE_DAYS * 86_400_000 {
-        return Err(Problem::invalid("occurred_at", format!("is more than {OFFLINE_DAYS} days ago; count instead")));
+        return Err(Problem::invalid(
+            "occurred_at",
+            format!(
+                "is more than {OFFLINE_DAYS} days ago; send a count \
+            instead"
+            ),
+        ));
     }
     Ok(Some(at).filter(|_| now.since_ms(at) > NOW_MS))
 }
 
 fn lines(rows: &[TransferLineBody]) -> Result<Vec<(Name, u32)>, Problem> {
     if !(1..=LINES_MAX).contains(&rows.len()) {
-        return Err(Problem::invalid("lines", format!("has {} entries; 1 to {LINES_MAX} are taken", rows.len())));
+        return Err(Problem::invalid("lines", format!("has {} entries; send 1 to {LINES_MAX}", rows.len())));
     }
     let read = |(at, row): (usize, &TransferLineBody)| {
         let sku = sku_name(&format!("lines[{at}].sku"), &row.sku)?;
@@ -176,7 +182,7 @@ fn lines(rows: &[TransferLineBody]) -> Result<Vec<(Name, u32)>, Problem> {
 }
 
 impl TransferBody {
-    /// What is said of it, validated.
+    /// The content, validated.
     pub fn fields(&self) -> Result<Fields, Problem> {
         Ok(Fields {
             from: name("from", &self.from)?,
@@ -191,7 +197,8 @@ impl TransferBody {
         })
     }
 
-    /// The command that makes it, under `name`. The digest is of what it says: the same again is the same transfer.
+    /// The command that creates the transfer `name`. The digest covers its content: the same content again is the same
+    /// transfer.
     pub fn into_make(self, name: Name) -> Result<Make, Problem> {
         let fields = self.fields()?;
         let (ready, allow_partial) = (self.ready, self.allow_partial);
@@ -236,13 +243,13 @@ impl ReceiveBody {
     /// The command.
     pub fn into_receive(self, engine: &Engine, transfer: Name) -> Result<Receive, Problem> {
         if self.lines.len() > LINES_MAX {
-            let reason = format!("has {} entries; up to {LINES_MAX} are taken", self.lines.len());
+            let reason = format!("has {} entries; at most {LINES_MAX} are allowed", self.lines.len());
             return Err(Problem::invalid("lines", reason));
         }
         let read = |(at, row): (usize, &ArrivedBody)| {
             let field = |name: &str| format!("lines[{at}].{name}");
             let sku = sku_name(&field("sku"), &row.sku)?;
-            // All of a line may be damaged.
+            // All units of a line may be damaged.
             let units = match (row.quantity, row.damaged) {
                 (0, 1..) => 0,
                 (units, _) => quantity(&field("quantity"), units)?,
@@ -264,7 +271,7 @@ impl ReceiveBody {
 }
 
 impl TransferCancelBody {
-    /// What becomes of units that are on their way.
+    /// What happens to units in transit.
     pub fn units(&self) -> Result<Option<Units>, Problem> {
         match self.units.as_deref() {
             None => Ok(None),
@@ -275,12 +282,12 @@ impl TransferCancelBody {
     }
 }
 
-/// A transfer by the id that callers use.
+/// A transfer by its public id.
 pub fn find(engine: &Engine, id: &str) -> Result<std::sync::Arc<Transfer>, Problem> {
     engine.state().own.transfers.named(id).ok_or_else(|| Problem::not_found("transfer"))
 }
 
-/// The id of a transfer, in a path or a body.
+/// Parses the id of a transfer.
 pub fn transfer_name(id: &str) -> Result<Name, Problem> {
     outside_name("transfer", id)
 }

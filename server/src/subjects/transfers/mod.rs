@@ -1,4 +1,4 @@
-//! Transfers between our places, and the replenishment that proposes them.
+//! Transfers between the retailer's locations, and the replenishment that proposes them.
 
 pub mod bodies;
 pub mod replenishment;

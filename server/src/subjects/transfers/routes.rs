@@ -1,11 +1,11 @@
-//! Transfers: make one, take it through its life, read it, list them.
+//! Transfers: create, list, read, and take a transfer through its life.
 
 use anaquel_engine::Engine;
 use anaquel_engine::command::{Completion, Outcome};
 use anaquel_engine::event::Thing;
 use anaquel_engine::ids::crockford;
 use anaquel_engine::transfers::command::Command;
-use anaquel_engine::transfers::{Filter, Told, Transfer, TransferId};
+use anaquel_engine::transfers::{Filter, Transfer, TransferAnswer, TransferId};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, Uri};
@@ -28,7 +28,7 @@ use crate::subjects::transfers::bodies::{
 use crate::subjects::transfers::{replenishment, views};
 use crate::wire;
 
-/// Transfers looked at for one page.
+/// Transfers that one page examines.
 const LOOKS_PER_PAGE: usize = 20_000;
 
 /// Its routes.
@@ -43,28 +43,28 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(replenishment::routes::routes())
 }
 
-/// Whether a key may see or move a transfer: it acts at one of its places.
+/// Whether a key may see or change a transfer: it is bound to one of its locations, or to none.
 fn acts_at(caller: &Caller, from: &str, to: &str) -> Result<(), Problem> {
     caller.may_use_location("from", Some(from)).or_else(|_| caller.may_use_location("to", Some(to)))
 }
 
-/// The same of one that is there. One that it may not see is not there.
+/// The same for an existing transfer. An invisible transfer does not exist for the caller.
 fn visible(app: &App, caller: &Caller, transfer: &Transfer) -> Result<(), Problem> {
     let place = |id| app.engine.state().catalogue.locations.name(id).as_str();
     acts_at(caller, place(transfer.content.from), place(transfer.content.to))
         .map_err(|_| Problem::not_found("transfer"))
 }
 
-/// A repeat that is not known by a key would be done twice.
+/// Without an idempotency key, a repeat would be done twice.
 fn needs_key(caller: &Caller, why: &str) -> Result<(), Problem> {
     match caller.idempotency {
         Some(_) => Ok(()),
-        None => Err(Problem::invalid("Idempotency-Key", format!("is needed {why}, so that a repeat is known"))),
+        None => Err(Problem::invalid("Idempotency-Key", format!("is required {why}, so that a repeat is recognised"))),
     }
 }
 
-/// Has a command decided; tells the transfer as it is after it, whether that made it, and whether it is the first answer
-/// again.
+/// Submits a command; returns the transfer after it, whether the command created it, and whether this is the first
+/// answer again.
 async fn decided(app: &App, caller: &Caller, command: Command) -> Result<(Value, bool, bool), Problem> {
     let submit = |engine: &Engine, cause, done: Completion| engine.submit(command, cause, done);
     let executed = app.execute(caller, submit).await?;
@@ -72,20 +72,21 @@ async fn decided(app: &App, caller: &Caller, command: Command) -> Result<(Value,
         return Err(unexpected(&executed.outcome));
     };
     let Thing::Transfers(told) = &**thing else { return Err(unexpected(&executed.outcome)) };
-    let is_made = matches!(&**told, Told::Made(_));
-    let (Told::Transfer(transfer) | Told::Made(transfer)) = &**told else {
+    let is_made = matches!(&**told, TransferAnswer::Made(_));
+    let (TransferAnswer::Transfer(transfer) | TransferAnswer::Made(transfer)) = &**told else {
         return Err(unexpected(&executed.outcome));
     };
     Ok((views::transfer(&app.engine, transfer), is_made, executed.replayed))
 }
 
-/// Make a transfer: a draft, or ready at once.
+/// Create a transfer: a draft, or ready at once.
 #[utoipa::path(post, path = "/v1/transfers", tag = "transfers", security(("key" = ["stock"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Needed where `transfer` is left out")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Required if `transfer` is left out")),
     request_body = TransferBody,
-    responses((status = 201, description = "Made"), (status = 200, description = "There is one of this id, made with the same content"),
+    responses((status = 201, description = "Made"), (status = 200, description = "A transfer with this id and the \
+        same content exists"),
         (status = 400, description = "invalid-request"),
-        (status = 409, description = "insufficient-stock where it is made ready, or already-exists"),
+        (status = 409, description = "insufficient-stock if it is made ready, or already-exists"),
         (status = 422, description = "idempotency-mismatch"), (status = 503, description = "read-only or overloaded")))]
 pub async fn make(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let request = extract::json::<TransferBody>(&app, request).await?;
@@ -95,20 +96,20 @@ pub async fn make(State(app): State<App>, request: Request) -> Result<Response, 
     let name = match &body.transfer {
         Some(id) => transfer_name(id)?,
         None => {
-            needs_key(&caller, "where transfer is left out")?;
+            needs_key(&caller, "if transfer is left out")?;
             transfer_name(&format!("t-{}", crockford(crate::random()?, 12)))?
         }
     };
     let command = Command::Make(Box::new(body.into_make(name)?));
     let (item, is_made, replayed) = decided(&app, &caller, command).await?;
     let status = if is_made { StatusCode::CREATED } else { StatusCode::OK };
-    // A repeat tells the id that the first answer told, and not the one that was drawn for it.
+    // A repeat returns the id of the first answer, not the new one.
     let path = format!("/v1/transfers/{}", item.get("transfer").and_then(Value::as_str).unwrap_or_default());
     let reply = Reply::new(status, item.to_string()).replayed(replayed);
     Ok(if is_made { reply.at(path) } else { reply }.into_response())
 }
 
-/// One transfer, with its history.
+/// Read a transfer, with its history.
 #[utoipa::path(get, path = "/v1/transfers/{transfer}", tag = "transfers", security(("key" = ["stock"])),
     params(("transfer" = String, Path, description = "The transfer"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")),
@@ -123,18 +124,20 @@ pub async fn get(State(app): State<App>, caller: Caller, PathId(id): PathId, uri
     Ok(json_answer(&views::transfer(&app.engine, &transfer)))
 }
 
-/// Transfers that match all that is asked, the newest first.
+/// List transfers that match all parameters, the newest first.
 #[utoipa::path(get, path = "/v1/transfers", tag = "transfers", security(("key" = ["stock"])),
     params(
-        ("from" = Option<String>, Query, description = "From this place"), ("to" = Option<String>, Query, description = "To this place"),
-        ("state" = Option<String>, Query, description = "In this state"), ("reason" = Option<String>, Query, description = "For this reason"),
+        ("from" = Option<String>, Query, description = "From this location"),
+        ("to" = Option<String>, Query, description = "To this location"),
+        ("state" = Option<String>, Query, description = "In this state"),
+        ("reason" = Option<String>, Query, description = "With this reason"),
         ("sku" = Option<String>, Query, description = "With a line of this SKU"), ("order" = Option<String>, Query, description = "For this order"),
-        ("run" = Option<String>, Query, description = "Made by this run of replenishment"),
-        ("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000"),
+        ("run" = Option<String>, Query, description = "Created by this run of replenishment"),
+        ("after" = Option<String>, Query, description = "`next` of the previous page"), ("limit" = Option<u32>, Query, description = "1 to 1,000"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
     responses((status = 200, description = "A page of transfers; it may be short, and still have a `next`"), (status = 400, description = "invalid-request"),
-        (status = 404, description = "not-found: a place or a SKU")))]
+        (status = 404, description = "not-found: a location or a SKU")))]
 pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (from, to, sku) = (params.one("from")?, params.one("to")?, params.one("sku")?);
@@ -169,7 +172,7 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
     crate::http::page::list(&app, &payer, page).await
 }
 
-/// A step of a transfer that the caller may move.
+/// Takes a transfer one step further.
 async fn step<T: DeserializeOwned>(
     app: &App,
     id: &str,
@@ -185,19 +188,19 @@ async fn step<T: DeserializeOwned>(
     Ok(Reply::new(StatusCode::OK, item.to_string()).replayed(replayed).into_response())
 }
 
-/// Say something else of a draft: its lines and places.
+/// Replace the content of a draft.
 #[utoipa::path(put, path = "/v1/transfers/{transfer}", tag = "transfers", security(("key" = ["stock"])),
     params(("transfer" = String, Path, description = "The transfer"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = TransferBody,
     responses((status = 200, description = "The transfer"), (status = 400, description = "invalid-request"), (status = 404, description = "not-found"),
-        (status = 409, description = "wrong-state: it is no draft any more"), (status = 422, description = "idempotency-mismatch")))]
+        (status = 409, description = "wrong-state: it is no longer a draft"), (status = 422, description = "idempotency-mismatch")))]
 pub async fn redraft(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     step(&app, &id, request, |caller, known, body: TransferBody| {
         if body.transfer.as_ref().is_some_and(|name| name != known.name.as_str()) {
-            return Err(Problem::invalid("transfer", "is another than the path names"));
+            return Err(Problem::invalid("transfer", "differs from the id in the path; leave it out"));
         }
         if body.ready || body.allow_partial {
-            return Err(Problem::invalid("ready", "is a step of its own: POST …/ready"));
+            return Err(Problem::invalid("ready", "is a separate step: POST …/ready"));
         }
         acts_at(caller, &body.from, &body.to)?;
         Ok(Command::Redraft(known.name.clone(), Box::new(body.fields()?)))
@@ -205,10 +208,10 @@ pub async fn redraft(State(app): State<App>, PathId(id): PathId, request: Reques
     .await
 }
 
-/// Promise its units at the place that they leave; from the same `seq` on they are supply of the place that they go to.
+/// Reserve the units at the sender; from the same `seq` on, they are inbound supply of the receiver.
 #[utoipa::path(post, path = "/v1/transfers/{transfer}/ready", tag = "transfers", security(("key" = ["stock"])),
     params(("transfer" = String, Path, description = "The transfer"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    request_body = TransferReadyBody,
+    request_body = Option<TransferReadyBody>,
     responses((status = 200, description = "The transfer"), (status = 400, description = "invalid-request"), (status = 404, description = "not-found"),
         (status = 409, description = "insufficient-stock, or wrong-state"), (status = 422, description = "idempotency-mismatch")))]
 pub async fn ready(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
@@ -219,10 +222,10 @@ pub async fn ready(State(app): State<App>, PathId(id): PathId, request: Request)
     .await
 }
 
-/// Its units leave.
+/// Ship the units.
 #[utoipa::path(post, path = "/v1/transfers/{transfer}/ship", tag = "transfers", security(("key" = ["stock"])),
-    params(("transfer" = String, Path, description = "The transfer"), ("Idempotency-Key" = Option<String>, Header, description = "Needed with `lines`")),
-    request_body = ShipBody,
+    params(("transfer" = String, Path, description = "The transfer"), ("Idempotency-Key" = Option<String>, Header, description = "Required with `lines`")),
+    request_body = Option<ShipBody>,
     responses((status = 200, description = "The transfer"), (status = 400, description = "invalid-request"), (status = 404, description = "not-found"),
         (status = 409, description = "wrong-state"), (status = 422, description = "idempotency-mismatch")))]
 pub async fn ship(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
@@ -235,9 +238,10 @@ pub async fn ship(State(app): State<App>, PathId(id): PathId, request: Request) 
     .await
 }
 
-/// Units arrive: to the shelf, or damaged to the quarantine. What is more than outstanding is surplus.
+/// Receive units: to the shelf, or damaged to the quarantine. Units beyond the outstanding ones are surplus.
 #[utoipa::path(post, path = "/v1/transfers/{transfer}/receive", tag = "transfers", security(("key" = ["stock"])),
-    params(("transfer" = String, Path, description = "The transfer"), ("Idempotency-Key" = Option<String>, Header, description = "Needed with `lines`")),
+    params(("transfer" = String, Path, description = "The transfer"), ("Idempotency-Key" = Option<String>, Header, description = "Required \
+        with `lines`")),
     request_body = ReceiveBody,
     responses((status = 200, description = "The transfer"), (status = 400, description = "invalid-request"), (status = 404, description = "not-found"),
         (status = 409, description = "wrong-state"), (status = 422, description = "idempotency-mismatch")))]
@@ -251,11 +255,11 @@ pub async fn receive(State(app): State<App>, PathId(id): PathId, request: Reques
     .await
 }
 
-/// It comes to nothing, or what is outstanding of it does.
+/// Cancel the transfer, or its outstanding part.
 #[utoipa::path(post, path = "/v1/transfers/{transfer}/cancel", tag = "transfers", security(("key" = ["stock"])),
     params(("transfer" = String, Path, description = "The transfer"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    request_body = TransferCancelBody,
-    responses((status = 200, description = "The transfer"), (status = 400, description = "invalid-request: units is needed while some are on their way"),
+    request_body = Option<TransferCancelBody>,
+    responses((status = 200, description = "The transfer"), (status = 400, description = "invalid-request: units is required while some are in transit"),
         (status = 404, description = "not-found"), (status = 409, description = "wrong-state"), (status = 422, description = "idempotency-mismatch")))]
 pub async fn cancel(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     step(&app, &id, request, |_, known, body: TransferCancelBody| {

@@ -1,11 +1,11 @@
-//! What transfers look like in JSON.
+//! JSON of transfers.
 
 use anaquel_engine::Engine;
 use anaquel_engine::effect::Effect;
 use anaquel_engine::event::CellAfter;
 use anaquel_engine::transfers::event::Event;
 use anaquel_engine::transfers::policy::{Giver, Policy, Run, RunItem};
-use anaquel_engine::transfers::{Happened, Told, Transfer, TransferId, TransferLine};
+use anaquel_engine::transfers::{Happened, Transfer, TransferAnswer, TransferId, TransferLine};
 use serde_json::{Value, json};
 
 use crate::wire::time;
@@ -93,7 +93,7 @@ pub fn policy(engine: &Engine, name: &str, policy: &Policy) -> Value {
     })
 }
 
-/// What a run of replenishment came to.
+/// The result of a run of replenishment.
 pub fn run(engine: &Engine, run: &Run) -> Value {
     let catalogue = &engine.state().catalogue;
     let item = |item: &RunItem| {
@@ -112,13 +112,13 @@ pub fn run(engine: &Engine, run: &Run) -> Value {
     })
 }
 
-/// What was set, or went a step on.
-pub fn told(engine: &Engine, told: &Told) -> Value {
+/// The kept answer of a change or a step.
+pub fn told(engine: &Engine, told: &TransferAnswer) -> Value {
     match told {
-        Told::Transfer(of) | Told::Made(of) => transfer(engine, of),
-        Told::Policy(name, Some(of)) => policy(engine, name.as_str(), of),
-        Told::Policy(name, None) => json!({"policy": name.as_str()}),
-        Told::Run(of) => run(engine, of),
+        TransferAnswer::Transfer(of) | TransferAnswer::Made(of) => transfer(engine, of),
+        TransferAnswer::Policy(name, Some(of)) => policy(engine, name.as_str(), of),
+        TransferAnswer::Policy(name, None) => json!({"policy": name.as_str()}),
+        TransferAnswer::Run(of) => run(engine, of),
     }
 }
 

@@ -1,41 +1,45 @@
-//! What the OpenAPI document says of this folder: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records.
 
 use crate::http::document::words::{NEXT, Words};
 
 const TRANSFER: &[(&str, &str)] = &[("200", "Transfer")];
 
-/// Its part of the document.
+/// The texts of this folder.
 pub static WORDS: Words = Words {
     calls: &[
-        ("GET /v1/transfers", "Transfers that match all that is asked, the newest first.", &[("200", "TransferPage")]),
+        ("GET /v1/transfers", "Transfers that match all parameters, the newest first.", &[("200", "TransferPage")]),
         (
             "POST /v1/transfers",
-            "A draft promises nothing. Made ready, its units are promised at `from` through the channel `transfer`, so rules say \
-             what may leave a place, and are supply of `to` from the same `seq` on.",
+            "A draft promises nothing. When it is made ready, its units are reserved at `from` through the channel \
+             `transfer`, so rules decide what may leave a location, and they are inbound supply of `to` from the same \
+             `seq` on.",
             &[("201", "Transfer"), ("200", "Transfer")],
         ),
         ("GET /v1/transfers/{transfer}", "The record with its history.", TRANSFER),
-        ("PUT /v1/transfers/{transfer}", "A draft is set whole.", TRANSFER),
+        ("PUT /v1/transfers/{transfer}", "Replaces the content of a draft.", TRANSFER),
         (
             "POST /v1/transfers/{transfer}/ready",
-            "All lines or none, unless `allow_partial`. Without `expected_at` nothing is promised of it before it arrives.",
+            "All lines or none, unless `allow_partial`. Without `expected_at`, none of it is promised before it \
+             arrives.",
             TRANSFER,
         ),
         (
             "POST /v1/transfers/{transfer}/ship",
-            "`on_hand` and `reserved` fall at `from`. With `lines`, the rest is given back. Where a count knows of what left \
-             with `occurred_at`, only `reserved` falls.",
+            "`on_hand` and `reserved` decrease at `from`. With `lines`, the rest is released. If a count after \
+             `occurred_at` includes the shipment already, only `reserved` decreases.",
             TRANSFER,
         ),
         (
             "POST /v1/transfers/{transfer}/receive",
-            "`quantity` goes to the shelf and fills who waits, `damaged` to the quarantine; more than outstanding is surplus, and \
-             `close` makes the rest missing. A `reference` counts once a transfer.",
+            "`quantity` goes to the shelf and fills backorders, `damaged` goes to the quarantine. Units beyond the \
+             outstanding ones are surplus, and `close` makes the rest missing. A `reference` counts once per \
+             transfer.",
             TRANSFER,
         ),
         (
             "POST /v1/transfers/{transfer}/cancel",
-            "Before it left, its promise is given back. On its way, `units` says what becomes of what is outstanding.",
+            "Before the shipment, the reserved units are released. After it, `units` says what happens to the \
+             outstanding ones.",
             TRANSFER,
         ),
     ],
@@ -62,15 +66,15 @@ pub static WORDS: Words = Words {
             "One line: shipped + surplus = received + damaged + missing + returned + outstanding.",
             &[
                 ("sku", "text", "The SKU"),
-                ("quantity", "int", "Units asked for"),
-                ("reserved", "int", "Units promised at `from`, and not shipped"),
-                ("shipped", "int", "Units that left"),
+                ("quantity", "int", "Requested units"),
+                ("reserved", "int", "Units reserved at `from`, and not shipped"),
+                ("shipped", "int", "Units that were shipped"),
                 ("received", "int", "Units that arrived on the shelf"),
                 ("damaged", "int", "Units that arrived damaged"),
                 ("missing", "int", "Units that never arrived"),
-                ("returned", "int", "Units that went back to `from`"),
+                ("returned", "int", "Units that were returned to `from`"),
                 ("surplus", "int", "Units that arrived and were never shipped"),
-                ("outstanding", "int", "Units on their way"),
+                ("outstanding", "int", "Units in transit"),
             ],
         ),
         (
@@ -79,32 +83,32 @@ pub static WORDS: Words = Words {
             &[
                 ("seq", "int", "The record"),
                 ("time", "time", "When"),
-                ("kind", "text", "What, as `/v1/events` calls it"),
-                ("channel", "text?", "Through which channel"),
+                ("kind", "text", "The kind, as in `/v1/events`"),
+                ("channel", "text?", "The channel"),
                 ("location", "text?", "Where"),
                 ("actor", "text?", "Who"),
             ],
         ),
         (
             "Transfer",
-            "Goods between two of our places.",
+            "Goods between two of the retailer's locations.",
             &[
                 ("transfer", "text", "Its id"),
-                ("state", "draft|ready|in_transit|partially_received|received|cancelled", "Where it is in its life"),
-                ("from", "text", "The place that the goods leave"),
-                ("to", "text", "The place that they go to"),
+                ("state", "draft|ready|in_transit|partially_received|received|cancelled", "Its state"),
+                ("from", "text", "The location that the goods leave"),
+                ("to", "text", "The location that receives the goods"),
                 ("reason", "on_demand|replenishment|rebalance|return|order", "Why"),
                 ("policy", "text?", "The policy of replenishment that proposed it"),
-                ("run", "text?", "The run that made it"),
-                ("order", "text?", "The order whose waiting lines it is for"),
+                ("run", "text?", "The run that created it"),
+                ("order", "text?", "The order whose backorders it supplies"),
                 ("reference", "text?", "The caller's own document"),
-                ("lines", "[TransferLine]", "What is moved"),
-                ("reservation", "text?", "The promise at `from`, once it is ready"),
+                ("lines", "[TransferLine]", "The lines"),
+                ("reservation", "text?", "The reservation at `from`, once it is ready"),
                 ("expected_at", "time?", "When it is expected"),
                 ("shipped_at", "time?", "When it left"),
-                ("received_at", "time?", "When nothing was outstanding any more"),
-                ("tracking", "text?", "How the carrier calls it"),
-                ("history", "[TransferStep]", "What happened, oldest first"),
+                ("received_at", "time?", "When no unit was outstanding any more"),
+                ("tracking", "text?", "The carrier's tracking number"),
+                ("history", "[TransferStep]", "The steps, oldest first"),
                 ("seq", "int", "The record of its last change"),
             ],
         ),
@@ -112,7 +116,7 @@ pub static WORDS: Words = Words {
             "TransferPage",
             "Transfers, the newest first.",
             &[
-                ("seq", "int", "The record that this reflects"),
+                ("seq", "int", "The record that this answer reflects"),
                 ("items", "[Transfer]", "The transfers"),
                 ("next", "text?", NEXT),
             ],

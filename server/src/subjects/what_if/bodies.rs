@@ -1,4 +1,4 @@
-//! What-if on the wire: what is tried, and what it would have changed.
+//! Requests of what-if.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::http::problem::Problem;
 use crate::subjects::rules::bodies::RuleBody;
 use crate::wire::{known_location, known_sku, name, parse_time};
 
-/// Rules, or changes of stock, in one question.
+/// The maximum number of rules, or of changes of stock, in one question.
 const ROWS_MAX: usize = 10_000;
 
-/// What is tried, and over which span of the log.
+/// The changes to try, and the span of the log.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WhatIfBody {
@@ -31,23 +31,23 @@ pub struct WhatIfBody {
     pub from: Option<String>,
     /// Records up to this time.
     pub to: Option<String>,
-    /// By id: a rule in the place of the one that has it, or beside the others; null for one that is not there.
+    /// Rules by id: a rule replaces the one with its id, or is added; null removes it.
     #[schema(value_type = Object, example = json!({"keep-two": null, "app-first": {"kind": "quota", "units": 50, "channels": ["app"]}}))]
     #[serde(default, deserialize_with = "crate::wire::strict::map_or_empty")]
     pub rules: BTreeMap<String, Option<RuleBody>>,
-    /// Units that are there in addition when the span begins, or are not there.
+    /// Units to add or remove when the span begins.
     #[serde(default)]
     pub stock: Vec<StockChangeBody>,
 }
 
-/// Units that are there in addition, or are not there.
+/// Units to add or remove.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StockChangeBody {
     /// The SKU.
     #[schema(example = "TSHIRT-RED-M")]
     pub sku: String,
-    /// Where.
+    /// The location.
     #[schema(example = "mx-014")]
     pub location: String,
     /// Units, signed.
@@ -61,7 +61,7 @@ impl WhatIfBody {
     pub fn into_question(self, engine: &Engine) -> Result<Question, Problem> {
         for (field, rows) in [("rules", self.rules.len()), ("stock", self.stock.len())] {
             if rows > ROWS_MAX {
-                return Err(Problem::invalid(field, format!("has {rows} entries; up to {ROWS_MAX} are taken")));
+                return Err(Problem::invalid(field, format!("has {rows} entries; at most {ROWS_MAX} are allowed")));
             }
         }
         let catalogue = &engine.state().catalogue;

@@ -1,4 +1,4 @@
-//! What rules and stock would have changed.
+//! What-if: the sales under other rules or with other stock.
 
 pub mod bodies;
 pub mod routes;

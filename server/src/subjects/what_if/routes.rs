@@ -1,4 +1,4 @@
-//! What other rules, or other stock, would have sold.
+//! What-if: replays a past span of demand under other rules or with other stock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,20 +22,20 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(what_if))
 }
 
-/// A replay reads the log: one at a time leaves the rest of the machine to those who buy.
+/// A replay reads the log; only one runs at a time, so that sales are not slowed down.
 static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
 
-/// Replay the demand of a past span under other rules or with other stock. Nothing is touched.
+/// Replay the demand of a past span under other rules or with other stock. Nothing is changed.
 ///
-/// What was promised asks again, and so does what was refused (noted in the log every few seconds). What only the replay
-/// promises is kept to the end; what was promised of supply is promised again as it was; quotas and orders of a day count
-/// from the beginning of the span; groups and the catalogue are those of today. `replayed` is the replay with nothing
-/// tried, as near to `actual` as a replay gets; `difference` is `what_if` less `replayed`.
+/// The replay repeats the granted requests and the refused ones (logged every few seconds). A promise that only the
+/// replay grants is kept to the end of the span; a promise of inbound supply is repeated as it was; quotas and orders
+/// per day count from the beginning of the span; groups and the catalogue are today's. `replayed` is the replay without
+/// changes, as close to `actual` as a replay gets; `difference` is `what_if` minus `replayed`.
 #[utoipa::path(
     post, path = "/v1/what-if", tag = "rules", security(("key" = ["rules"])),
     request_body = WhatIfBody,
     responses(
-        (status = 200, description = "What happened and what would have, in all and by location and channel", example = json!({
+        (status = 200, description = "The actual and the computed result, in total and by location and channel", example = json!({
             "first_seq": 1201, "last_seq": 90311, "records": 89111, "oldest_seq": 1,
             "actual": {"accepted": 40110, "accepted_units": 52300, "refused": 910, "lost_units": 1204},
             "replayed": {"accepted": 40110, "accepted_units": 52300, "refused": 910, "lost_units": 1204},
@@ -46,7 +46,8 @@ static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
                 "replayed": {"accepted": 12, "accepted_units": 14, "refused": 3, "lost_units": 3},
                 "what_if": {"accepted": 15, "accepted_units": 17, "refused": 0, "lost_units": 0}}]
         })),
-        (status = 400, description = "invalid-request"), (status = 410, description = "gone: the log no longer has it"),
+        (status = 400, description = "invalid-request"), (status = 410, description = "gone: the log no longer has \
+            the span"),
         (status = 503, description = "overloaded: another replay is running")
     )
 )]
@@ -55,13 +56,13 @@ pub async fn what_if(State(app): State<App>, request: Request) -> Result<Respons
     request.params.done()?;
     let question = request.body.into_question(&app.engine)?;
     let Ok(turn) = ONE_AT_A_TIME.try_acquire() else {
-        return Err(Problem::new(Slug::Overloaded, "another replay is running; try again when it is done"));
+        return Err(Problem::new(Slug::Overloaded, "another replay is running; try again when it is finished"));
     };
     let oldest = app.engine.oldest();
     if question.after > 0 && question.after.saturating_add(1) < oldest {
         return Err(ReadError::Trimmed { oldest }.into());
     }
-    // Whoever hangs up ends the replay; until it has ended, it keeps its turn.
+    // A client that disconnects ends the replay; the replay keeps its turn until it has ended.
     let stop = Arc::new(AtomicBool::new(false));
     let _stops = StopOnDrop(Arc::clone(&stop));
     let engine = app.engine.clone();
@@ -75,7 +76,7 @@ pub async fn what_if(State(app): State<App>, request: Request) -> Result<Respons
     }
 }
 
-/// Nobody waits for the replay any more.
+/// The client is gone; nobody reads the result.
 struct StopOnDrop(Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {

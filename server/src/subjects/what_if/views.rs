@@ -1,9 +1,9 @@
-//! What the report of a replay looks like in JSON.
+//! JSON of the report of a replay.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anaquel_engine::Engine;
-use anaquel_engine::what_if::{Report, Tally};
+use anaquel_engine::what_if::{Tally, WhatIfReport};
 use serde_json::{Value, json};
 
 fn tally(tally: &Tally) -> Value {
@@ -15,11 +15,11 @@ fn tally(tally: &Tally) -> Value {
     })
 }
 
-/// What happened, and what would have.
-pub fn report(engine: &Engine, report: &Report) -> Value {
+/// The actual and the computed result.
+pub fn report(engine: &Engine, report: &WhatIfReport) -> Value {
     let catalogue = &engine.state().catalogue;
-    let (actual, replayed) = (Report::sum(&report.actual), Report::sum(&report.replayed));
-    let what_if = Report::sum(&report.what_if);
+    let (actual, replayed) = (WhatIfReport::sum(&report.actual), WhatIfReport::sum(&report.replayed));
+    let what_if = WhatIfReport::sum(&report.what_if);
     let places: BTreeSet<_> =
         report.actual.keys().chain(report.what_if.keys()).chain(report.replayed.keys()).copied().collect();
     let item = |place: &anaquel_engine::what_if::Place| {

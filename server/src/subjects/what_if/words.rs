@@ -1,12 +1,12 @@
-//! What the OpenAPI document says of this folder: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records.
 
 use crate::http::document::words::Words;
 
-/// Its part of the document.
+/// The texts of this folder.
 pub static WORDS: Words = Words {
     calls: &[(
         "POST /v1/what-if",
-        "Nothing is touched: the answer comes from a replay of the log.",
+        "Nothing is changed: the answer is computed by a replay of the log.",
         &[("200", "WhatIf")],
     )],
     examples: &[(
@@ -26,19 +26,19 @@ pub static WORDS: Words = Words {
         ),
         (
             "WhatIf",
-            "What happened, and what would have.",
+            "The actual and the computed result.",
             &[
                 ("first_seq", "int", "The first record of the span"),
                 ("last_seq", "int", "The last"),
                 ("records", "int", "Records that were replayed"),
-                ("oldest_seq", "int", "The oldest that the log still has"),
+                ("oldest_seq", "int", "The oldest record in the log"),
                 ("actual", "Tally", "What happened"),
                 (
                     "replayed",
                     "Tally",
-                    "The replay with nothing changed: the same as `actual` but for what it cannot know",
+                    "The replay without changes: equal to `actual`, except for what a replay cannot know",
                 ),
-                ("what_if", "Tally", "What would have happened"),
+                ("what_if", "Tally", "The replay with the changes"),
                 ("difference", "any", "what_if − replayed"),
                 ("items", "[any]", "The same by location and channel"),
             ],

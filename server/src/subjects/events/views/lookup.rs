@@ -1,4 +1,4 @@
-//! Names of what events tell by id.
+//! Resolves the ids in events to names.
 
 use anaquel_engine::Engine;
 use anaquel_engine::event::{CellAfter, Fill, LineChange};
@@ -10,7 +10,7 @@ use crate::subjects::stock::views::cell_after;
 /// The kind of an event on the wire, and its members.
 pub(super) type Described = (&'static str, Value);
 
-/// Names of what events tell by id.
+/// Resolves the ids in events to names.
 #[derive(Clone, Copy)]
 pub(super) struct Lookup<'a>(pub &'a Engine);
 
@@ -35,7 +35,7 @@ impl Lookup<'_> {
         cell_after(self.0, cell)
     }
 
-    /// Lines that were handed over or given back.
+    /// Lines that were collected or cancelled.
     pub fn changes(self, lines: &[LineChange]) -> Vec<Value> {
         let change = |change: &LineChange| {
             let mut item = self.cell(&change.cell);
@@ -48,7 +48,7 @@ impl Lookup<'_> {
         lines.iter().map(change).collect()
     }
 
-    /// A backorder that got units.
+    /// A backorder that received units.
     pub fn filled(self, fill: &Fill) -> Value {
         let mut item = self.cell(&fill.cell);
         if let Value::Object(members) = &mut item {

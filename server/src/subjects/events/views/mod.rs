@@ -1,5 +1,6 @@
-//! Records of the log on the wire. What each event looks like stands in the file of its subject.
+//! Records of the log on the wire. The view of each event is in the file of its subject.
 
+mod answers;
 mod catalogue;
 mod demand;
 mod imports;
@@ -8,7 +9,6 @@ mod reservations;
 mod rules;
 mod stock;
 mod supply;
-mod told;
 
 use anaquel_engine::Engine;
 use anaquel_engine::event::{Event, Record};
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::wire::time;
 use lookup::{Described, Lookup};
 
-/// A record, whole.
+/// A complete record.
 pub fn record(engine: &Engine, record: &Record) -> Value {
     let (kind, body) = describe(Lookup(engine), &record.event);
     let mut item = Map::new();
@@ -73,7 +73,7 @@ fn describe(of: Lookup<'_>, event: &Event) -> Described {
         Event::Reservations(event) => reservations::describe(of, event),
         Event::Demand(event) => demand::describe(of, event),
         Event::Imports(event) => imports::describe(event),
-        Event::Told(event) => told::describe(of, event),
+        Event::Answers(event) => answers::describe(of, event),
         Event::Prices(event) => crate::subjects::prices::views::event(of.0, event),
         Event::Transfers(event) => crate::subjects::transfers::views::event(of.0, event, |cell| of.cell(cell)),
     }

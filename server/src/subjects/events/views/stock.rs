@@ -5,7 +5,7 @@ use anaquel_engine::stock::event::Event;
 use serde_json::{Value, json};
 
 use super::lookup::{Described, Lookup};
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::wire::time;
 
 pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {
@@ -31,7 +31,7 @@ pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {
     }
 }
 
-/// Movements, each with its cell as it is after it.
+/// Movements, each with its cell after it.
 pub(super) fn moved(of: Lookup<'_>, rows: &[Moved]) -> Vec<Value> {
     let row = |row: &Moved| {
         let mut item = crate::subjects::stock::views::moved(of.0, row, &Sight::everything(of.0));

@@ -1,4 +1,4 @@
-//! What requests about replenishment look like.
+//! Requests about replenishment.
 
 use anaquel_engine::catalogue::Catalogue;
 use anaquel_engine::ids::{GroupId, LocationId, Name, SkuId};
@@ -11,19 +11,19 @@ use crate::http::problem::Problem;
 use crate::wire::patch::{self, Said};
 use crate::wire::{TEXT_BYTES_MAX, name, parse_time, sku_name};
 
-/// Values in one list of a policy.
+/// The maximum number of values in one list of a policy.
 const LIST_MAX: usize = 10_000;
 
-/// Units that are moved together at the most.
+/// The maximum pack.
 const PACK_MAX: i64 = 1_000_000;
 
 /// The longest span, in days.
 const DAYS_MAX: i64 = 3650;
 
-/// Ids that stand for calls of their own.
+/// Ids that would collide with paths of the API.
 const TAKEN: [&str; 3] = ["run", "runs", "explain"];
 
-/// A policy of replenishment. A field that is left out stays as it is; `null` and `[]` take it out.
+/// A policy of replenishment. A field that is left out keeps its value; `null` and `[]` remove it.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyBody {
@@ -31,70 +31,70 @@ pub struct PolicyBody {
     #[schema(example = "min_max", value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub kind: Said<String>,
-    /// The places that it supplies.
+    /// The locations that it supplies.
     #[schema(value_type = Option<SuppliedBody>)]
     #[serde(deserialize_with = "patch::said")]
     pub to: Said<SuppliedBody>,
-    /// Locations and groups that give, in the order in which they are asked; in a group, the location with the most days of
-    /// cover first.
+    /// Locations and groups that send, in the order in which they are asked; within a group, the location with the most
+    /// days of cover first.
     #[schema(example = json!(["mx-w01"]), value_type = Option<Vec<String>>)]
     #[serde(deserialize_with = "patch::said")]
     pub from: Said<Vec<String>>,
-    /// One of these SKUs; all, if there are none.
+    /// These SKUs; all, if empty.
     #[schema(value_type = Option<Vec<String>>)]
     #[serde(deserialize_with = "patch::said")]
     pub skus: Said<Vec<String>>,
-    /// A SKU in one of these categories.
+    /// SKUs in these categories.
     #[schema(value_type = Option<Vec<String>>)]
     #[serde(deserialize_with = "patch::said")]
     pub categories: Said<Vec<String>>,
-    /// A SKU with one of these attributes, as `name=value`.
+    /// SKUs with these attributes, as `name=value`.
     #[schema(example = json!(["size=XL"]), value_type = Option<Vec<String>>)]
     #[serde(deserialize_with = "patch::said")]
     pub attributes: Said<Vec<String>>,
-    /// `min_max`: a position below it is brought up. `rebalance`: what stays at the giver.
+    /// `min_max`: a position below it is filled. `rebalance`: the minimum that stays at the sender.
     #[schema(example = 5, value_type = Option<i64>)]
     #[serde(deserialize_with = "patch::whole")]
     pub min: Said<i64>,
-    /// `min_max`: to so many units.
+    /// `min_max`: a position is filled to this number of units.
     #[schema(example = 20, value_type = Option<i64>)]
     #[serde(deserialize_with = "patch::whole")]
     pub max: Said<i64>,
-    /// `days_of_cover` and `rebalance`: a position that lasts fewer days is brought up.
+    /// `days_of_cover` and `rebalance`: a position that lasts fewer days is filled.
     #[schema(value_type = Option<i64>)]
     #[serde(deserialize_with = "patch::whole")]
     pub cover_days_min: Said<i64>,
-    /// `days_of_cover`: to so many days. `rebalance`: a place gives that has more.
+    /// `days_of_cover`: a position is filled to this number of days. `rebalance`: a location with more days sends.
     #[schema(value_type = Option<i64>)]
     #[serde(deserialize_with = "patch::whole")]
     pub cover_days_max: Said<i64>,
-    /// `rebalance`: a place gives that sold nothing for so many days.
+    /// `rebalance`: a location without a sale for this number of days sends.
     #[schema(value_type = Option<i64>)]
     #[serde(deserialize_with = "patch::whole")]
     pub idle_days: Said<i64>,
-    /// Units that are moved together; 1 unless set.
+    /// The pack: units that move together; 1 by default.
     #[schema(value_type = Option<i64>)]
     #[serde(deserialize_with = "patch::whole")]
     pub pack: Said<i64>,
-    /// `propose`, unless set: its transfers are drafts. `ready`: they are made ready at once.
+    /// `propose` (default): its transfers are drafts. `ready`: they are made ready at once.
     #[schema(example = "propose", value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub mode: Said<String>,
-    /// The time of the day at which it runs by itself, in the receiver's own time.
+    /// The time of day at which it runs automatically, in the receiver's own time.
     #[schema(example = "05:30", value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub at: Said<String>,
-    /// From when on it holds.
+    /// The time from which it applies.
     #[schema(value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub starts_at: Said<String>,
-    /// Until when, that moment excluded.
+    /// The time at which it ends; exclusive.
     #[schema(value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub ends_at: Said<String>,
 }
 
-/// The places that a policy supplies.
+/// The locations that a policy supplies.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SuppliedBody {
@@ -105,30 +105,30 @@ pub struct SuppliedBody {
     pub groups: Vec<String>,
 }
 
-/// What is to be replenished.
+/// A run of replenishment.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunBody {
-    /// By these policies only; by all that are in force, if left out.
+    /// Only these policies; all that are in force, if left out.
     pub policies: Option<Vec<String>>,
-    /// Tells what it would make, and makes nothing.
+    /// Computes the transfers, and creates none.
     pub dry_run: bool,
 }
 
-/// Reads the id of a policy.
+/// Parses the id of a policy.
 ///
 /// # Errors
-/// It is none, or a call of its own has that path.
+/// The id is invalid, or collides with a path of the API.
 pub fn policy_name(field: &str, id: &str) -> Result<Name, Problem> {
     if TAKEN.contains(&id) {
-        return Err(Problem::invalid(field, format!("{id} is the path of a call of its own")));
+        return Err(Problem::invalid(field, format!("{id} is a path of the API; choose another id")));
     }
     name(field, id)
 }
 
 fn each<T>(field: &str, texts: &[String], read: impl Fn(&str, &str) -> Result<T, Problem>) -> Result<Vec<T>, Problem> {
     if texts.len() > LIST_MAX {
-        return Err(Problem::invalid(field, format!("has {} entries; up to {LIST_MAX} are taken", texts.len())));
+        return Err(Problem::invalid(field, format!("has {} entries; at most {LIST_MAX} are allowed", texts.len())));
     }
     texts.iter().enumerate().map(|(at, text)| read(&format!("{field}[{at}]"), text)).collect()
 }
@@ -137,7 +137,7 @@ fn unknown(field: &str, text: &str) -> Problem {
     Problem::invalid(field, format!("{text} is unknown; declare it first"))
 }
 
-/// A list that is said: taken out, it is empty.
+/// A list of a change; null means empty.
 fn set_list<T>(
     list: &mut Vec<T>,
     field: &str,
@@ -178,7 +178,7 @@ fn parse_minute(text: &str) -> Result<u16, Problem> {
         let (hour, minute) = (two_digits(hour)?, two_digits(minute)?);
         (hour < 24 && minute < 60).then_some(hour * 60 + minute)
     };
-    read().ok_or_else(|| Problem::invalid("at", format!("{text:?} is not a time of the day, such as 05:30")))
+    read().ok_or_else(|| Problem::invalid("at", format!("{text:?} is not a time of day, such as 05:30")))
 }
 
 fn attribute(field: &str, text: &str) -> Result<(String, String), Problem> {
@@ -186,13 +186,13 @@ fn attribute(field: &str, text: &str) -> Result<(String, String), Problem> {
         text.split_once('=').ok_or_else(|| Problem::invalid(field, format!("{text:?} is not name=value")))?;
     name(field, key)?;
     if value.len() > TEXT_BYTES_MAX {
-        return Err(Problem::invalid(field, format!("is longer than {TEXT_BYTES_MAX} bytes")));
+        return Err(Problem::invalid(field, format!("is longer than {TEXT_BYTES_MAX} bytes; shorten it")));
     }
     Ok((key.to_owned(), value.to_owned()))
 }
 
 impl PolicyBody {
-    /// The policy from here on: what it says now, where nothing new is said.
+    /// The policy after a change: fields that are left out keep their values.
     ///
     /// # Errors
     /// The field that is wrong, or that its kind does not have.
@@ -217,7 +217,7 @@ impl PolicyBody {
         };
         let category = |field: &str, text: &str| match text.len() {
             1..=TEXT_BYTES_MAX => Ok(text.to_owned()),
-            _ => Err(Problem::invalid(field, format!("has 1 to {TEXT_BYTES_MAX} bytes"))),
+            _ => Err(Problem::invalid(field, format!("must have 1 to {TEXT_BYTES_MAX} bytes"))),
         };
         let kind = match self.kind {
             Some(kind) => kind.as_deref().map(parse_kind).transpose()?,
@@ -268,9 +268,9 @@ impl PolicyBody {
     }
 }
 
-/// Whether a policy says what its kind needs, and nothing else.
+/// Checks that a policy has the fields that its kind needs, and no others.
 fn check(policy: &Policy) -> Result<(), Problem> {
-    /// What a kind does with a field.
+    /// Whether a kind needs a field.
     #[derive(Clone, Copy, PartialEq)]
     enum Takes {
         Needs,
@@ -295,25 +295,29 @@ fn check(policy: &Policy) -> Result<(), Problem> {
     let kind = policy.kind.as_str();
     for ((field, value), takes) in fields.into_iter().zip(takes) {
         match (takes, value) {
-            (Needs, None) => return Err(Problem::invalid(field, format!("is needed for a policy of kind {kind}"))),
+            (Needs, None) => return Err(Problem::invalid(field, format!("is required for a policy of kind {kind}"))),
             (No, Some(_)) => return Err(Problem::invalid(field, format!("is not a field of a policy of kind {kind}"))),
             _ => {}
         }
     }
     if policy.to_locations.is_empty() && policy.to_groups.is_empty() {
-        return Err(Problem::invalid("to", "names no location and no group"));
+        return Err(Problem::invalid("to", "names no location and no group; name at least one"));
     }
     if policy.from.is_empty() {
-        return Err(Problem::invalid("from", "names no location and no group"));
+        return Err(Problem::invalid("from", "names no location and no group; name at least one"));
     }
     if policy.max < policy.min && policy.kind == PolicyKind::MinMax {
-        return Err(Problem::invalid("max", "is less than min"));
+        return Err(Problem::invalid("max", "is less than min; raise it"));
     }
     if policy.cover_days_max < policy.cover_days_min {
-        return Err(Problem::invalid("cover_days_max", "is less than cover_days_min"));
+        return Err(Problem::invalid("cover_days_max", "is less than cover_days_min; raise it"));
     }
     match (policy.starts_at, policy.ends_at) {
-        (Some(starts), Some(ends)) if ends <= starts => Err(Problem::invalid("ends_at", "is not after starts_at")),
+        (Some(starts), Some(ends)) if ends <= starts => Err(Problem::invalid(
+            "ends_at",
+            "is not after starts_at; \
+            choose a later time",
+        )),
         _ => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! Replenishment: policies, and runs that propose transfers by them.
+//! Replenishment: policies, and runs that propose transfers.
 
 pub mod bodies;
 pub mod routes;

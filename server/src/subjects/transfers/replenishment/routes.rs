@@ -1,4 +1,4 @@
-//! Replenishment: set a policy, read it, remove it; run them; what a run came to; why a cell gets what it gets.
+//! Replenishment: set, read and remove a policy; run policies; read the result of a run; explain a cell.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use anaquel_engine::Engine;
 use anaquel_engine::command::{Completion, Failure, Outcome, Precondition, Refusal, Seen, Version, Versions};
 use anaquel_engine::event::Thing;
 use anaquel_engine::ids::{Name, Seq, crockford};
-use anaquel_engine::transfers::Told;
+use anaquel_engine::transfers::TransferAnswer;
 use anaquel_engine::transfers::command::Command;
-use anaquel_engine::transfers::plan::explain as explain_cell;
 use anaquel_engine::transfers::policy::{Policy, RunItem};
+use anaquel_engine::transfers::replenishment::explain as explain_cell;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
@@ -22,7 +22,7 @@ use super::run::{Asked, Turn};
 use super::views;
 use crate::app::{App, Executed};
 use crate::auth::caller::Caller;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::http::budget::Payer;
 use crate::http::conditions;
 use crate::http::extract::{self, Params, PathId};
@@ -32,10 +32,10 @@ use crate::http::reply::{Reply, json_answer, replayed, unexpected};
 use crate::subjects::catalogue::routes::read;
 use crate::wire;
 
-/// How often a policy is set anew that another caller changed meanwhile.
+/// How often a change of a policy is applied again after another caller changed it.
 const TRIES: usize = 8;
 
-/// Its routes.
+/// The routes of this module.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list))
@@ -45,20 +45,20 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get, set, remove))
 }
 
-/// Policies are about all places: a key that is bound to some sets and runs none. What they would move follows from how
-/// much there is, so neither does one that is told bands and no numbers.
+/// A policy affects all locations, so a bound key may not set or run one. Its transfers reveal quantities, so neither
+/// may a key that gets only bands.
 fn acts_everywhere(engine: &Engine, caller: &Caller) -> Result<(), Problem> {
     caller.may_use_location("to", None)?;
     if Sight::of(engine, caller).has_bands() {
         let detail =
-            "this key is bound to channels, and rules tell bands: policies are set and run with a key that is not";
+            "this key is bound to channels, and rules show bands; set and run policies with a key that is not bound";
         return Err(Problem::new(Slug::Forbidden, detail));
     }
     Ok(())
 }
 
-/// What was told of a policy or a run.
-fn told(executed: &Executed) -> Result<(Seq, &Told), Problem> {
+/// The kept answer for a policy or a run.
+fn told(executed: &Executed) -> Result<(Seq, &TransferAnswer), Problem> {
     let Outcome::Put { seq, thing: Some(thing) } = &executed.outcome else {
         return Err(unexpected(&executed.outcome));
     };
@@ -66,9 +66,9 @@ fn told(executed: &Executed) -> Result<(Seq, &Told), Problem> {
     Ok((*seq, told))
 }
 
-/// All policies, by id.
+/// List policies, by id.
 #[utoipa::path(get, path = "/v1/replenishment", tag = "transfers", security(("key" = ["stock"])),
-    params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
+    params(("after" = Option<String>, Query, description = "`next` of the previous page"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of policies")))]
 pub async fn list(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
@@ -90,7 +90,7 @@ pub async fn list(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Resp
     crate::http::page::list(&app, &payer, page).await
 }
 
-/// One policy.
+/// Read a policy.
 #[utoipa::path(get, path = "/v1/replenishment/{policy}", tag = "transfers", security(("key" = ["stock"])),
     params(("policy" = String, Path, description = "The policy")),
     responses((status = 200, description = "The policy"), (status = 404, description = "not-found")))]
@@ -99,9 +99,10 @@ pub async fn get(State(app): State<App>, headers: HeaderMap, PathId(id): PathId)
     read(&headers, (Version::new(seq), views::policy(&app.engine, &id, seq, &policy)))
 }
 
-/// Set a policy. A field that is left out stays as it is; `null` and `[]` take it out.
+/// Set a policy. A field that is left out keeps its value; `null` and `[]` remove it.
 #[utoipa::path(put, path = "/v1/replenishment/{policy}", tag = "transfers", security(("key" = ["stock"])),
-    params(("policy" = String, Path, description = "The policy"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+    params(("policy" = String, Path, description = "The policy"), ("If-Match" = Option<String>, Header, description = "Only \
+        if this is the current version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = PolicyBody,
     responses((status = 200, description = "The policy"), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version"),
@@ -120,7 +121,8 @@ pub async fn set(State(app): State<App>, PathId(id): PathId, request: Request) -
         let policy = body.clone().into_policy(&state.catalogue, known.as_ref().map(|(_, known)| &**known))?;
         let current = known.map(|(seq, _)| Version::new(seq));
         let holds = asked.holds(current);
-        // What is left out is as it was read: if another changed it meanwhile, it is read anew.
+        // Fields that are left out keep the values that were read: if another caller changes the policy meanwhile, it
+        // is read again.
         let precondition = if holds { still(current) } else { asked.clone() };
         let command = Command::SetPolicy(name.clone(), Some(Box::new(policy)), precondition);
         let submit = |engine: &Engine, cause, done: Completion| engine.submit(command, cause, done);
@@ -129,12 +131,14 @@ pub async fn set(State(app): State<App>, PathId(id): PathId, request: Request) -
             executed => break executed?,
         }
     };
-    let (seq, Told::Policy(name, Some(policy))) = told(&executed)? else { return Err(unexpected(&executed.outcome)) };
+    let (seq, TransferAnswer::Policy(name, Some(policy))) = told(&executed)? else {
+        return Err(unexpected(&executed.outcome));
+    };
     let answer = tagged(seq, &views::policy(&app.engine, name.as_str(), seq, policy));
     Ok(replayed(answer, executed.replayed))
 }
 
-/// Nothing happened to it since.
+/// The policy has not changed since.
 fn still(current: Option<Version>) -> Precondition {
     match current {
         Some(Version { seq, groups }) => {
@@ -152,11 +156,12 @@ fn tagged(seq: Seq, item: &Value) -> Response {
     response
 }
 
-/// Remove a policy. Transfers that it proposed stay.
+/// Remove a policy. The transfers that it proposed stay.
 #[utoipa::path(delete, path = "/v1/replenishment/{policy}", tag = "transfers", security(("key" = ["stock"])),
-    params(("policy" = String, Path, description = "The policy"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+    params(("policy" = String, Path, description = "The policy"), ("If-Match" = Option<String>, Header, description = "Only \
+        if this is the current version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    responses((status = 200, description = "Its id, and the `seq` from which on it is no more"), (status = 404, description = "not-found"),
+    responses((status = 200, description = "Its id, and the `seq` from which it no longer applies"), (status = 404, description = "not-found"),
         (status = 412, description = "stale-version"), (status = 422, description = "idempotency-mismatch")))]
 pub async fn remove(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
@@ -166,32 +171,33 @@ pub async fn remove(State(app): State<App>, PathId(id): PathId, request: Request
     let command = Command::SetPolicy(name, None, conditions::precondition(&parts.headers)?);
     let submit = |engine: &Engine, cause, done: Completion| engine.submit(command, cause, done);
     let executed = app.execute(&caller, submit).await?;
-    let (seq, Told::Policy(name, _)) = told(&executed)? else { return Err(unexpected(&executed.outcome)) };
+    let (seq, TransferAnswer::Policy(name, _)) = told(&executed)? else { return Err(unexpected(&executed.outcome)) };
     Ok(replayed(json_answer(&json!({"policy": name.as_str(), "seq": seq})), executed.replayed))
 }
 
-/// The policies that a run goes by, in the order of their ids.
+/// The policies of a run, by id.
 fn chosen(app: &App, named: Option<Vec<String>>) -> Result<Vec<(Name, Arc<Policy>)>, Problem> {
     let store = &app.engine.state().own.transfers;
     let all = store.policies().into_iter().map(|(name, _, policy)| (name, policy));
     let Some(named) = named else { return Ok(all.collect()) };
     if named.is_empty() {
-        return Err(Problem::invalid("policies", "names none; leave it out for all"));
+        return Err(Problem::invalid("policies", "is empty; leave it out for all policies"));
     }
     for (at, id) in named.iter().enumerate() {
         if store.policy(id).is_none() {
-            return Err(Problem::invalid(&format!("policies[{at}]"), format!("there is no policy {id}")));
+            return Err(Problem::invalid(&format!("policies[{at}]"), format!("the policy {id} does not exist")));
         }
     }
     Ok(all.filter(|(name, _)| named.iter().any(|id| id == name.as_str())).collect())
 }
 
-/// Run policies now. Planned beside the writer; then each transfer is a step of its own that checks its giver anew.
+/// Run policies now. The plan is computed beside the writer; then each transfer is a step of its own that checks its
+/// sender again.
 #[utoipa::path(post, path = "/v1/replenishment/run", tag = "transfers", security(("key" = ["stock"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    request_body = RunBody,
-    responses((status = 200, description = "What it came to"), (status = 400, description = "invalid-request, or more cells than replenishment.cells"),
-        (status = 409, description = "wrong-state: another run is under way"), (status = 422, description = "idempotency-mismatch")))]
+    request_body = Option<RunBody>,
+    responses((status = 200, description = "The result of the run"), (status = 400, description = "invalid-request, or more cells than replenishment.cells"),
+        (status = 409, description = "wrong-state: another run is in progress"), (status = 422, description = "idempotency-mismatch")))]
 pub async fn run(State(app): State<App>, payer: Payer, request: Request) -> Result<Response, Problem> {
     let request = extract::json::<RunBody>(&app, request).await?;
     request.params.done()?;
@@ -212,16 +218,16 @@ pub async fn run(State(app): State<App>, payer: Payer, request: Request) -> Resu
     let by = caller.clone();
     let submit = |engine: &Engine, cause, done: Completion| asked.start(engine, by, cause, done);
     let executed = app.execute(&caller, submit).await?;
-    let (seq, Told::Run(run)) = told(&executed)? else { return Err(unexpected(&executed.outcome)) };
+    let (seq, TransferAnswer::Run(run)) = told(&executed)? else { return Err(unexpected(&executed.outcome)) };
     let reply = Reply::new(StatusCode::OK, views::ran(seq, run).to_string());
     Ok(reply.replayed(executed.replayed).into_response())
 }
 
-/// What a run came to, with the cells that it looked into: those that are short first.
+/// Read the result of a run, with the cells that it examined: the short ones first.
 #[utoipa::path(get, path = "/v1/replenishment/runs/{run}", tag = "transfers", security(("key" = ["stock"])),
     params(("run" = String, Path, description = "The run"),
-        ("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
-    responses((status = 200, description = "A page of the run's cells"), (status = 404, description = "not-found: there is none, or it is not kept any more")))]
+        ("after" = Option<String>, Query, description = "`next` of the previous page"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
+    responses((status = 200, description = "A page of the run's cells"), (status = 404, description = "not-found: it never existed, or is no longer stored")))]
 pub async fn get_run(
     State(app): State<App>,
     caller: Caller,
@@ -236,7 +242,7 @@ pub async fn get_run(
     let page = move |app: &App| {
         let catalogue = &app.engine.state().catalogue;
         let is_seen = |location| caller.may_use_location("location", Some(catalogue.locations.name(location).as_str()));
-        // Who is told bands and no numbers is told of no cell's.
+        // A caller that gets bands gets no cells.
         let sight = Sight::of(&app.engine, &caller);
         let is_told = |item: &&RunItem| sight.band_alone(item.sku, item.location).is_none();
         let seen = run.items.iter().filter(|item| is_seen(item.location).is_ok()).filter(is_told);
@@ -252,11 +258,11 @@ pub async fn get_run(
     crate::http::page::list(&app, &payer, page).await
 }
 
-/// Why a cell gets what it gets: its position, how fast it sells, and what each policy says of it. A channel that is told
-/// bands and no numbers gets `sku`, `location` and `band`.
+/// Explain a cell: its position, its rate of sale, and the verdict of each policy. A channel that gets bands gets
+/// `sku`, `location` and `band`.
 #[utoipa::path(get, path = "/v1/replenishment/explain", tag = "transfers", security(("key" = ["stock"])),
     params(("sku" = String, Query, description = "The SKU"), ("location" = String, Query, description = "The location")),
-    responses((status = 200, description = "What is known of the cell"), (status = 400, description = "invalid-request"),
+    responses((status = 200, description = "The facts about the cell"), (status = 400, description = "invalid-request"),
         (status = 404, description = "not-found: the SKU or the location")))]
 pub async fn explain(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! A run of replenishment: planned beside the writer, then made transfer by transfer, then noted.
+//! A run of replenishment: computes a plan beside the writer, creates the transfers one by one, then logs a note.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,32 +8,32 @@ use anaquel_engine::command::{Completion, Failure, Outcome, Refusal};
 use anaquel_engine::event::{Cause, Thing};
 use anaquel_engine::ids::{LocationId, Name, SkuId};
 use anaquel_engine::transfers::command::{Command, Fields, Make};
-use anaquel_engine::transfers::plan::{Plan, Proposed, plan};
 use anaquel_engine::transfers::policy::{Policy, Run, RunItem};
-use anaquel_engine::transfers::{Told, Transfer};
+use anaquel_engine::transfers::replenishment::{Proposed, ReplenishmentPlan, plan};
+use anaquel_engine::transfers::{Transfer, TransferAnswer};
 
 use crate::auth::caller::Caller;
 use crate::subjects::transfers::bodies;
 
-/// How often a transfer is tried while the server is overloaded, and how long it waits between.
+/// How often a transfer is retried while the server is overloaded, and the delay between attempts.
 const TRIES: usize = 100;
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// What is running.
+/// The run in progress.
 static RUNNING: Mutex<Option<Name>> = Mutex::new(None);
 
 fn running() -> MutexGuard<'static, Option<Name>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The only run that is under way, until it is dropped.
+/// The only run in progress, until this is dropped.
 pub struct Turn(());
 
 impl Turn {
     /// Takes the turn for a run.
     ///
     /// # Errors
-    /// `wrong-state`, naming the run that has it.
+    /// `wrong-state`, naming the run that has the turn.
     pub fn take(name: &Name) -> Result<Self, Refusal> {
         let mut running = running();
         match &*running {
@@ -52,37 +52,37 @@ impl Drop for Turn {
     }
 }
 
-/// A run that is asked for.
+/// A requested run.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// What it is called.
+    /// Its id.
     pub name: Name,
-    /// The policies that it goes by, in this order.
+    /// Its policies, in this order.
     pub policies: Vec<(Name, Arc<Policy>)>,
-    /// Cells that it may look at.
+    /// Cells that it may read.
     pub cells_max: usize,
 }
 
 impl Asked {
-    /// Works out what it would make.
+    /// Computes the plan.
     ///
     /// # Errors
-    /// It would look at too many cells.
-    pub fn plan(&self, engine: &Engine) -> Result<Plan, Refusal> {
+    /// The plan would read too many cells.
+    pub fn plan(&self, engine: &Engine) -> Result<ReplenishmentPlan, Refusal> {
         plan(engine.state(), &self.policies, engine.now(), self.cells_max).map_err(|too_many| {
-            let reason = format!("{too_many} (replenishment.cells); name fewer, or let them name SKUs");
+            let reason = format!("{too_many} (replenishment.cells); name fewer policies, or let them name SKUs");
             Refusal::invalid("policies", reason)
         })
     }
 
-    /// Runs on a thread of its own; `done` hears the note of it, which carries `cause`.
+    /// Runs on its own thread; `done` receives the note, which carries `cause`.
     pub fn start(self, engine: &Engine, caller: Caller, cause: Option<Box<Cause>>, done: Completion) {
         let turn = match Turn::take(&self.name) {
             Ok(turn) => turn,
             Err(refusal) => return engine.refuse(cause, done, refusal.into()),
         };
         let engine = engine.clone();
-        // Only the note has the key: each transfer is known by its own name.
+        // Only the note has the idempotency key: each transfer is identified by its own name.
         let caller = Caller { idempotency: None, ..caller };
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
@@ -93,13 +93,13 @@ impl Asked {
         });
     }
 
-    /// Makes the transfers.
+    /// Creates the transfers.
     fn work(&self, engine: &Engine, caller: &Caller) -> Result<Run, Failure> {
-        let Plan { transfers, mut short, mut items, .. } = self.plan(engine)?;
+        let ReplenishmentPlan { transfers, mut short, mut items, .. } = self.plan(engine)?;
         let store = &engine.state().own.transfers;
         let (mut made, mut number) = (0, 0);
         for proposed in &transfers {
-            // A run that a crash cut off goes on behind what it made.
+            // After a crash, a run continues behind the transfers that it created.
             let name = loop {
                 number += 1;
                 let name = Name::from(format!("{}-{number}", self.name));
@@ -123,13 +123,13 @@ impl Asked {
     }
 }
 
-/// Units of a proposal that the transfer did not get, where it was made ready.
+/// Units of a proposal that the transfer did not get when it was made ready.
 fn lacking(transfer: &Transfer, proposed: &Proposed) -> Vec<(SkuId, u32)> {
     let lines = transfer.lines.iter().filter(|line| proposed.ready && line.reserved < line.quantity);
     lines.map(|line| (line.sku, line.quantity - line.reserved)).collect()
 }
 
-/// Notes that a cell gets so much less; tells how many cells that makes short.
+/// Subtracts units from a cell's result; returns the number of cells that this makes short.
 fn take_back(items: &mut [RunItem], (sku, location): (SkuId, LocationId), units: u32) -> u32 {
     let found = items.iter_mut().find(|item| (item.sku, item.location) == (sku, location));
     let Some(item) = found.filter(|_| units > 0) else { return 0 };
@@ -138,7 +138,7 @@ fn take_back(items: &mut [RunItem], (sku, location): (SkuId, LocationId), units:
     u32::from(!was_short && item.given < item.wanted)
 }
 
-/// Makes one transfer; `None` where it is refused, since things changed since it was planned.
+/// Creates one transfer; `None` if it is refused because the situation changed after the plan.
 fn make(
     engine: &Engine,
     caller: &Caller,
@@ -169,13 +169,13 @@ fn make(
             Ok(Outcome::Put { thing: Some(thing), .. }) => {
                 let Thing::Transfers(told) = *thing else { return Ok(None) };
                 return Ok(match *told {
-                    Told::Made(transfer) | Told::Transfer(transfer) => Some(transfer),
-                    Told::Policy(..) | Told::Run(_) => None,
+                    TransferAnswer::Made(transfer) | TransferAnswer::Transfer(transfer) => Some(transfer),
+                    TransferAnswer::Policy(..) | TransferAnswer::Run(_) => None,
                 });
             }
             Ok(_) => return Ok(None),
             Err(Failure::Refused(refusal)) => {
-                tracing::debug!(run = run.as_str(), transfer = name.as_str(), %refusal, "a transfer was not made");
+                tracing::debug!(run = run.as_str(), transfer = name.as_str(), %refusal, "cannot create a transfer");
                 return Ok(None);
             }
             Err(Failure::Overloaded(_)) if tries < TRIES => {

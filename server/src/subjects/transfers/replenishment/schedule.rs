@@ -1,4 +1,4 @@
-//! Policies that run by themselves, each day in the time of the places that they supply.
+//! Policies that run automatically, each day in the local time of the locations that they supply.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,26 +7,26 @@ use std::time::Duration;
 use anaquel_engine::business_time::{local_day, local_minute};
 use anaquel_engine::command::{Completion, Failure, Refusal};
 use anaquel_engine::ids::{LocationId, Name, Timestamp, crockford};
-use anaquel_engine::state::State;
-use anaquel_engine::transfers::plan::receivers;
+use anaquel_engine::state::DurableState;
 use anaquel_engine::transfers::policy::Policy;
+use anaquel_engine::transfers::replenishment::receivers;
 
 use super::run::Asked;
 use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::auth::digest;
 
-/// How often it is looked who is to run.
+/// The interval between checks for due runs.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// For how many minutes a run is made up for that was missed: the server was down, or another run was under way.
+/// For how many minutes a missed run is made up for, after a downtime or another run.
 const LATE_MINUTES: u16 = 60;
 
-/// Runs what is due, until the server stops.
+/// Starts due runs until the server stops.
 pub async fn watch(app: App) {
     let mut stopping = app.stopping.clone();
     loop {
-        // Local times are those of the clock, whatever the log's is.
+        // Local times follow the clock, not the log's time.
         let now = Timestamp(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default());
         for asked in due(app.engine.state(), now, app.config.replenishment.cells) {
             let name = asked.name.clone();
@@ -36,7 +36,7 @@ pub async fn watch(app: App) {
                 |engine: &anaquel_engine::Engine, cause, done: Completion| asked.start(engine, by, cause, done);
             match app.execute(&caller, submit).await {
                 Ok(_) => tracing::info!(run = name.as_str(), "replenishment ran"),
-                // The next look tries again.
+                // The next check tries again.
                 Err(Failure::Refused(refusal @ Refusal::InState { .. })) => {
                     tracing::info!(run = name.as_str(), %refusal, "replenishment waits");
                 }
@@ -49,9 +49,9 @@ pub async fn watch(app: App) {
     }
 }
 
-/// The runs that are due at `now`: one for each policy and time zone of its places. Each is named after its day, so that a
-/// restart does not run it twice.
-fn due(state: &State, now: Timestamp, cells_max: usize) -> Vec<Asked> {
+/// The runs that are due at `now`: one for each policy and time zone of its locations. A run is named after its day, so
+/// that a restart does not repeat it.
+fn due(state: &DurableState, now: Timestamp, cells_max: usize) -> Vec<Asked> {
     let places = state.places.load();
     let mut all = Vec::new();
     for (name, _, policy) in state.own.transfers.policies() {

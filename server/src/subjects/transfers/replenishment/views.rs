@@ -1,15 +1,15 @@
-//! What replenishment looks like in JSON.
+//! JSON of replenishment.
 
 use anaquel_engine::Engine;
 use anaquel_engine::ids::{Name, Seq};
-use anaquel_engine::transfers::plan::{Explained, Plan, Proposed, Verdict};
 use anaquel_engine::transfers::policy::{Policy, Run, RunItem};
+use anaquel_engine::transfers::replenishment::{Explained, Proposed, ReplenishmentPlan, Verdict};
 use serde_json::{Value, json};
 
 use crate::subjects::transfers::views;
 use crate::wire::time;
 
-/// A policy, with the `seq` of its last change.
+/// A policy with the `seq` of its last change.
 pub fn policy(engine: &Engine, name: &str, seq: Seq, policy: &Policy) -> Value {
     let mut item = views::policy(engine, name, policy);
     if let Value::Object(members) = &mut item {
@@ -18,13 +18,13 @@ pub fn policy(engine: &Engine, name: &str, seq: Seq, policy: &Policy) -> Value {
     item
 }
 
-/// What a run came to, in numbers.
+/// The result of a run, in numbers.
 pub fn ran(seq: Seq, run: &Run) -> Value {
     json!({"run": run.name.as_str(), "seq": seq, "made": run.made, "short": run.short})
 }
 
-/// What a plan would make: as many of its transfers as `bytes_max` bytes hold.
-pub fn planned(engine: &Engine, plan: &Plan, bytes_max: usize) -> Value {
+/// The transfers of a plan, up to `bytes_max` bytes.
+pub fn planned(engine: &Engine, plan: &ReplenishmentPlan, bytes_max: usize) -> Value {
     let catalogue = &engine.state().catalogue;
     let transfer = |proposed: &Proposed| {
         let line = |(sku, units): &(_, u32)| json!({"sku": catalogue.skus.name(*sku).as_str(), "quantity": units});
@@ -56,7 +56,7 @@ pub fn planned(engine: &Engine, plan: &Plan, bytes_max: usize) -> Value {
     })
 }
 
-/// What a cell needed, and got.
+/// The need of a cell, and what it got.
 pub fn item(engine: &Engine, item: &RunItem) -> Value {
     let catalogue = &engine.state().catalogue;
     json!({
@@ -67,7 +67,7 @@ pub fn item(engine: &Engine, item: &RunItem) -> Value {
     })
 }
 
-/// What replenishment knows of a cell.
+/// The facts about a cell.
 pub fn explained(sku: &str, location: &str, explained: &Explained) -> Value {
     let cell = &explained.cell;
     let verdict = |(name, verdict, gives): &(Name, Verdict, u32)| {
@@ -112,7 +112,7 @@ pub fn explained(sku: &str, location: &str, explained: &Explained) -> Value {
     })
 }
 
-/// Three digits behind the point.
+/// Three decimals.
 fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }

@@ -1,14 +1,14 @@
-//! What the OpenAPI document says of replenishment: calls, examples, records.
+//! Texts of replenishment in the OpenAPI document: calls, examples, records.
 
 use crate::http::document::words::{DURABLE, NEXT, Words};
 
 const POLICY: &[(&str, &str)] = &[("200", "ReplenishmentPolicy")];
 
-/// Its part of the document.
+/// The texts of this folder.
 pub static WORDS: Words = Words {
     calls: &[
         ("GET /v1/replenishment", "Policies of replenishment, by id.", &[("200", "ReplenishmentPolicyPage")]),
-        ("GET /v1/replenishment/{policy}", "Its `ETag` goes into the `If-Match` of a change.", POLICY),
+        ("GET /v1/replenishment/{policy}", "Send its `ETag` as `If-Match` of a change.", POLICY),
         (
             "PUT /v1/replenishment/{policy}",
             "`min_max` needs `min` and `max`; `days_of_cover` needs `cover_days_min` and `cover_days_max`; `rebalance` needs both \
@@ -17,19 +17,19 @@ pub static WORDS: Words = Words {
         ),
         (
             "DELETE /v1/replenishment/{policy}",
-            "The policy stops counting from the `seq` of the answer.",
+            "The policy no longer applies from the `seq` of the answer on.",
             &[("200", "ReplenishmentPolicyRemoved")],
         ),
         (
             "POST /v1/replenishment/run",
-            "Position is on hand less reserved, safety stock and waiting, and everything to come. Drafts of replenishment count for \
-             seven days, so a second run proposes nothing. `GET /v1/transfers?run=` lists what it made. With `dry_run` nothing is \
-             made, and the answer has the transfers.",
+            "A position is on hand minus reserved, safety stock and backorders, plus all inbound supply. Drafts of \
+             replenishment count for seven days, so a second run proposes nothing. `GET /v1/transfers?run=` lists the \
+             transfers of a run. With `dry_run` no transfer is created, and the answer contains the plan.",
             &[("200", "ReplenishmentRun")],
         ),
         (
             "GET /v1/replenishment/runs/{run}",
-            "Cells that needed something: those that got less than that first, up to 10,000.",
+            "Cells that needed units, up to 10,000: first those that got less than they needed.",
             &[("200", "ReplenishmentRunPage")],
         ),
         (
@@ -51,25 +51,30 @@ pub static WORDS: Words = Words {
             "A policy of replenishment.",
             &[
                 ("policy", "text", "Its id"),
-                ("kind", "min_max|days_of_cover|rebalance", "What it goes by"),
-                ("to", "any", "The places that it supplies: `locations` and `groups`"),
-                ("from", "[text]", "Locations and groups that give, in the order in which they are asked"),
-                ("skus", "[text]", "These SKUs; all, if there are none"),
-                ("categories", "[text]", "SKUs in one of these categories"),
-                ("attributes", "[text]", "SKUs with one of these attributes"),
-                ("min", "int?", "Units below which a position is brought up; of `rebalance`, what stays at the giver"),
-                ("max", "int?", "Units to which it is brought"),
-                ("cover_days_min", "int?", "Days of cover below which a position is brought up"),
+                ("kind", "min_max|days_of_cover|rebalance", "How it decides"),
+                ("to", "any", "The locations that it supplies: `locations` and `groups`"),
+                ("from", "[text]", "Locations and groups that send, in the order in which they are asked"),
+                ("skus", "[text]", "These SKUs; all, if empty"),
+                ("categories", "[text]", "SKUs in these categories"),
+                ("attributes", "[text]", "SKUs with these attributes"),
+                (
+                    "min",
+                    "int?",
+                    "Units below which a position is filled; for `rebalance`, the minimum that stays at \
+                                 the sender",
+                ),
+                ("max", "int?", "Units to which it is filled"),
+                ("cover_days_min", "int?", "Days of cover below which a position is filled"),
                 (
                     "cover_days_max",
                     "int?",
-                    "Days to which it is brought; of `rebalance`, those above which a place gives",
+                    "Days to which it is filled; for `rebalance`, days above which a location sends",
                 ),
-                ("idle_days", "int?", "Days without a sale after which a place gives"),
-                ("pack", "int", "Units that are moved together"),
+                ("idle_days", "int?", "Days without a sale after which a location sends"),
+                ("pack", "int", "The pack: units that move together"),
                 ("mode", "propose|ready", "Whether its transfers are drafts, or ready at once"),
-                ("at", "text?", "When it runs by itself, in the receiver's own time"),
-                ("starts_at", "time?", "From when on it holds"),
+                ("at", "text?", "When it runs automatically, in the receiver's own time"),
+                ("starts_at", "time?", "The time from which it applies"),
                 ("ends_at", "time?", "Until when"),
                 ("seq", "int", "The record of its last change"),
             ],
@@ -79,11 +84,7 @@ pub static WORDS: Words = Words {
             "Policies, by id.",
             &[("items", "[ReplenishmentPolicy]", "The policies"), ("next", "text?", NEXT)],
         ),
-        (
-            "ReplenishmentPolicyRemoved",
-            "The policy is no more.",
-            &[("policy", "text", "Its id"), ("seq", "int", DURABLE)],
-        ),
+        ("ReplenishmentPolicyRemoved", "The removed policy.", &[("policy", "text", "Its id"), ("seq", "int", DURABLE)]),
         (
             "ReplenishmentLine",
             "One line of a transfer that a run would make.",
@@ -93,28 +94,28 @@ pub static WORDS: Words = Words {
             "ReplenishmentTransfer",
             "A transfer that a run would make.",
             &[
-                ("policy", "text", "By which policy"),
-                ("from", "text", "The place that gives"),
-                ("to", "text", "The place that gets it"),
+                ("policy", "text", "The policy"),
+                ("from", "text", "The sender"),
+                ("to", "text", "The receiver"),
                 ("reason", "replenishment|rebalance", "Why"),
-                ("lines", "[ReplenishmentLine]", "What is moved"),
+                ("lines", "[ReplenishmentLine]", "The lines"),
             ],
         ),
         (
             "ReplenishmentRun",
-            "What a run came to.",
+            "The result of a run.",
             &[
                 ("run", "text?", "Its id; null with `dry_run`"),
                 ("seq", "int", "The record of the run; with `dry_run`, the one that the plan reflects"),
-                ("made", "int", "Transfers that it made"),
+                ("made", "int", "Transfers that it created"),
                 ("short", "int", "Cells that got less than they need"),
-                ("transfers?", "[ReplenishmentTransfer]", "With `dry_run`: what it would make"),
-                ("transfers_left_out?", "int", "With `dry_run`: transfers that the answer has no room for"),
+                ("transfers?", "[ReplenishmentTransfer]", "With `dry_run`: the transfers of the plan"),
+                ("transfers_left_out?", "int", "With `dry_run`: transfers that did not fit into the answer"),
             ],
         ),
         (
             "ReplenishmentItem",
-            "What a cell needed, and got.",
+            "The need of a cell, and what it got.",
             &[
                 ("sku", "text", "The SKU"),
                 ("location", "text", "Where"),
@@ -124,11 +125,11 @@ pub static WORDS: Words = Words {
         ),
         (
             "ReplenishmentRunPage",
-            "What a run came to, with the cells that it looked into.",
+            "The result of a run, with the cells that it examined.",
             &[
                 ("run", "text", "Its id"),
                 ("seq", "int", "The record of the run"),
-                ("made", "int", "Transfers that it made"),
+                ("made", "int", "Transfers that it created"),
                 ("short", "int", "Cells that got less than they need"),
                 ("items", "[ReplenishmentItem]", "The cells"),
                 ("next", "text?", NEXT),
@@ -136,47 +137,47 @@ pub static WORDS: Words = Words {
         ),
         (
             "ReplenishmentParts",
-            "What a position is made of.",
+            "The parts of a position.",
             &[
-                ("on_hand", "units", "Units that are there"),
-                ("reserved", "int", "Units of them that are promised"),
-                ("safety_stock", "int", "Units that are held back from every channel"),
-                ("waiting", "int", "Units that are promised and not there"),
-                ("incoming", "int", "Inbound supply, with transfers that are under way"),
-                ("drafts_in", "int", "Drafts of replenishment that would come"),
-                ("drafts_out", "int", "Drafts of replenishment that would leave"),
+                ("on_hand", "units", "Units on hand"),
+                ("reserved", "int", "Units that are promised and on hand"),
+                ("safety_stock", "int", "Safety stock: units held back from every channel"),
+                ("waiting", "int", "Units of backorders"),
+                ("incoming", "int", "Inbound supply, transfers in transit included"),
+                ("drafts_in", "int", "Units that drafts of replenishment would bring"),
+                ("drafts_out", "int", "Units that drafts of replenishment would send"),
             ],
         ),
         (
             "ReplenishmentVerdict",
-            "What a policy says of a cell.",
+            "The verdict of a policy about a cell.",
             &[
                 ("policy", "text", "The policy"),
                 (
                     "verdict",
                     "needs|enough|does_not_sell|other_sku|other_location|uncounted|not_in_force",
-                    "What it says of the cell as one that it supplies",
+                    "The verdict on the cell as a receiver",
                 ),
-                ("below", "units?", "Units below which the position is brought up"),
-                ("up_to", "units?", "Units to which it is brought"),
+                ("below", "units?", "Units below which the position is filled"),
+                ("up_to", "units?", "Units to which it is filled"),
                 ("wanted", "int", "Units that the cell needs, in whole packs"),
-                ("gives", "int", "Units that the cell would give to others"),
+                ("gives", "int", "Units that the cell can send to others"),
             ],
         ),
         (
             "ReplenishmentExplained",
-            "What replenishment knows of a cell.",
+            "The facts about a cell.",
             &[
-                ("seq", "int", "The record that this reflects"),
+                ("seq", "int", "The record that this answer reflects"),
                 ("sku", "text", "The SKU"),
                 ("location", "text", "Where"),
-                ("position", "units", "What is there and to come, less what is promised and held back"),
-                ("parts", "ReplenishmentParts", "What the position is made of"),
-                ("may_leave", "int", "Units that rules let leave through the channel `transfer`"),
-                ("per_day", "number", "Units sold a day, the recent ones counting most"),
-                ("days_of_cover", "number?", "Days that the position lasts; null where it does not sell"),
-                ("last_sale_at", "time?", "When the last unit was sold"),
-                ("policies", "[ReplenishmentVerdict]", "By policy: its verdict"),
+                ("position", "units", "On hand and inbound, minus promised and held back"),
+                ("parts", "ReplenishmentParts", "The parts of the position"),
+                ("may_leave", "int", "Units that rules allow to leave through the channel `transfer`"),
+                ("per_day", "number", "Units sold per day, with more weight on recent days"),
+                ("days_of_cover", "number?", "Days that the position lasts; null if it does not sell"),
+                ("last_sale_at", "time?", "The time of the last sale"),
+                ("policies", "[ReplenishmentVerdict]", "The verdict of each policy"),
             ],
         ),
     ],

@@ -1,0 +1,138 @@
+//! What is said of a location: what it takes, its quarantine, its hours and its services.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::Catalogue;
+use super::bits::{MADE_UP, NO_PICKUP, NO_SHIP};
+use crate::catalogue::details::{LocationDetails, LocationHours, ServiceDetails};
+use crate::catalogue::registry::Versioned;
+use crate::hash::Part;
+use crate::ids::{LocationId, Seq};
+use crate::reservations::promise::Purpose;
+
+impl Catalogue {
+    /// Where goods of a location are that may not be sold until somebody has looked, if there ever were any.
+    pub fn quarantine(&self, location: LocationId) -> Option<LocationId> {
+        self.quarantines.get(&location).map(|quarantine| *quarantine)
+    }
+
+    /// The location whose quarantine this is.
+    pub fn quarantine_of(&self, location: LocationId) -> Option<LocationId> {
+        if !self.has_quarantines() {
+            return None;
+        }
+        self.quarantined.get(&location).map(|of| *of)
+    }
+
+    /// Whether there is any quarantine.
+    #[inline]
+    pub fn has_quarantines(&self) -> bool {
+        self.has_quarantines.load(Relaxed)
+    }
+
+    /// All quarantines, each with whose it is, for a checkpoint.
+    pub(crate) fn all_quarantines(&self) -> Vec<(LocationId, LocationId)> {
+        let mut all: Vec<_> = self.quarantined.iter().map(|entry| (*entry.key(), *entry.value())).collect();
+        all.sort_unstable();
+        all
+    }
+
+    pub(crate) fn fold_quarantine(&self, quarantine: LocationId, of: LocationId) {
+        self.quarantines.insert(of, quarantine);
+        self.quarantined.insert(quarantine, of);
+        self.barred.reach(quarantine.0 as usize).store(NO_PICKUP | NO_SHIP, Relaxed);
+        self.has_quarantines.store(true, Relaxed);
+    }
+
+    /// What is retired hands nothing out.
+    pub(super) fn retire_location(&self, location: LocationId) {
+        self.barred.reach(location.0 as usize).store(NO_PICKUP | NO_SHIP, Relaxed);
+        self.locations.fold_retired(location);
+    }
+
+    /// Whether a location takes reservations of a purpose: pickups where customers may fetch orders, deliveries where
+    /// orders are shipped, and neither where only a movement or a count made the location up. Carts everywhere.
+    #[inline]
+    pub fn takes(&self, location: LocationId, purpose: Purpose) -> bool {
+        let bar = match purpose {
+            Purpose::Cart | Purpose::Transfer => return true,
+            Purpose::Pickup => NO_PICKUP,
+            Purpose::Delivery => NO_SHIP,
+        };
+        self.barred.get(location.0 as usize).is_none_or(|barred| barred.load(Relaxed) & bar == 0)
+    }
+
+    /// Whether a location takes reservations of every purpose.
+    pub(crate) fn takes_all(&self, location: LocationId) -> bool {
+        self.barred.get(location.0 as usize).is_none_or(|barred| barred.load(Relaxed) == 0)
+    }
+
+    /// Whether only a movement or a count made a location up, so that it hands nothing out.
+    pub fn is_made_up(&self, location: LocationId) -> bool {
+        self.barred.get(location.0 as usize).is_some_and(|barred| barred.load(Relaxed) & MADE_UP != 0)
+    }
+
+    pub(crate) fn fold_location(&self, location: LocationId, version: Seq, details: LocationDetails) {
+        let bar = |may: bool, bit: u8| if may { 0 } else { bit };
+        let barred = bar(details.pickup, NO_PICKUP) | bar(details.ship, NO_SHIP);
+        self.barred.reach(location.0 as usize).store(barred, Relaxed);
+        let before = self.locations.details(location);
+        let before = before.as_deref().map(|set| &set.details);
+        self.rehash(Part::Locations, self.locations.digest(location), before, Some(&details));
+        self.locations.fold_details(location, version, details);
+    }
+
+    pub(super) fn fold_made_up_location(&self, location: LocationId, by: u64) {
+        self.locations.fold_made_up(location, by);
+        if self.locations.details(location).is_none() {
+            self.barred.reach(location.0 as usize).store(MADE_UP | NO_PICKUP | NO_SHIP, Relaxed);
+        }
+    }
+
+    /// When people work in a location, as it was set last, with the version of that.
+    pub fn hours(&self, location: LocationId) -> Versioned<LocationHours> {
+        if let Some(hours) = self.hours.get(&location) {
+            return hours.as_ref().clone();
+        }
+        let Some(services) = self.services(location) else {
+            return Versioned { version: 0, details: LocationHours::default() };
+        };
+        Versioned { version: services.version, details: services.details.old_hours() }
+    }
+
+    /// The same where it was set in a form of its own, for a checkpoint.
+    pub(crate) fn own_hours(&self, location: LocationId) -> Option<Arc<Versioned<LocationHours>>> {
+        self.hours.get(&location).map(|hours| hours.clone())
+    }
+
+    pub(crate) fn fold_hours(&self, location: LocationId, version: Seq, details: LocationHours) {
+        let before = self.served(location);
+        self.hours.insert(location, Arc::new(Versioned { version, details }));
+        self.rehash_served(location, before);
+    }
+
+    /// How long people in a location take, and from where they have things brought, if that was ever set.
+    pub fn services(&self, location: LocationId) -> Option<Arc<Versioned<ServiceDetails>>> {
+        self.services.get(&location).map(|services| services.clone())
+    }
+
+    /// What is digested of what people do in a location: its hours as they hold, whichever event said so. None where
+    /// nothing was ever said.
+    pub(super) fn served(&self, location: LocationId) -> Option<(ServiceDetails, LocationHours)> {
+        let services = self.services(location).map(|set| set.details.clone()).unwrap_or_default();
+        let served = (ServiceDetails { hours: Vec::new(), ..services }, self.hours(location).details);
+        (served != Default::default()).then_some(served)
+    }
+
+    pub(super) fn rehash_served(&self, location: LocationId, before: Option<(ServiceDetails, LocationHours)>) {
+        let after = self.served(location);
+        self.rehash(Part::Services, self.locations.digest(location), before.as_ref(), after.as_ref());
+    }
+
+    pub(crate) fn fold_services(&self, location: LocationId, version: Seq, details: ServiceDetails) {
+        let before = self.served(location);
+        self.services.insert(location, Arc::new(Versioned { version, details }));
+        self.rehash_served(location, before);
+    }
+}

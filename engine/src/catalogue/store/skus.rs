@@ -1,0 +1,103 @@
+//! What is said of a SKU: its details, its GTINs, and whether units of it are counted.
+
+use super::Catalogue;
+use crate::catalogue::details::SkuDetails;
+use crate::catalogue::gtin::Gtin;
+use crate::catalogue::registry::Versioned;
+use crate::hash;
+use crate::hash::Part;
+use crate::ids::{LocationId, Seq, SkuId};
+use crate::level::StockChange;
+
+impl Catalogue {
+    pub(crate) fn fold_sku(&self, sku: SkuId, version: Seq, details: SkuDetails) {
+        let before = self.skus.details(sku);
+        let before = before.as_deref().map(|set| &set.details);
+        self.rehash(Part::Skus, self.skus.digest(sku), before, Some(&details));
+        let codes = before.and_then(|details| details.gtin.as_deref());
+        if codes != details.gtin.as_deref() {
+            self.forget_gtins(sku, codes);
+            for gtin in Gtin::of_details(details.gtin.as_deref()) {
+                let mut skus = self.by_gtin.entry(gtin).or_default();
+                if let Err(at) = skus.binary_search(&sku) {
+                    skus.insert(at, sku);
+                }
+            }
+        }
+        self.skus.fold_details(sku, version, details);
+    }
+
+    pub(super) fn forget_gtins(&self, sku: SkuId, codes: Option<&str>) {
+        for gone in Gtin::of_details(codes) {
+            self.by_gtin.remove_if_mut(&gone, |_, skus| {
+                skus.retain(|known| *known != sku);
+                skus.is_empty()
+            });
+        }
+    }
+
+    /// Whether units of a SKU are counted; nobody counts services, gift cards and digital goods.
+    #[inline]
+    pub fn is_tracked(&self, sku: SkuId) -> bool {
+        !self.uncounted.contains(sku.0)
+    }
+
+    /// Whether it was ever said of a SKU that nobody counts it.
+    pub(crate) fn has_tracking(&self) -> bool {
+        !self.tracking.is_empty()
+    }
+
+    /// Whether there is a SKU that nobody counts.
+    #[inline]
+    pub fn has_uncounted(&self) -> bool {
+        self.uncounted.len() > 0
+    }
+
+    /// Whether a SKU is counted, and the version of that, if it was ever said.
+    pub fn tracking(&self, sku: SkuId) -> Option<Versioned<bool>> {
+        self.tracking.get(&sku).map(|tracking| tracking.clone())
+    }
+
+    /// The version of what is said of a SKU; `None` where nothing is.
+    pub fn sku_version(&self, sku: SkuId) -> Option<Seq> {
+        let details = self.skus.details(sku).map(|set| set.version);
+        details.max(self.tracking(sku).map(|tracking| tracking.version))
+    }
+
+    /// Whether what nobody counts may be promised at a location: somebody declared it, and it is no quarantine.
+    pub fn has_uncounted_at(&self, location: LocationId) -> bool {
+        !self.is_made_up(location) && !self.locations.is_retired(location) && self.quarantine_of(location).is_none()
+    }
+
+    /// What a promise of `units` does to its cell.
+    #[inline]
+    pub(crate) fn promise(&self, sku: SkuId, units: u32) -> StockChange {
+        if self.is_tracked(sku) { StockChange::reserve(units) } else { StockChange::conjure(units) }
+    }
+
+    pub(super) fn digest_uncounted(&self, sku: SkuId) -> hash::Digest {
+        hash::content::digest(self, Part::Skus, self.skus.digest(sku), &"nobody counts it")
+    }
+
+    /// Journal thread only, inside a fold: a SKU is counted from here on, or is not.
+    pub(crate) fn fold_tracking(&self, sku: SkuId, version: Seq, tracked: bool) {
+        let was = self.is_tracked(sku);
+        self.tracking.insert(sku, Versioned { version, details: tracked });
+        if was == tracked {
+            return;
+        }
+        let digest = self.digest_uncounted(sku);
+        if tracked {
+            self.uncounted.remove(sku.0);
+            self.hash.change(Part::Skus, digest, 0);
+        } else {
+            self.uncounted.insert(sku.0);
+            self.hash.change(Part::Skus, 0, digest);
+        }
+    }
+
+    /// The SKUs that have a GTIN, in whatever form it was written; ascending.
+    pub fn skus_of_gtin(&self, gtin: Gtin) -> Vec<SkuId> {
+        self.by_gtin.get(&gtin).map(|skus| skus.to_vec()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,25 @@
+//! How many ids there may be, as refusals tell it.
+
+use crate::ids::LOCATIONS_MAX;
+use crate::refusal::{Failure, Refusal};
+
+/// SKUs, groups and channels that there may be; the tables that hold them reach no further.
+pub(crate) const IDS_MAX: u32 = 1 << 27;
+pub(crate) const CHANNELS_MAX: u32 = 1 << 16;
+
+/// A refusal of a name for which no id is left.
+pub(crate) fn no_ids_left(field: &str, limit: u32) -> Failure {
+    Refusal::invalid(field, format!("there are {limit} of these, which is the maximum")).into()
+}
+
+pub(crate) fn channels(field: &str) -> Failure {
+    no_ids_left(field, CHANNELS_MAX)
+}
+
+pub(crate) fn locations(field: &str) -> Failure {
+    no_ids_left(field, LOCATIONS_MAX)
+}
+
+pub(crate) fn others(field: &str) -> Failure {
+    no_ids_left(field, IDS_MAX)
+}

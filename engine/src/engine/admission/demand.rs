@@ -1,0 +1,92 @@
+//! What the lines of a promise ask of each cell together, and what no request may ask.
+
+use super::request::{LineRequest, Place};
+use crate::ids::ReservationId;
+use crate::kernel::few::Few;
+use crate::level::LINE_QUANTITY_MAX;
+use crate::matrix::CellId;
+use crate::refusal::{Failure, Refusal};
+use crate::reservations::ReservationState;
+use crate::reservations::command::{Reserve, SUPERSEDES_MAX};
+use crate::state::DurableState;
+
+/// What all lines together ask of one cell.
+pub(super) struct Demand {
+    pub(super) cell: CellId,
+    pub(super) line: usize,
+    /// Units asked for.
+    pub(super) requested: u32,
+    /// Units of them that the replaced hold gives back.
+    pub(super) released: u32,
+    pub(super) taken: u32,
+}
+
+impl Demand {
+    /// Units that must come from what is free.
+    pub(super) fn wanted(&self) -> u32 {
+        self.requested.saturating_sub(self.released)
+    }
+}
+
+/// Refuses lines that ask more of one SKU in one place, together, than one line may: no sum of units is ever cut short.
+/// The loop is bounded by the lines of a request, squared, and runs only where all of them together ask for that much.
+pub(super) fn check_sums(lines: &[LineRequest]) -> Result<(), Failure> {
+    let all: u64 = lines.iter().map(|line| u64::from(line.quantity)).sum();
+    if all <= LINE_QUANTITY_MAX.into() {
+        return Ok(());
+    }
+    for (at, line) in lines.iter().enumerate() {
+        let same = lines.iter().take(at + 1).filter(|other| other.sku == line.sku && other.place == line.place);
+        let sum: u64 = same.map(|other| u64::from(other.quantity)).sum();
+        if sum > LINE_QUANTITY_MAX.into() {
+            let place = match &line.place {
+                Place::Location(location) => format!("at {location}"),
+                Place::Group(group) => format!("in {group}"),
+            };
+            let reason = format!(
+                "the lines up to this one request {sum} of {} {place}; together they may request at most \
+                 {LINE_QUANTITY_MAX}",
+                line.sku
+            );
+            return Err(Refusal::invalid(format!("lines[{at}].quantity"), reason).into());
+        }
+    }
+    Ok(())
+}
+
+/// Refuses to replace more holds than one promise may.
+pub(super) fn check_supersedes(supersedes: &[ReservationId]) -> Result<(), Failure> {
+    if supersedes.len() > SUPERSEDES_MAX {
+        let reason = format!("names {} holds; one reservation replaces at most {SUPERSEDES_MAX}", supersedes.len());
+        return Err(Refusal::invalid("supersedes", reason).into());
+    }
+    Ok(())
+}
+
+impl DurableState {
+    /// What the lines ask of each cell, beyond what the holds that they replace give back; `None` where a cell does not
+    /// exist, which the journal thread will say, since it may exist by then. Of what nobody counts there is nothing to take.
+    pub(super) fn demands(&self, reserve: &Reserve) -> Option<Few<Demand>> {
+        let mut demands: Few<Demand> = Few::new();
+        for (at, line) in reserve.lines.iter().enumerate() {
+            if !self.catalogue.is_tracked(line.sku) {
+                continue;
+            }
+            let cell = self.matrix.find(line.sku, line.location)?;
+            match demands.iter_mut().find(|demand| demand.cell == cell) {
+                Some(demand) => demand.requested += line.quantity,
+                None => demands.push(Demand { cell, line: at, requested: line.quantity, released: 0, taken: 0 }),
+            }
+        }
+        for (_, superseded) in reserve.replaced() {
+            let old = self.reservations.get(superseded);
+            for held in old.iter().filter(|old| old.state == ReservationState::Held).flat_map(|old| &old.lines) {
+                let cell = self.matrix.find(held.sku, held.location)?;
+                if let Some(demand) = demands.iter_mut().find(|demand| demand.cell == cell) {
+                    demand.released += held.present();
+                }
+            }
+        }
+        Some(demands)
+    }
+}

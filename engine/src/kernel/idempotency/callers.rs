@@ -1,0 +1,140 @@
+//! Keys counted by caller, and how many each may have.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+/// Who sends keys: a digest of the caller, the same after a restart; 0 where nobody knows.
+pub type CallerDigest = u64;
+
+/// How many times what is free a caller may keep.
+pub const SHARE: u64 = 4;
+
+/// Callers that are counted apart; those beyond share one share.
+pub(super) const CALLERS_MAX: usize = 1 << CALLER_BITS;
+
+pub(super) const CALLER_BITS: u32 = 16;
+
+/// How much room a caller has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Keys of its own, kept and in flight.
+    pub keys: u64,
+    /// As many as it may have while the others keep what they keep.
+    pub most: u64,
+    /// Those of `keys` that are in flight.
+    pub in_flight: u64,
+}
+
+/// What a caller has.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Held {
+    pub(super) caller: CallerDigest,
+    pub(super) kept: u32,
+    pub(super) in_flight: u32,
+}
+
+impl Held {
+    pub(super) fn keys(&self) -> u64 {
+        u64::from(self.kept) + u64::from(self.in_flight)
+    }
+}
+
+/// Keys counted by caller. The first is for whoever is not counted apart.
+pub(super) struct Callers {
+    index: HashMap<CallerDigest, u16, RandomState>,
+    pub(super) held: Vec<Held>,
+    free: Vec<u16>,
+    pub(super) total: u64,
+}
+
+impl Default for Callers {
+    fn default() -> Self {
+        let index = HashMap::from_iter([(0, 0)]);
+        Self { index, held: vec![Held::default()], free: Vec::new(), total: 0 }
+    }
+}
+
+impl Callers {
+    pub(super) fn share(&self, held: &Held, most: u64) -> Share {
+        // Were it to go on while the others keep what they keep: as many as that, and a fifth of all of it is free.
+        let room = (held.keys() + most.saturating_sub(self.total)) * SHARE / (SHARE + 1);
+        Share { keys: held.keys(), most: room, in_flight: held.in_flight.into() }
+    }
+
+    fn place_of(&mut self, caller: CallerDigest) -> u16 {
+        if let Some(known) = self.index.get(&caller) {
+            return *known;
+        }
+        let new = Held { caller, ..Held::default() };
+        let place = match self.free.pop() {
+            Some(place) => {
+                if let Some(held) = self.held.get_mut(usize::from(place)) {
+                    *held = new;
+                }
+                place
+            }
+            None if self.held.len() < CALLERS_MAX => {
+                self.held.push(new);
+                (self.held.len() - 1) as u16
+            }
+            None => return 0,
+        };
+        self.index.insert(caller, place);
+        place
+    }
+
+    fn change<T>(&mut self, place: u16, change: impl FnOnce(&mut Held) -> T) -> T {
+        let at = usize::from(place).min(self.held.len() - 1);
+        let held = self.held.get_mut(at).expect("there is always the first");
+        let before = held.keys();
+        let changed = change(held);
+        let (caller, after) = (held.caller, held.keys());
+        self.total = self.total + after - before;
+        if after == 0 && at != 0 {
+            self.index.remove(&caller);
+            self.free.push(place);
+        }
+        changed
+    }
+
+    /// A key takes off, if its caller may have one more.
+    pub(super) fn take_off(&mut self, caller: CallerDigest, most: u64) -> Result<u16, Share> {
+        let place = self.place_of(caller);
+        let free = most.saturating_sub(self.total);
+        self.change(place, |held| {
+            if free == 0 || held.keys() >= SHARE * free {
+                return Err((held.keys(), u64::from(held.in_flight)));
+            }
+            held.in_flight += 1;
+            Ok(place)
+        })
+        .map_err(|(keys, in_flight)| Share { keys, most: (keys + free) * SHARE / (SHARE + 1), in_flight })
+    }
+
+    pub(super) fn land(&mut self, place: u16) -> u16 {
+        self.change(place, |held| {
+            held.in_flight -= 1;
+            held.kept += 1;
+        });
+        place
+    }
+
+    pub(super) fn crash(&mut self, place: u16) {
+        self.change(place, |held| held.in_flight -= 1);
+    }
+
+    pub(super) fn add(&mut self, caller: CallerDigest) -> u16 {
+        let place = self.place_of(caller);
+        self.change(place, |held| held.kept += 1);
+        place
+    }
+
+    pub(super) fn leave(&mut self, place: u16) {
+        self.change(place, |held| held.kept -= 1);
+    }
+
+    pub(super) fn digest(&self, place: u16) -> CallerDigest {
+        self.held.get(usize::from(place)).map_or(0, |held| held.caller)
+    }
+}
