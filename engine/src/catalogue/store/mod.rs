@@ -23,7 +23,7 @@ use crate::catalogue::gtin::Gtin;
 use crate::catalogue::registry::{Map, Registry, Versioned};
 use crate::hash;
 use crate::hash::{Part, Place, StateHash};
-use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
+use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::kernel::id_set::IdSet;
 use crate::matrix::Arena;
 
