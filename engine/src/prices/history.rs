@@ -1,5 +1,7 @@
 //! What a SKU cost before: the price with which a reduction is compared.
 
+use smallvec::SmallVec;
+
 use super::book::{Reader, Winner, best, fits};
 use super::list::{BASE, WINDOW_MS};
 use super::row::{Row, SkuPrices};
@@ -17,9 +19,9 @@ pub struct Reduction {
 /// The moments at which prices changed, newest first, and what counted from each on.
 struct Past<'r> {
     reader: &'r Reader<'r>,
-    rows: Vec<&'r Row>,
+    rows: SmallVec<[&'r Row; 16]>,
     /// Ascending.
-    turns: Vec<Timestamp>,
+    turns: SmallVec<[Timestamp; 32]>,
 }
 
 impl<'r> Past<'r> {
@@ -36,8 +38,9 @@ impl Reader<'_> {
             return None;
         }
         let at = self.asked.at;
-        let rows: Vec<&Row> = prices.rows.iter().filter(|row| fits(&row.key, self.asked, quantity)).collect();
-        let mut turns: Vec<Timestamp> = rows.iter().flat_map(|row| [row.from, row.end()]).collect();
+        let rows: SmallVec<[&Row; 16]> =
+            prices.rows.iter().filter(|row| fits(&row.key, self.asked, quantity)).collect();
+        let mut turns: SmallVec<[Timestamp; 32]> = rows.iter().flat_map(|row| [row.from, row.end()]).collect();
         let mut last = BASE;
         for row in &rows {
             if std::mem::replace(&mut last, row.key.list) != row.key.list

@@ -1,6 +1,7 @@
 //! A small realistic retailer: fashion, about 40 stores and two warehouses in Spain and Mexico, sparse and uneven
 //! stock. The same seed creates the same retailer every time.
 
+mod names;
 pub(crate) mod numbers;
 mod places;
 mod prices;
@@ -10,22 +11,18 @@ use anaquel_engine::Engine;
 use anaquel_engine::business_time::DAY_MINUTES;
 use anaquel_engine::catalogue::{ChannelDetails, LocationKind};
 use anaquel_engine::command::{
-    Command, Count, LocationFields, NameRef, Outcome, Precondition, Put, PutWhat, Row, Rows, ServiceFields,
+    Command, Count, LocationFields, NameRef, Precondition, Put, PutWhat, Row, Rows, ServiceFields,
 };
-use anaquel_engine::ids::Name;
 use anaquel_engine::patch::Patch;
 use anaquel_engine::prices::command::RowFields;
 use anaquel_engine::prices::list::Currency;
-use anyhow::Context;
 
+use crate::demo::names::{ROWS, name, run, sku};
 use crate::demo::numbers::Numbers;
 use crate::demo::places::{DemoLocation, PLACES};
 use crate::demo::products::{Variant, variants};
 
 const SEED: u64 = 0x0A7A_90E1;
-
-/// Rows in one command.
-const ROWS: usize = 4000;
 
 /// Loads the retailer, unless the store has data.
 ///
@@ -71,22 +68,6 @@ pub fn load(engine: &Engine) -> anyhow::Result<()> {
         variants.first().map_or("", |variant| variant.sku.as_str())
     );
     Ok(())
-}
-
-fn run(engine: &Engine, rows: Rows) -> anyhow::Result<()> {
-    let command = Command::load(rows, true);
-    match engine.run(|engine, done| engine.submit(command, None, done))? {
-        Outcome::Loaded(_) => Ok(()),
-        other => anyhow::bail!("the demo import returned an unexpected outcome: {other:?}"),
-    }
-}
-
-fn name(text: &str) -> anyhow::Result<Name> {
-    Name::parse(text).with_context(|| text.to_owned())
-}
-
-fn sku(text: &str) -> anyhow::Result<Name> {
-    Name::parse_sku(text).with_context(|| text.to_owned())
 }
 
 fn location(place: &DemoLocation) -> anyhow::Result<Row<anaquel_engine::ids::LocationId, LocationFields>> {

@@ -8,8 +8,8 @@ use anaquel_engine::prices::command::{Command, RowFields};
 use anaquel_engine::prices::list::{Currency, ListKind, PriceList};
 use anaquel_engine::prices::tax::{Rate, TaxClass};
 
+use crate::demo::names::{ROWS, name, run, sku};
 use crate::demo::products::Variant;
-use crate::demo::{ROWS, name, run, sku};
 
 const DAY_MS: u64 = 86_400_000;
 

@@ -67,17 +67,17 @@ fn read_price(rows: &mut Rows, row: FileRow<'_>) -> Result<(), Wrong> {
             ("price", numbers.minor_units("price", &price, digits)?)
         }
         (Some(amount), None) => {
-            let hint = |(field, reason): Wrong| (field, format!("{reason}; in a column price, 19.99 is 1999"));
+            let hint = |(field, reason): Wrong| (field, format!("{reason}; the column price takes 19.99 for 1999"));
             let has_point = amount.contains(['.', ',']);
             let units = numbers.whole("amount", &amount);
             ("amount", if has_point { units.map_err(hint)? } else { units? })
         }
         (None, None) => {
-            return Err(wrong("amount", "is required and empty; a column price will do as well"));
+            return Err(wrong("amount", "is required and empty; write it, or use a column price"));
         }
     };
     if amount < 0 {
-        return Err(wrong(column, format!("{amount} minor units are negative; write what is asked for it")));
+        return Err(wrong(column, format!("{amount} minor units are negative; write an amount of at least 0")));
     }
     let amount = bodies::amount(amount).map_err(|reason| wrong(column, reason))?;
     let least = cells.remove("min_quantity").map(|text| numbers.whole("min_quantity", &text)).transpose()?;

@@ -48,16 +48,28 @@ pub async fn set_anew(
     app: &App,
     caller: &Caller,
     asked: &Precondition,
-    mut current: impl FnMut() -> Option<Version>,
-    mut command: impl FnMut(Precondition) -> Result<Command, Problem>,
+    current: impl Fn() -> Option<Version> + Send + Sync,
+    command: impl Fn(Precondition) -> Result<Command, Problem> + Send + Sync,
 ) -> Result<Executed, Problem> {
     let mut tries = 0;
     loop {
         let known = current();
         let holds = asked.holds(known);
-        let command = command(if holds { still(known) } else { asked.clone() })?;
-        let submit = |engine: &Engine, cause, done: Completion| engine.submit(command, cause, done);
-        match app.execute(caller, submit).await {
+        let precondition = if holds { still(known) } else { asked.clone() };
+        let mut wrong = None;
+        // Composed once the key is known to be new: a repeat is answered whatever there is by now.
+        let submit = |engine: &Engine, cause, done: Completion| match command(precondition) {
+            Ok(command) => engine.submit(command, cause, done),
+            Err(problem) => {
+                wrong = Some(problem);
+                engine.refuse(cause, done, Failure::Unheard);
+            }
+        };
+        let executed = app.execute(caller, submit).await;
+        if let Some(problem) = wrong {
+            return Err(problem);
+        }
+        match executed {
             Err(Failure::Refused(Refusal::StaleVersion { .. })) if holds && tries < TRIES => tries += 1,
             executed => return Ok(executed?),
         }

@@ -242,7 +242,7 @@ pub fn event(engine: &Engine, event: &Event) -> (&'static str, Value) {
                 Some(said) => list(engine, set.name.as_str(), said, set.in_force),
                 None => json!({"price_list": set.name.as_str(), "removed": true}),
             };
-            ("price_list_set", item)
+            ("price_list_set", json!({"price_lists": [item]}))
         }
         Event::ListsTurned(rows) => {
             let row = |(id, in_force): &(ListId, bool)| json!({"price_list": book.name(*id), "in_force": in_force});
@@ -253,7 +253,7 @@ pub fn event(engine: &Engine, event: &Event) -> (&'static str, Value) {
                 Some(said) => class(engine, set.name.as_str(), said),
                 None => json!({"tax_class": set.name.as_str(), "removed": true}),
             };
-            ("tax_class_set", item)
+            ("tax_class_set", json!({"tax_classes": [item]}))
         }
         Event::SkusTaxed(rows) => {
             let row = |(id, class): &(SkuId, Option<Name>)| {
