@@ -123,12 +123,10 @@ impl Model {
         let ends = value.and_then(|(_, ends)| ends).unwrap_or(DAYS);
         // What nobody spoke for before today may still be told.
         let spoken = days[..today].iter().rposition(Option::is_some).map_or(0, |day| day + 1);
-        for day in 0..DAYS {
+        for (day, said) in days.iter_mut().enumerate() {
             let says = value.filter(|_| begins <= day && day < ends).map(|(amount, _)| amount);
-            if day >= today {
-                days[day] = says;
-            } else if day >= spoken && says.is_some() {
-                days[day] = says;
+            if day >= today || (day >= spoken && says.is_some()) {
+                *said = says;
             }
         }
     }
