@@ -6,7 +6,7 @@
 //! a forgotten effect does not compile.
 
 use crate::catalogue::details::{
-    ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails,
+    ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails,
 };
 use crate::catalogue::names::{Definitions, MadeUp};
 use crate::demand::lost_demand::LostDemand;
@@ -262,6 +262,4 @@ pub enum Described<'a> {
     Groups(&'a [(GroupId, GroupDetails)]),
     /// Channels.
     Channels(&'a [(ChannelId, ChannelDetails)]),
-    /// Prices of SKUs.
-    Prices(&'a [(SkuId, Vec<Price>)]),
 }

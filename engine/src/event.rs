@@ -7,11 +7,11 @@
 //!
 //! Each subject has its own events; `subjects.rs` lists the subjects. Each event has a tag, given once in its subject's
 //! file, and the log stores the tag and the body. The contents of a format version are frozen, and the golden files in
-//! `engine/tests/golden` enforce that. The current version is 6: version 1 has the tags up to 17; version 2 those up to
+//! `engine/tests/golden` enforce that. The current version is 8: version 1 has the tags up to 17; version 2 those up to
 //! 22, for rules; version 3 those up to 28, for supply; version 4 adds the origin of a request to causes; version 5
 //! those up to 31, for names that are created and released, and the caller whose share a request counts against;
-//! version 6 the rest, and imports of channels. A new event takes the next tag and needs a new version; a build refuses
-//! an unknown tag by its number.
+//! version 6 those up to 40, and imports of channels; version 7 those up to 48, for transfers; version 8 the rest, for
+//! prices. A new event takes the next tag and needs a new version; a build refuses an unknown tag by its number.
 
 use std::fmt;
 

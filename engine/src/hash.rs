@@ -45,10 +45,14 @@ pub enum Part {
     Reservations,
     /// Cells of quarantines.
     Quarantine,
+    /// Price lists, and which of them are in force now.
+    PriceLists,
+    /// Tax classes.
+    TaxClasses,
 }
 
 /// The number of parts.
-pub const PARTS: usize = 13;
+pub const PARTS: usize = 15;
 
 impl Part {
     /// All parts; first those that exports contain.
@@ -66,6 +70,8 @@ impl Part {
         Self::Reserved,
         Self::Reservations,
         Self::Quarantine,
+        Self::PriceLists,
+        Self::TaxClasses,
     ];
 
     /// Its name.
@@ -84,12 +90,22 @@ impl Part {
             Self::Reserved => "reserved",
             Self::Reservations => "reservations",
             Self::Quarantine => "quarantine",
+            Self::PriceLists => "price_lists",
+            Self::TaxClasses => "tax_classes",
         }
     }
 
     /// Whether exports carry it into another directory.
     pub fn is_in_files(self) -> bool {
-        !matches!(self, Self::InForce | Self::Reserved | Self::Reservations | Self::Quarantine)
+        !matches!(
+            self,
+            Self::InForce
+                | Self::Reserved
+                | Self::Reservations
+                | Self::Quarantine
+                | Self::PriceLists
+                | Self::TaxClasses
+        )
     }
 }
 

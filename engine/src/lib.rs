@@ -86,7 +86,7 @@
 //!     ├─ feed, planning                      who hears of what; readers that answer what would be
 //!     ├─ reservations ─ supply ─ rules       a capability is a folder: commands, events, decisions,
 //!     ├─ stock ─ demand ─ imports ─ answers  reads, each under the same file names
-//!     ├─ catalogue
+//!     ├─ catalogue ─ prices
 //!     ├─ event, effect, command, decide      the lists of the subjects, and what crosses them
 //!     └─ kernel, journal                     what every subject is built from; records as bytes
 //!          └─ anaquel-cells, anaquel-log     crates of their own
@@ -108,6 +108,7 @@ pub mod journal;
 pub mod kernel;
 pub mod outcome;
 pub mod planning;
+pub mod prices;
 pub mod refusal;
 pub mod reservations;
 pub mod rules;

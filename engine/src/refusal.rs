@@ -183,6 +183,16 @@ pub enum Refusal {
         /// Its state.
         state: &'static str,
     },
+    /// It is not removed, or changed so, while something rests on it.
+    #[error("the {kind} {name} is held by {}", Holder::all(holders))]
+    InUse {
+        /// What it is.
+        kind: &'static str,
+        /// Its id.
+        name: Name,
+        /// What rests on it; at least one.
+        holders: Vec<Holder>,
+    },
     /// An atomic import has wrong rows.
     #[error("{} rows are wrong, so no row was loaded", .0.len())]
     BadRows(Vec<RowError>),

@@ -25,6 +25,8 @@ macro_rules! events {
             Answers(answers),
             /// Of transfers and of replenishment.
             Transfers(transfers),
+            /// Of prices.
+            Prices(prices),
         }
     };
 }
@@ -49,6 +51,8 @@ macro_rules! commands {
             Demand(demand),
             /// Of transfers and of replenishment.
             Transfers(transfers),
+            /// Of prices.
+            Prices(prices),
         }
     };
 }
@@ -59,7 +63,7 @@ macro_rules! outcomes {
     ($make:ident) => {
         $make! {
             record: Stock, Supply, Imports, Answers;
-            elsewhere: Reservations, Catalogue, Rules, Demand, Transfers;
+            elsewhere: Reservations, Catalogue, Rules, Demand, Transfers, Prices;
         }
     };
 }
@@ -70,7 +74,7 @@ macro_rules! stores {
     ($make:ident) => {
         $make! {
             effects: Reservations, Stock, Catalogue, Supply, Rules, Demand, Imports, Answers;
-            own: transfers Transfers,
+            own: transfers Transfers, prices Prices,
         }
     };
 }

@@ -19,6 +19,7 @@ mod holds;
 mod model;
 mod names;
 mod places;
+mod prices;
 mod promises;
 mod retire;
 mod rules;

@@ -5,6 +5,8 @@ use anaquel_engine::catalogue::LocationKind;
 use anaquel_engine::command::{Command, LocationFields, Precondition, Put, PutWhat};
 use anaquel_engine::event::Purpose;
 use anaquel_engine::ids::{ChannelId, LocationId, SkuId, Timestamp};
+use anaquel_engine::prices::command::RowFields;
+use anaquel_engine::prices::list::Currency;
 use anaquel_engine::rules::Effect;
 use anaquel_engine::sourcing::{Answer, Policy, Question, Sources, SourcingPlan};
 
@@ -146,32 +148,26 @@ fn rules_capacity_and_what_is_to_come_count() {
 #[test]
 fn an_order_is_worth_what_its_channel_pays_or_everybody() {
     let shop = shop();
-    let price = |channel: Option<&str>, amount| anaquel_engine::catalogue::Price {
-        currency: "EUR".into(),
+    let price = |sku: &str, channel: Option<&str>, amount| RowFields {
         channel: channel.map(name),
-        location: None,
-        amount,
+        ..RowFields::base(name(sku), Currency(*b"EUR"), amount)
     };
-    let rows = vec![
-        (1, name("A"), price(None, 500)),
-        (2, name("A"), price(Some("web"), 400)),
-        (3, name("B"), price(None, 100)),
-    ];
+    let rows = vec![price("A", None, 500), price("A", Some("web"), 400), price("B", None, 100)];
     let load = Command::load(anaquel_engine::command::Rows::Prices(rows), false);
     shop.engine.run(|engine, done| engine.submit(load, None, done)).unwrap();
     let (a, b) = (
         question(&shop, &[("A", 1)], Policy::Nearest).lines[0].0,
         question(&shop, &[("B", 1)], Policy::Nearest).lines[0].0,
     );
-    let state = shop.engine.state();
-    assert_eq!(state.order_value(&[(a, 2), (b, 1)], "web", "EUR"), Some(900));
-    assert_eq!(state.order_value(&[(a, 2), (b, 1)], "app", "EUR"), Some(1100));
-    assert_eq!(state.order_value(&[(a, 2)], "web", "USD"), None);
+    let (state, now) = (shop.engine.state(), shop.engine.now());
+    assert_eq!(state.order_value(&[(a, 2), (b, 1)], "web", "EUR", now), Some(900));
+    assert_eq!(state.order_value(&[(a, 2), (b, 1)], "app", "EUR", now), Some(1100));
+    assert_eq!(state.order_value(&[(a, 2)], "web", "USD", now), None);
     let mut cheap = rule(Effect::PickupOnly { below: 901, currency: *b"EUR" });
     cheap.channels = vec![name("web")];
     shop.put_rule("cheap", Some(cheap)).unwrap();
     let web: Option<ChannelId> = state.catalogue.channels.id("web");
-    assert!(state.pickup_only(web, |currency| state.order_value(&[(a, 2), (b, 1)], "web", currency)).is_some());
-    assert!(state.pickup_only(web, |currency| state.order_value(&[(a, 3)], "web", currency)).is_none());
+    assert!(state.pickup_only(web, |currency| state.order_value(&[(a, 2), (b, 1)], "web", currency, now)).is_some());
+    assert!(state.pickup_only(web, |currency| state.order_value(&[(a, 3)], "web", currency, now)).is_none());
     assert!(state.pickup_only(None, |_| Some(0)).is_none());
 }

@@ -32,6 +32,7 @@ mod loading;
 mod monitoring;
 mod names;
 mod openapi;
+mod prices;
 mod promise;
 mod proxies;
 mod repeats;

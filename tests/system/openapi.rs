@@ -209,7 +209,20 @@ fn every_answer_is_as_the_document_says() {
     walk.call("GET", "/v1/stock", &[], a_sku, None);
     walk.call("GET", "/v1/rules/explain", &[], &format!("{a_sku}&location=es-002&channel=web"), None);
     walk.call("GET", "/v1/pickup", &[], &format!("{a_sku}:2&near=40.41,-3.70&channel=web"), None);
-    walk.call("GET", "/v1/prices", &[], a_sku, None);
+    let (list, class) = ("/v1/price-lists/{price_list}", "/v1/tax-classes/{tax_class}");
+    walk.call("PUT", list, &["spain-mid-season"], "", None);
+    walk.call("PUT", class, &["books"], "", None);
+    walk.call("PUT", "/v1/prices", &[], "", None);
+    walk.call("GET", "/v1/prices", &[], &format!("{a_sku}&ended=true"), None);
+    walk.call("POST", "/v1/prices/query", &[], "", None);
+    walk.call("GET", "/v1/prices/explain", &[], &format!("{a_sku}&channel=web&currency=EUR&location=es-002"), None);
+    walk.call("GET", list, &["spain-mid-season"], "", None);
+    walk.call("GET", list, &["base"], "", None);
+    walk.call("GET", "/v1/price-lists", &[], "", None);
+    walk.call("GET", class, &["books"], "", None);
+    walk.call("GET", "/v1/tax-classes", &[], "", None);
+    walk.call("DELETE", list, &["spain-mid-season"], "", None);
+    walk.call("DELETE", class, &["books"], "", None);
 
     let reserve = "/v1/reservations";
     let held = walk.call("POST", reserve, &[], "", None)["id"].as_str().unwrap().to_owned();

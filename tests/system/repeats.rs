@@ -190,6 +190,8 @@ fn examples(shop: &mut Shop, operation: &str, nth: u64) -> Vec<(String, String)>
         | "DELETE /v1/groups/{group}"
         | "DELETE /v1/channels/{channel}"
         | "DELETE /v1/replenishment/{policy}"
+        | "DELETE /v1/price-lists/{price_list}"
+        | "DELETE /v1/tax-classes/{tax_class}"
         | "DELETE /v1/rules/{rule}" => {
             let (before, _) = path.split_once('{').unwrap();
             let path = format!("{before}gone-{nth}");
@@ -197,6 +199,7 @@ fn examples(shop: &mut Shop, operation: &str, nth: u64) -> Vec<(String, String)>
                 "/v1/rules/" => json!({"kind": "safety_stock", "units": 1, "skus": ["R"]}),
                 "/v1/channels/" => json!({"buffer": 1}),
                 "/v1/replenishment/" => policy(nth),
+                "/v1/price-lists/" => json!({"currency": "EUR"}),
                 _ => json!({}),
             };
             put(&mut shop.client, &path, &body);
@@ -231,6 +234,13 @@ fn examples(shop: &mut Shop, operation: &str, nth: u64) -> Vec<(String, String)>
             let units = json!({"units": if nth == 0 { "returned" } else { "written_off" }});
             [one(with("transfer", &before), json!({})), one(with("transfer", &after), units)].concat()
         }
+        "PUT /v1/price-lists/{price_list}" => {
+            one(with("price_list", "list"), json!({"currency": "EUR", "priority": nth, "channels": ["web"]}))
+        }
+        "PUT /v1/prices" => {
+            one(path.to_owned(), json!({"prices": [{"sku": "R", "currency": "EUR", "amount": 1 + nth}]}))
+        }
+        "PUT /v1/tax-classes/{tax_class}" => one(with("tax_class", "books"), json!({"rates": [{"rate": nth}]})),
         "PUT /v1/replenishment/{policy}" => one(with("policy", "keep"), policy(nth)),
         "POST /v1/replenishment/run" => {
             put(&mut shop.client, "/v1/replenishment/run-now", &policy(0));

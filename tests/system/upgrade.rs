@@ -6,7 +6,8 @@
 //! `format-3.tar.gz`: supply, an allowance and a promise of them in the checkpoint, and a receipt that fills one unit behind it.
 //! `format-5.tar.gz`: hours of two locations, the second behind the checkpoint and under a key, and two pickups, one of them where
 //! today none is taken. `format-6.tar.gz`: a return in quarantine and an order in the checkpoint, a SKU that is retired and
-//! a count that found what the books say behind it, each under a key.
+//! a count that found what the books say behind it, each under a key. `format-7.tar.gz`: prices and a
+//! transfer in the checkpoint; a price that was set anew and a SKU that was retired with its price behind it.
 
 use std::path::Path;
 use std::process::Command;
@@ -186,5 +187,39 @@ fn a_directory_of_format_6_is_what_it_was_and_goes_on() {
     assert_eq!(client.post("/v1/transfers", &transfer).unwrap().status, 201);
     assert_eq!(client.post("/v1/transfers/T-1/ship", &json!({})).unwrap().status, 200);
     assert_eq!(stock(&mut client), "A s1 7 3, B s2 4 0");
+    goes_on(server, &data);
+}
+
+#[test]
+fn a_directory_of_format_7_is_what_it_was_and_goes_on() {
+    let folder = unpack("format-7.tar.gz");
+    let data = folder.path().join("data");
+    let server = Server::start(binary(), &data, &[]).unwrap();
+    let mut client = server.client();
+    let info = client.get("/v1/info").unwrap().json();
+    assert_eq!((&info["seq"], &info["cells"]), (&json!(20), &json!(3)));
+    assert_eq!(info["state_parts"]["prices"], "63cc7eaf52f00997131a3aa9cc31d4e4", "as the build that wrote it had it");
+    assert_eq!(info["files_hash"], "f9ecb96aa147a9059c9709eddf57ef6d");
+    assert_eq!(stock(&mut client), "A s1 9 2, A s2 3 0, B s2 4 0");
+    let told = client.get("/v1/prices?sku=A").unwrap().json();
+    let price = |row: &Value| (row["amount"].clone(), row["channel"].clone(), row["location"].clone());
+    let prices: Vec<_> = told["items"].as_array().unwrap().iter().map(price).collect();
+    let expected =
+        [(1895, Value::Null, Value::Null), (1795, json!("web"), Value::Null), (39_900, Value::Null, json!("s1"))];
+    assert_eq!(prices, expected.map(|(amount, channel, location)| (json!(amount), channel, location)), "{told}");
+    // Requests that were answered by the old build are answered the same by this one.
+    let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "d7")];
+    let again = client.send("DELETE", "/v1/skus/OLD", &headers, b"").unwrap();
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")), "{}", again.json());
+
+    // From here on the log has two formats.
+    assert_eq!(client.put("/v1/price-lists/sale", &json!({"currency": "EUR", "kind": "sale"})).unwrap().status, 200);
+    let rows =
+        json!([{"price_list": "sale", "sku": "A", "amount": 1500}, {"sku": "B", "currency": "EUR", "amount": 600}]);
+    assert_eq!(client.put("/v1/prices", &json!({"prices": rows})).unwrap().status, 200);
+    let asked = json!({"lines": [{"sku": "A"}, {"sku": "B"}], "channel": "web", "currency": "EUR"});
+    let told = client.post("/v1/prices/query", &asked).unwrap().json();
+    let amounts = (&told["items"][0]["amount"], &told["items"][0]["prior_amount"], &told["items"][1]["amount"]);
+    assert_eq!(amounts, (&json!(1500), &json!(1795), &json!(600)), "{told}");
     goes_on(server, &data);
 }

@@ -46,6 +46,10 @@ pub enum Thing {
     Uncounted(SkuId, SkuDetails),
     /// Of transfers and of replenishment.
     Transfers(Box<crate::transfers::TransferAnswer>),
+    /// Of prices.
+    Prices(Box<crate::prices::PriceAnswer>),
+    /// A SKU with a tax class of its own, and whether it is counted; any other is a [`Thing::Sku`] or [`Thing::Uncounted`].
+    Taxed(SkuId, SkuDetails, bool, Name),
 }
 
 /// A location, with everything that is said of it.

@@ -71,7 +71,9 @@ impl Asked<DurableState> for Command {
     fn ends_batch(&self, state: &DurableState) -> bool {
         match self {
             Self::Put(setting, _) => match &**setting {
-                Setting::Sku(..) => state.rules.book().looks_at_traits() || self.begins_batch(state),
+                Setting::Sku(_, fields) => {
+                    !fields.tax_class.is_keep() || state.rules.book().looks_at_traits() || self.begins_batch(state)
+                }
                 Setting::Channel(..) => false,
                 Setting::Location(..) | Setting::Group(..) | Setting::Retire(..) => true,
             },
@@ -102,6 +104,8 @@ pub struct SkuFields {
     pub attributes: Vec<(String, String)>,
     /// Whether its units are tracked; true by default.
     pub tracked: Patch<bool>,
+    /// Its tax class; the standard one if nobody says.
+    pub tax_class: Patch<Name>,
 }
 
 impl SkuFields {

@@ -18,11 +18,13 @@ use crate::kernel::cause::Cause;
 use crate::kernel::name_ref::NameRef;
 use crate::kernel::patch::Patch;
 use crate::kernel::version::{Precondition, Version};
+use crate::prices::decide::describe_tax_class;
+use crate::prices::event::Event as PriceEvent;
 use crate::refusal::{Failure, Refusal};
 
 /// What a command sets.
 enum Set {
-    Sku(SkuId, bool),
+    Sku(SkuId, bool, Option<Name>),
     Location(LocationId, Option<ServiceDetails>, Option<LocationHours>),
     Group(GroupId),
     Channel(ChannelId, ChannelDetails),
@@ -48,14 +50,19 @@ fn put_thing(
         return Err(Refusal::StaleVersion { actual: version }.into());
     }
     let (mut groups, mut services, mut hours) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    let mut tracking = None;
+    let (mut tracking, mut taxed) = (None, None);
     let what;
     let event = match setting {
         Setting::Sku(name, fields) => {
             let sku = cx.draft.intern_sku(&NameRef::New(name)).ok_or_else(|| left::others("sku"))?;
             let tracked = describe_tracking(cx, sku, &fields, &BTreeMap::new())?;
             let details = describe_sku(cx, sku, &fields)?;
-            what = Set::Sku(sku, tracked.unwrap_or(cx.state.catalogue.is_tracked(sku)));
+            taxed = describe_tax_class(cx, sku, &fields.tax_class, &BTreeMap::new());
+            let class = match &taxed {
+                Some((_, class)) => class.clone(),
+                None => cx.state.own.prices.tax_class(sku).and_then(|taxed| taxed.1.clone()),
+            };
+            what = Set::Sku(sku, tracked.unwrap_or(cx.state.catalogue.is_tracked(sku)), class);
             let set = tracked.map(|tracked| Event::TrackingSet(vec![(sku, tracked)]));
             match details {
                 Some(details) => {
@@ -95,8 +102,18 @@ fn put_thing(
         }
     };
     let thing = thing_set(cx, what, &groups);
-    let Some(event) = event else { return Ok(cx.tell_thing(cause, version, thing)) };
+    let taxed = taxed.map(|row| PriceEvent::SkusTaxed(vec![row]));
     let of_part = cause.as_deref().and_then(Cause::of_part);
+    let event = match (event, taxed) {
+        (None, None) => return Ok(cx.tell_thing(cause, version, thing)),
+        (None, Some(taxed)) => taxed.into(),
+        (Some(event), taxed) => {
+            if let Some(taxed) = taxed {
+                cx.log_details(of_part.clone(), taxed);
+            }
+            crate::event::Event::from(event)
+        }
+    };
     if let Some(tracking) = tracking {
         cx.log_details(of_part.clone(), tracking);
     }
@@ -118,9 +135,13 @@ fn put_thing(
 fn thing_set(cx: &Decide<'_>, what: Set, groups: &BTreeMap<GroupId, GroupDetails>) -> Thing {
     let draft = &*cx.draft;
     match what {
-        Set::Sku(sku, tracked) => {
+        Set::Sku(sku, tracked, class) => {
             let details = draft.sku_details(sku).map(|(_, set)| (*set).clone()).unwrap_or_default();
-            if tracked { Thing::Sku(sku, details) } else { Thing::Uncounted(sku, details) }
+            match (class, tracked) {
+                (Some(class), _) => Thing::Taxed(sku, details, tracked, class),
+                (None, true) => Thing::Sku(sku, details),
+                (None, false) => Thing::Uncounted(sku, details),
+            }
         }
         Set::Location(location, services, hours) => {
             let hours = hours.unwrap_or_else(|| cx.state.catalogue.hours(location).details);
@@ -148,7 +169,8 @@ fn version_of(cx: &Decide<'_>, setting: &Setting) -> Option<Version> {
         Setting::Sku(name, _) | Setting::Retire(ThingKind::Sku, name) => {
             let sku = draft.known_sku(name)?;
             let details = draft.sku_details(sku).map(|(version, _)| version);
-            details.max(cx.state.catalogue.tracking(sku).map(|tracking| tracking.version))
+            let taxed = cx.state.own.prices.tax_class(sku).map(|taxed| taxed.0);
+            details.max(cx.state.catalogue.tracking(sku).map(|tracking| tracking.version)).max(taxed)
         }
         Setting::Location(name, _) | Setting::Retire(ThingKind::Location, name) => {
             let location = draft.known_location(name)?;

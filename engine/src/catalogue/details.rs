@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::business_time::{Span, SpecialDates};
-use crate::ids::{GroupId, LocationId, Name};
+use crate::ids::{GroupId, LocationId};
 
 /// Details of a SKU.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -125,17 +125,4 @@ pub struct GroupDetails {
 pub struct ChannelDetails {
     /// Units of every cell that the channel leaves to others.
     pub buffer: u32,
-}
-
-/// A price of a SKU.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Price {
-    /// ISO 4217 code.
-    pub currency: String,
-    /// Only through this channel.
-    pub channel: Option<Name>,
-    /// Only at this location.
-    pub location: Option<Name>,
-    /// In minor units of the currency.
-    pub amount: i64,
 }

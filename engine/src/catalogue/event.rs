@@ -1,6 +1,6 @@
 //! The events of the catalogue: names, and details of SKUs, locations, groups and channels.
 
-use super::details::{ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails};
+use super::details::{ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails};
 use super::names::{Definitions, MadeUp};
 use crate::effect::{Described, Effect, Naming, Tell};
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
@@ -21,8 +21,6 @@ tagged! {
         3 => GroupsSet(Vec<(GroupId, GroupDetails)>),
         /// Channels got their settings.
         4 => ChannelsSet(Vec<(ChannelId, ChannelDetails)>),
-        /// SKUs got their prices.
-        5 => PricesSet(Vec<(SkuId, Vec<Price>)>),
         /// Locations got their hours and service times.
         22 => ServicesSet(Vec<(LocationId, ServiceDetails)>),
         /// Undeclared names got their interned ids. Precedes the first record that uses them.
@@ -60,7 +58,6 @@ impl Event {
             Self::HoursSet(rows) => Effect::Described(Described::Hours(rows)),
             Self::GroupsSet(rows) => Effect::Described(Described::Groups(rows)),
             Self::ChannelsSet(rows) => Effect::Described(Described::Channels(rows)),
-            Self::PricesSet(rows) => Effect::Described(Described::Prices(rows)),
         });
     }
 
@@ -79,8 +76,7 @@ impl Event {
             | Self::ServicesSet(_)
             | Self::HoursSet(_)
             | Self::GroupsSet(_)
-            | Self::ChannelsSet(_)
-            | Self::PricesSet(_) => Repeat::Never,
+            | Self::ChannelsSet(_) => Repeat::Never,
         }
     }
 }

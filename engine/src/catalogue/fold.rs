@@ -77,11 +77,6 @@ pub(crate) fn described(writer: &mut Writer, state: &DurableState, at: At<'_>, d
                 state.catalogue.fold_channel(*channel, at.seq, *details);
             }
         }
-        Described::Prices(rows) => {
-            for (sku, prices) in rows {
-                state.catalogue.fold_prices(*sku, at.seq, prices.clone());
-            }
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::details::{ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails};
+use super::details::{ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails};
 use super::fold::define;
 use super::names::Definitions;
 use super::{Registry, RetiredNames, Undeclared, Versioned};
@@ -24,8 +24,6 @@ tagged! {
         3 => Groups(Vec<(GroupId, Versioned<GroupDetails>)>),
         /// Channels.
         4 => Channels(Vec<(ChannelId, Versioned<ChannelDetails>)>),
-        /// Prices.
-        5 => Prices(Vec<(SkuId, Versioned<Vec<Price>>)>),
         /// Service times of locations.
         14 => Services(Vec<(LocationId, Versioned<ServiceDetails>)>),
         /// Undeclared names. After the names, which include those without an id.
@@ -69,8 +67,6 @@ pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Resul
     in_frames(details(&catalogue.locations), |rows| put(Frame::Locations(rows)))?;
     in_frames(details(&catalogue.groups), |rows| put(Frame::Groups(rows)))?;
     in_frames(details(&catalogue.channels), |rows| put(Frame::Channels(rows)))?;
-    let prices = skus.clone().filter_map(|sku| Some((sku, catalogue.prices(sku)?.as_ref().clone())));
-    in_frames(prices, |rows| put(Frame::Prices(rows)))?;
     let tracking = skus.filter_map(|sku| Some((sku, catalogue.tracking(sku)?)));
     in_frames(tracking, |rows| put(Frame::Tracking(rows)))?;
     let locations = (0..catalogue.locations.count()).map(LocationId);
@@ -105,9 +101,6 @@ pub(crate) fn restore(state: &DurableState, frame: Frame) {
         }
         Frame::Channels(rows) => {
             rows.into_iter().for_each(|(id, set)| catalogue.fold_channel(id, set.version, set.details));
-        }
-        Frame::Prices(rows) => {
-            rows.into_iter().for_each(|(id, set)| catalogue.fold_prices(id, set.version, set.details));
         }
         Frame::Tracking(rows) => {
             rows.into_iter().for_each(|(id, set)| catalogue.fold_tracking(id, set.version, set.details));

@@ -8,6 +8,8 @@ use crate::catalogue::names::ThingKind;
 use crate::ids::{GroupId, LocationId, Name, SkuId};
 pub use crate::kernel::holder::Holder;
 use crate::kernel::holder::TOLD_MAX;
+use crate::prices::list::PriceList;
+use crate::prices::tax::Rate;
 use crate::rules::Conditions;
 use crate::state::DurableState;
 use crate::transfers::Transfer;
@@ -15,7 +17,7 @@ use crate::transfers::Transfer;
 impl DurableState {
     /// The holders of an item in the durable view; empty if it may be retired, or does not exist.
     pub fn holders(&self, kind: ThingKind, name: &Name) -> Vec<Holder> {
-        let catalogue = &self.catalogue;
+        let (catalogue, prices, now) = (&self.catalogue, &self.own.prices, self.last_time());
         let found = match kind {
             ThingKind::Sku => catalogue.skus.id(name.as_str()).map(|sku| self.holders_of_sku(sku)),
             ThingKind::Location => catalogue.locations.id(name.as_str()).map(|at| self.holders_of_location(at, name)),
@@ -24,7 +26,8 @@ impl DurableState {
                 vec![
                     Holder::counted("reservations", self.reservations.open_through(channel)),
                     self.rules_with(|conditions| conditions.channels.contains(&channel)),
-                    Holder::counted("prices", catalogue.prices_of_channel(name.as_str()).into()),
+                    Holder::counted("prices", prices.for_channel(name.as_str(), now)),
+                    self.price_lists_with(|list| list.channels.contains(name)),
                 ]
             }),
         };
@@ -34,6 +37,14 @@ impl DurableState {
     fn rules_with(&self, names: impl Fn(&Conditions) -> bool) -> Holder {
         let rules = self.rules.all().into_iter().flatten().filter(|standing| names(&standing.rule.conditions));
         Holder::of("rules", rules.map(|standing| standing.name.to_string()))
+    }
+
+    fn price_lists_with(&self, names: impl Fn(&PriceList) -> bool) -> Holder {
+        Holder::of("price_lists", self.own.prices.lists_with(names).into_iter())
+    }
+
+    fn tax_classes_with(&self, names: impl Fn(&Rate) -> bool) -> Holder {
+        Holder::of("tax_classes", self.own.prices.classes_with(names).into_iter())
     }
 
     fn transfers_with(&self, is_asked: impl Fn(&Transfer) -> bool) -> Holder {
@@ -73,7 +84,9 @@ impl DurableState {
             self.transfers_with(|transfer| [transfer.content.from, transfer.content.to].contains(&location)),
             self.rules_with(|conditions| conditions.locations.contains(&location)),
             Holder::of("groups", groups.into_iter().map(group)),
-            Holder::counted("prices", self.catalogue.prices_of_location(name.as_str()).into()),
+            Holder::counted("prices", self.own.prices.for_location(name.as_str(), self.last_time())),
+            self.price_lists_with(|list| list.locations.contains(&location)),
+            self.tax_classes_with(|rate| rate.locations.contains(&location)),
         ]
     }
 
@@ -89,6 +102,8 @@ impl DurableState {
         vec![
             Holder::counted("reservations", self.ledger().open_lines_of(group)),
             self.rules_with(|conditions| conditions.groups.contains(&group)),
+            self.price_lists_with(|list| list.groups.contains(&group)),
+            self.tax_classes_with(|rate| rate.groups.contains(&group)),
             Holder::of("locations", all.into_iter().map(|location| locations.name(location).to_string())),
         ]
     }

@@ -1,4 +1,4 @@
-//! Loads rows of locations, groups, SKUs, prices and channels.
+//! Loads rows of locations, groups, SKUs and channels.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,18 @@ use super::command::{LocationFields, SkuFields};
 use super::decide::{
     describe_group, describe_hours, describe_location, describe_services, describe_sku, describe_tracking,
 };
-use super::details::{GroupDetails, LocationHours, Price, SkuDetails};
+use super::details::{GroupDetails, LocationHours, SkuDetails};
 use super::event::Event as CatalogueEvent;
 use crate::decide::load::{chunks, row_error};
-use crate::decide::{Decide, left, unknown};
+use crate::decide::{Decide, left};
 use crate::event::Event;
 use crate::ids::{GroupId, LocationId, Name, SkuId};
 use crate::imports::command::Row;
 use crate::kernel::name_ref::NameRef;
 use crate::kernel::patch::Patch;
 use crate::outcome::Loaded;
-use crate::refusal::Failure;
+use crate::prices::decide::describe_tax_class;
+use crate::prices::event::Event as PriceEvent;
 
 /// Locations.
 pub(crate) fn locations(
@@ -81,7 +82,7 @@ pub(crate) fn skus(
     loaded: &mut Loaded,
     events: &mut Vec<Event>,
 ) {
-    let (mut set, mut tracking) = (Vec::new(), BTreeMap::new());
+    let (mut set, mut tracking, mut taxed) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
     for row in rows {
         let defined = cx.draft.defined_so_far();
         let Some(sku) = cx.draft.intern_sku(&row.id) else {
@@ -91,7 +92,9 @@ pub(crate) fn skus(
         let tracked = describe_tracking(cx, sku, &row.fields, &tracking);
         match tracked.and_then(|tracked| Ok((tracked, describe_sku(cx, sku, &row.fields)?))) {
             Ok((tracked, details)) => {
-                let changed = tracked.is_some() || details.is_some();
+                let class = describe_tax_class(cx, sku, &row.fields.tax_class, &taxed);
+                let changed = tracked.is_some() || details.is_some() || class.is_some();
+                taxed.extend(class);
                 tracking.extend(tracked.map(|tracked| (sku, tracked)));
                 set.extend(details.map(|details| (sku, details)));
                 loaded.count(changed.then_some(()));
@@ -106,23 +109,7 @@ pub(crate) fn skus(
     // A row that restores what an earlier row changed is unchanged.
     tracking.retain(|sku, tracked| *tracked != cx.state.catalogue.is_tracked(*sku));
     events.extend(chunks(tracking.into_iter().collect(), |_| 8, CatalogueEvent::TrackingSet));
-}
-
-/// Prices.
-pub(crate) fn prices(cx: &mut Decide<'_>, rows: Vec<(u64, Name, Price)>, loaded: &mut Loaded, events: &mut Vec<Event>) {
-    let mut set: BTreeMap<SkuId, Vec<Price>> = BTreeMap::new();
-    for (line, sku, price) in rows {
-        match cx.draft.known_sku(&sku) {
-            // A price that does not change is accepted, also if its channel was never declared.
-            Some(sku) if has_price(cx, sku, &price, &set) => loaded.count::<()>(None),
-            Some(sku) => match check_channel(cx, price.channel.as_ref()) {
-                Ok(()) => loaded.count(set_price(cx, sku, price, &mut set)),
-                Err(failure) => loaded.errors.push(row_error(line, failure)),
-            },
-            None => loaded.errors.push(row_error(line, unknown("sku", &sku))),
-        }
-    }
-    events.extend(chunks(set.into_iter().collect(), |(_, prices)| 64 * prices.len(), CatalogueEvent::PricesSet));
+    events.extend(chunks(taxed.into_iter().collect(), |_| 32, PriceEvent::SkusTaxed));
 }
 
 /// Channels.
@@ -146,38 +133,6 @@ pub(crate) fn channels(
         loaded.count(changed.then(|| set.insert(channel, details)));
     }
     events.extend(chunks(set.into_iter().collect(), |_| 64, CatalogueEvent::ChannelsSet));
-}
-
-/// Whether a price may name this channel; without a channel, it applies to all.
-fn check_channel(cx: &Decide<'_>, channel: Option<&Name>) -> Result<(), Failure> {
-    let Some(name) = channel else { return Ok(()) };
-    match cx.draft.takes_channel(cx.draft.known_channel(name)) {
-        true => Ok(()),
-        false => Err(cx.state.catalogue.undeclared_channel("channel", name).into()),
-    }
-}
-
-fn has_price(cx: &Decide<'_>, sku: SkuId, price: &Price, set: &BTreeMap<SkuId, Vec<Price>>) -> bool {
-    match set.get(&sku) {
-        Some(prices) => prices.contains(price),
-        None => cx.draft.prices(sku).contains(price),
-    }
-}
-
-/// Adds a price, or replaces the one with the same currency, channel and location.
-fn set_price(cx: &Decide<'_>, sku: SkuId, price: Price, set: &mut BTreeMap<SkuId, Vec<Price>>) -> Option<()> {
-    let mut prices = set.get(&sku).cloned().unwrap_or_else(|| cx.draft.prices(sku));
-    let same = |known: &&mut Price| {
-        (&known.currency, &known.channel, &known.location) == (&price.currency, &price.channel, &price.location)
-    };
-    match prices.iter_mut().find(same) {
-        Some(known) if known.amount == price.amount => return None,
-        Some(known) => known.amount = price.amount,
-        None => prices.push(price),
-    }
-    prices.sort_unstable();
-    set.insert(sku, prices);
-    Some(())
 }
 
 /// The approximate size of a location's hours in a record, in bytes.

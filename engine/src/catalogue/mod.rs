@@ -26,8 +26,7 @@ mod store;
 mod undeclared;
 
 pub use details::{
-    BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails,
-    SkuDetails,
+    BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, ServiceDetails, SkuDetails,
 };
 pub use registry::{Registry, Versioned};
 pub use store::Catalogue;

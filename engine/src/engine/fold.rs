@@ -6,7 +6,7 @@
 //! it.
 
 use crate::catalogue::Catalogue;
-use crate::effect::{At, Effect, Step, Tell};
+use crate::effect::{At, Described, Effect, Naming, Step, Tell};
 use crate::event::{Event, Record};
 use crate::hash::{self, Part, Sums};
 use crate::ids::Timestamp;
@@ -106,8 +106,18 @@ impl<'a> Tell<'a> for Folding<'_> {
             }
             Effect::Inbound(inbound) => supply::fold::inbound(state, at, inbound),
             Effect::Rules(change) => rules::fold::change(state, at, change),
-            Effect::Names(naming) => catalogue::fold::names(&mut folder.stock, state, at, naming),
-            Effect::Described(described) => catalogue::fold::described(&mut folder.stock, state, at, described),
+            Effect::Names(naming) => {
+                if let Naming::Retired(names) = naming {
+                    state.own.prices.fold_retired(&state.catalogue, &names.skus, at.seq);
+                }
+                catalogue::fold::names(&mut folder.stock, state, at, naming);
+            }
+            Effect::Described(described) => {
+                catalogue::fold::described(&mut folder.stock, state, at, described);
+                if let Described::Groups(_) = described {
+                    state.own.prices.fold_groups();
+                }
+            }
             Effect::Refused(..) => {}
         }
     }
@@ -151,6 +161,7 @@ impl DurableState {
         let mut sums = Sums::default();
         let mut put = |part, digest| sums.add(part, digest);
         self.catalogue.digest(&mut put);
+        self.own.prices.digest(&self.catalogue, &mut put);
         for standing in self.rules.all().iter().flatten() {
             rules::fold::digest(self, standing, &mut put);
         }

@@ -320,6 +320,7 @@ pub(crate) fn finish(state: &DurableState, folder: &mut Folder, last_seq: Seq) {
     state.places.fold();
     state.places.refresh(&state.catalogue);
     state.rules.refresh(last_seq, &state.catalogue);
+    state.own.prices.refresh(last_seq, &state.catalogue);
     folder.rebuild_promises(state);
     state.forget_owners();
     state.view.fold(folder, last_seq, |_| ());

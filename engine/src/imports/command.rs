@@ -1,11 +1,11 @@
 //! The commands of imports.
 
 use super::imported::{ImportKind, Imported};
-use crate::catalogue::Price;
 use crate::catalogue::command::{LocationFields, SkuFields};
 use crate::ids::{LocationId, Name, SkuId};
 use crate::kernel::asked::Asked;
 use crate::kernel::name_ref::NameRef;
+use crate::prices::command::RowFields;
 use crate::rules::command::RuleFields;
 use crate::state::DurableState;
 use crate::stock::command::Count;
@@ -47,7 +47,8 @@ impl Asked<DurableState> for Command {
     fn ends_batch(&self, state: &DurableState) -> bool {
         match self {
             Self::Load { rows: Rows::Skus(_), .. } if state.rules.book().looks_at_traits() => true,
-            Self::Load { rows: Rows::Locations(_) | Rows::Groups(_) | Rows::Rules(_), .. } => true,
+            Self::Load { rows: Rows::Skus(rows), .. } if rows.iter().any(|row| !row.fields.tax_class.is_keep()) => true,
+            Self::Load { rows: Rows::Locations(_) | Rows::Groups(_) | Rows::Rules(_) | Rows::Prices(_), .. } => true,
             Self::Load { rows, .. } => rows.set_tracking(state),
         }
     }
@@ -74,7 +75,7 @@ pub enum Rows {
         create: bool,
     },
     /// Prices.
-    Prices(Vec<(u64, Name, Price)>),
+    Prices(Vec<RowFields>),
     /// Rules.
     Rules(Vec<(u64, Name, RuleFields)>),
     /// Inbound supply.

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::kernel::cause::Cause;
 use crate::outcome::Loaded;
 use crate::refusal::Refusal;
-use crate::{catalogue, rules, stock, supply};
+use crate::{catalogue, prices, rules, stock, supply};
 
 /// Row errors that the record of an import stores; its answer contains no more.
 pub const IMPORT_ERRORS_MAX: usize = 1000;
@@ -35,7 +35,7 @@ fn load_rows(
         Rows::Locations(rows) => catalogue::load::locations(cx, rows, &mut loaded, &mut events),
         Rows::Groups(rows) => catalogue::load::groups(cx, rows, &mut loaded, &mut events),
         Rows::Skus(rows) => catalogue::load::skus(cx, rows, &mut loaded, &mut events),
-        Rows::Prices(rows) => catalogue::load::prices(cx, rows, &mut loaded, &mut events),
+        Rows::Prices(rows) => prices::load::prices(cx, rows, &mut loaded, &mut events),
         Rows::Channels(rows) => catalogue::load::channels(cx, rows, &mut loaded, &mut events),
         Rows::Stock { counts, create } => stock::load::counts(cx, counts, create, &mut loaded, &mut events),
         Rows::Rules(rows) => rules::load::rules(cx, rows, &mut loaded, &mut events),

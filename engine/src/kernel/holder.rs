@@ -10,7 +10,8 @@ pub(crate) const TOLD_MAX: usize = 20;
 /// The holders of one kind: their number, and some names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// Their kind: `stock`, `quarantine`, `reservations`, `supplies`, `rules`, `groups`, `locations` or `prices`.
+    /// Their kind: `stock`, `quarantine`, `reservations`, `supplies`, `rules`, `groups`, `locations`, `prices`,
+    /// `price_lists`, `tax_classes` or `skus`.
     pub what: &'static str,
     /// Their number: cells with stock, open reservations, inbound supplies, and so on.
     pub count: u64,
@@ -27,6 +28,9 @@ impl fmt::Display for Holder {
             "quarantine" => ("cell with stock in its quarantine", "cells with stock in its quarantine"),
             "reservations" => ("open reservation", "open reservations"),
             "supplies" => ("cell with inbound supply", "cells with inbound supply"),
+            "price_lists" => ("price list", "price lists"),
+            "tax_classes" => ("tax class", "tax classes"),
+            "skus" => ("SKU", "SKUs"),
             other => (other.trim_end_matches('s'), other),
         };
         write!(f, "{} {}", self.count, if self.count == 1 { one } else { many })?;

@@ -1,9 +1,10 @@
 //! One record of every kind of event of format 1.
 
-use anaquel_engine::catalogue::{ChannelDetails, GroupDetails, LocationDetails, LocationKind, Price, SkuDetails};
+use anaquel_engine::catalogue::{ChannelDetails, GroupDetails, LocationDetails, LocationKind, SkuDetails};
 use anaquel_engine::event::*;
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId, Timestamp};
-use anaquel_engine::{catalogue, imports, reservation, stock};
+use anaquel_engine::prices::Price;
+use anaquel_engine::{catalogue, imports, prices, reservation, stock};
 
 use super::{cell, lines, name};
 
@@ -80,7 +81,7 @@ pub(super) fn every_event() -> Vec<(Option<Box<Cause>>, Event)> {
             GroupDetails { locations: vec![LocationId(3)] },
         )])),
         Event::Catalogue(catalogue::event::Event::ChannelsSet(vec![(ChannelId(0), ChannelDetails { buffer: 2 })])),
-        Event::Catalogue(catalogue::event::Event::PricesSet(vec![(SkuId(7), vec![price])])),
+        Event::Prices(prices::event::Event::BaseSet(vec![(SkuId(7), vec![price])])),
         Event::Stock(stock::event::Event::Moved(vec![moved])),
         Event::Stock(stock::event::Event::Counted(vec![counted])),
         Event::Reservations(reservation::event::Event::Reserved(Box::new(reserved))),

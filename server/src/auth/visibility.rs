@@ -3,8 +3,9 @@
 
 use anaquel_engine::Engine;
 use anaquel_engine::event::CellAfter;
-use anaquel_engine::ids::{ChannelId, LocationId, SkuId};
+use anaquel_engine::ids::{ChannelId, GroupId, LocationId, SkuId};
 use anaquel_engine::level::StockLevel;
+use anaquel_engine::prices::list::PriceList;
 use anaquel_engine::reservation::Reservation;
 use anaquel_engine::rules::{Band, Rule};
 use serde_json::Value;
@@ -80,6 +81,34 @@ impl<'a> Sight<'a> {
             !conditions.name_places() || own.iter().any(holds)
         };
         self.channels.as_ref().is_none_or(of_channel) && self.locations.as_ref().is_none_or(at_place)
+    }
+
+    /// Whether a location is the caller's own, or they are bound to none.
+    pub fn has_location(&self, name: &str) -> bool {
+        let id = self.engine.state().catalogue.locations.id(name);
+        self.locations.as_ref().is_none_or(|own| id.is_some_and(|id| own.contains(&id)))
+    }
+
+    /// Whether a location of the caller's is in a group, or they are bound to none.
+    pub fn is_in(&self, group: GroupId) -> bool {
+        let catalogue = &self.engine.state().catalogue;
+        let is_in = |location: &LocationId| catalogue.groups_of(*location).contains(&group);
+        self.locations.as_ref().is_none_or(|own| own.iter().any(is_in))
+    }
+
+    /// Whether a price list concerns the caller: the list names one of the caller's channels, or none; and it can hold at
+    /// one of the caller's locations.
+    pub fn concerns_list(&self, list: &PriceList) -> bool {
+        let groups_of = |location: &LocationId| self.engine.state().catalogue.groups_of(*location);
+        let holds = |location: &LocationId| {
+            (list.locations.is_empty() || list.locations.contains(location))
+                && (list.groups.is_empty() || groups_of(location).iter().any(|group| list.groups.contains(group)))
+        };
+        (list.channels.is_empty() || list.channels.iter().any(|channel| self.has_channel(channel.as_str())))
+            && self
+                .locations
+                .as_ref()
+                .is_none_or(|own| (list.locations.is_empty() && list.groups.is_empty()) || own.iter().any(holds))
     }
 
     /// Removes from a rule's answer the names of other channels, also those of a rule that it loses to.

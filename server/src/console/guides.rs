@@ -9,11 +9,12 @@ use http::header;
 use crate::app::App;
 
 /// Name and text of each guide, in reading order.
-const GUIDES: [(&str, &str); 18] = [
+const GUIDES: [(&str, &str); 19] = [
     ("concepts", include_str!("../../docs/concepts.md")),
     ("glossary", include_str!("../../docs/glossary.md")),
     ("catalogue", include_str!("../../docs/catalogue.md")),
     ("rules", include_str!("../../docs/rules.md")),
+    ("prices", include_str!("../../docs/prices.md")),
     ("supply", include_str!("../../docs/supply.md")),
     ("transfers", include_str!("../../docs/transfers.md")),
     ("replenishment", include_str!("../../docs/replenishment.md")),

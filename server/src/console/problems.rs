@@ -19,7 +19,7 @@ const LINKS: [(&str, &str); 13] = [
     ("/asyncapi.json", "the AsyncAPI document of the WebSocket messages"),
     ("/anaquel.js", "the client for browsers and Node.js, an ES module without dependencies"),
     ("/anaquel.d.ts", "its types"),
-    ("/guides", "guides: concepts, rules, supply, transfers, sourcing, stream, imports, operations"),
+    ("/guides", "guides: concepts, rules, prices, supply, transfers, sourcing, stream, imports, operations"),
     ("/problems", "the meaning of each problem type, and the remedy"),
     ("/v1/info", "this server: version, epoch, seq, cells, health, state hash"),
     ("/v1/events", "the log: every change in order"),

@@ -1,28 +1,28 @@
 //! A small realistic retailer: fashion, about 40 stores and two warehouses in Spain and Mexico, sparse and uneven
 //! stock. The same seed creates the same retailer every time.
 
+mod names;
 pub(crate) mod numbers;
 mod places;
+mod prices;
 mod products;
 
 use anaquel_engine::Engine;
 use anaquel_engine::business_time::DAY_MINUTES;
-use anaquel_engine::catalogue::{ChannelDetails, LocationKind, Price};
+use anaquel_engine::catalogue::{ChannelDetails, LocationKind};
 use anaquel_engine::command::{
-    Command, Count, LocationFields, NameRef, Outcome, Precondition, Put, PutWhat, Row, Rows, ServiceFields,
+    Command, Count, LocationFields, NameRef, Precondition, Put, PutWhat, Row, Rows, ServiceFields,
 };
-use anaquel_engine::ids::Name;
 use anaquel_engine::patch::Patch;
-use anyhow::Context;
+use anaquel_engine::prices::command::RowFields;
+use anaquel_engine::prices::list::Currency;
 
+use crate::demo::names::{ROWS, name, run, sku};
 use crate::demo::numbers::Numbers;
 use crate::demo::places::{DemoLocation, PLACES};
 use crate::demo::products::{Variant, variants};
 
 const SEED: u64 = 0x0A7A_90E1;
-
-/// Rows in one command.
-const ROWS: usize = 4000;
 
 /// Loads the retailer, unless the store has data.
 ///
@@ -43,8 +43,7 @@ pub fn load(engine: &Engine) -> anyhow::Result<()> {
         let mut prices = Vec::new();
         for variant in chunk {
             for (currency, amount) in [("EUR", variant.cents), ("MXN", variant.cents * 20)] {
-                let price = Price { currency: currency.into(), channel: None, location: None, amount };
-                prices.push((0, sku(&variant.sku)?, price));
+                prices.push(RowFields::base(sku(&variant.sku)?, Currency::of(currency), amount.unsigned_abs()));
             }
         }
         run(engine, Rows::Prices(prices))?;
@@ -60,6 +59,7 @@ pub fn load(engine: &Engine) -> anyhow::Result<()> {
         };
         engine.run(|engine, done| engine.submit(Command::from(put), None, done))?;
     }
+    prices::load(engine, &variants)?;
     tracing::info!(
         locations = PLACES.len(),
         skus = variants.len(),
@@ -68,22 +68,6 @@ pub fn load(engine: &Engine) -> anyhow::Result<()> {
         variants.first().map_or("", |variant| variant.sku.as_str())
     );
     Ok(())
-}
-
-fn run(engine: &Engine, rows: Rows) -> anyhow::Result<()> {
-    let command = Command::load(rows, true);
-    match engine.run(|engine, done| engine.submit(command, None, done))? {
-        Outcome::Loaded(_) => Ok(()),
-        other => anyhow::bail!("the demo import returned an unexpected outcome: {other:?}"),
-    }
-}
-
-fn name(text: &str) -> anyhow::Result<Name> {
-    Name::parse(text).with_context(|| text.to_owned())
-}
-
-fn sku(text: &str) -> anyhow::Result<Name> {
-    Name::parse_sku(text).with_context(|| text.to_owned())
 }
 
 fn location(place: &DemoLocation) -> anyhow::Result<Row<anaquel_engine::ids::LocationId, LocationFields>> {

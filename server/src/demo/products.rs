@@ -42,7 +42,7 @@ pub struct Variant {
     pub sku: String,
     name: String,
     product: String,
-    category: &'static str,
+    pub category: &'static str,
     colour: &'static str,
     size: &'static str,
     pub popularity: u64,

@@ -415,7 +415,9 @@ impl Problem {
                 Slug::IdempotencyMismatch,
                 "Idempotency-Key: this key was used with another body; send a new key with a new body",
             ),
-            refusal @ (Refusal::Held { .. } | Refusal::HeldAsCounted { .. }) => Self::held(&refusal),
+            refusal @ (Refusal::Held { .. } | Refusal::HeldAsCounted { .. } | Refusal::InUse { .. }) => {
+                Self::held(&refusal)
+            }
             Refusal::AlreadyExists { kind, name, seq } => {
                 let detail = format!("the {kind} {name} exists with other content; read it, or use another id");
                 Self::new(Slug::AlreadyExists, detail).with(kind, name.as_str()).with("seq", seq)
@@ -457,15 +459,16 @@ impl Problem {
     fn held(refusal: &Refusal) -> Self {
         let problem = Self::new(Slug::WrongState, refusal.to_string());
         let (kind, name, holders) = match refusal {
-            Refusal::Held { kind, name, holders } => (*kind, name, holders),
-            Refusal::HeldAsCounted { name, holders } => (ThingKind::Sku, name, holders),
+            Refusal::Held { kind, name, holders } => (kind.as_str(), name, holders),
+            Refusal::HeldAsCounted { name, holders } => (ThingKind::Sku.as_str(), name, holders),
+            Refusal::InUse { kind, name, holders } => (*kind, name, holders),
             _ => return problem,
         };
         let held_by: Map<String, Value> = holders
             .iter()
             .map(|holder| (holder.what.to_owned(), json!({"count": holder.count, "some": holder.some})))
             .collect();
-        let problem = problem.with("state", "held").with(kind.as_str(), name.as_str()).with("held_by", held_by);
+        let problem = problem.with("state", "held").with(kind, name.as_str()).with("held_by", held_by);
         match refusal {
             Refusal::HeldAsCounted { .. } => problem.with("field", "tracked"),
             _ => problem,

@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod events;
 pub mod operating;
 pub mod pickup;
+pub mod prices;
 pub mod reservations;
 pub mod rules;
 pub mod sourcing;
@@ -33,6 +34,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(events::routes::routes())
         .merge(operating::routes::routes())
         .merge(transfers::routes::routes())
+        .merge(prices::routes::routes())
 }
 
 /// The socket operations of all subjects.
@@ -42,7 +44,7 @@ pub fn operations() -> impl Iterator<Item = &'static Operation> {
 
 /// The kinds of files of all subjects.
 pub fn file_kinds() -> [&'static FileKind; 8] {
-    use catalogue::import::{CHANNELS, GROUPS, LOCATIONS, PRICES, SKUS};
+    use catalogue::import::{CHANNELS, GROUPS, LOCATIONS, SKUS};
 
     [
         &LOCATIONS,
@@ -50,7 +52,7 @@ pub fn file_kinds() -> [&'static FileKind; 8] {
         &SKUS,
         &stock::import::STOCK,
         &supply::import::SUPPLY,
-        &PRICES,
+        &prices::import::PRICES,
         &rules::import::RULES,
         &CHANNELS,
     ]
@@ -62,7 +64,7 @@ pub fn file_kind(name: &str) -> Option<&'static FileKind> {
 }
 
 /// The texts of all subjects for the OpenAPI document.
-pub fn words() -> [&'static Words; 12] {
+pub fn words() -> [&'static Words; 13] {
     [
         &stock::words::WORDS,
         &supply::words::WORDS,
@@ -76,5 +78,6 @@ pub fn words() -> [&'static Words; 12] {
         &operating::words::WORDS,
         &transfers::words::WORDS,
         &transfers::replenishment::words::WORDS,
+        &prices::words::WORDS,
     ]
 }

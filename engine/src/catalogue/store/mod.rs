@@ -4,7 +4,6 @@ mod bits;
 mod channels;
 mod groups;
 mod locations;
-mod prices;
 mod retired;
 mod skus;
 #[cfg(test)]
@@ -18,18 +17,15 @@ use serde::Serialize;
 use smallvec::SmallVec;
 
 use crate::catalogue::details::{
-    ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails,
+    ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails,
 };
 use crate::catalogue::gtin::Gtin;
 use crate::catalogue::registry::{Map, Registry, Versioned};
 use crate::hash;
 use crate::hash::{Part, Place, StateHash};
-use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
+use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::kernel::id_set::IdSet;
 use crate::matrix::Arena;
-
-/// Names of channels and locations that prices are for, each with how many prices.
-type Priced = Map<Name, u32>;
 
 /// Members of groups in an order, and the version of all groups that it is of.
 type InOrder = (u64, FxHashMap<GroupId, Arc<[LocationId]>>);
@@ -45,7 +41,6 @@ pub struct Catalogue {
     pub groups: Registry<GroupId, GroupDetails>,
     /// Channels.
     pub channels: Registry<ChannelId, ChannelDetails>,
-    prices: Map<SkuId, Arc<Versioned<Vec<Price>>>>,
     services: Map<LocationId, Arc<Versioned<ServiceDetails>>>,
     hours: Map<LocationId, Arc<Versioned<LocationHours>>>,
     /// By location: what orders are not taken there.
@@ -66,9 +61,7 @@ pub struct Catalogue {
     quarantined: Map<LocationId, LocationId>,
     has_quarantines: AtomicBool,
     /// The state hash, of which this keeps the parts that are its own.
-    pub(super) hash: Arc<StateHash>,
-    priced_channels: Priced,
-    priced_locations: Priced,
+    pub(crate) hash: Arc<StateHash>,
 }
 
 impl Catalogue {
@@ -99,9 +92,6 @@ impl Catalogue {
             }
             if !self.is_tracked(id) {
                 put(Part::Skus, self.digest_uncounted(id));
-            }
-            if let Some(set) = self.prices(id).filter(|set| !set.details.is_empty()) {
-                put(Part::Prices, hash::content::digest(self, Part::Prices, key, &set.details));
             }
         }
         for id in (0..self.locations.count()).map(LocationId) {

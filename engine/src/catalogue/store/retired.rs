@@ -22,8 +22,6 @@ impl Catalogue {
     /// Journal thread only, inside a fold: names are retired, and nothing is said of them any more.
     pub(crate) fn fold_retired(&self, seq: Seq, names: &Definitions) {
         for (sku, _) in &names.skus {
-            self.fold_prices(*sku, seq, Vec::new());
-            self.prices.remove(sku);
             let known = self.skus.details(*sku);
             let known = known.as_deref().map(|set| &set.details);
             self.rehash(Part::Skus, self.skus.digest(*sku), known, None);

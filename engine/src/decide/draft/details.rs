@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Draft;
-use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
+use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, SkuDetails};
 use crate::effect::{Described, Effect};
 use crate::event::Record;
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId};
@@ -34,12 +34,6 @@ details!(group_details, set_group_details, GroupId, GroupDetails, groups);
 details!(channel_details, set_channel_details, ChannelId, ChannelDetails, channels);
 
 impl Draft {
-    /// The prices of a SKU as the batch so far leaves them.
-    pub fn prices(&self, sku: SkuId) -> Vec<Price> {
-        let durable = || self.state.catalogue.prices(sku).map(|prices| prices.details.clone());
-        self.prices.get(&sku).cloned().or_else(durable).unwrap_or_default()
-    }
-
     /// Units that a channel leaves to others.
     pub fn buffer_of(&self, channel: ChannelId) -> u32 {
         match self.channels.details.get(&channel) {
@@ -83,9 +77,6 @@ impl Draft {
                 }
                 Described::Channels(rows) => {
                     rows.iter().for_each(|(id, details)| self.set_channel_details(*id, seq, *details));
-                }
-                Described::Prices(rows) => {
-                    rows.iter().for_each(|(id, prices)| drop(self.prices.insert(*id, prices.clone())));
                 }
                 // A row that sets one of these is looked at against the durable view: its command ends the batch.
                 Described::Tracking(_) | Described::Services(_) | Described::Hours(_) => {}

@@ -21,7 +21,7 @@ use rustc_hash::FxHashMap;
 use crate::answers;
 use crate::answers::{KeptAnswer, Thing};
 use crate::catalogue::names::Definitions;
-use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
+use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, SkuDetails};
 use crate::effect::{Effect, Step};
 use crate::event::{Event, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
@@ -82,7 +82,6 @@ pub(crate) struct Draft {
     locations: Fresh<LocationId, LocationDetails>,
     groups: Fresh<GroupId, GroupDetails>,
     channels: Fresh<ChannelId, ChannelDetails>,
-    prices: FxHashMap<SkuId, Vec<Price>>,
     undefined: Definitions,
     /// Retired names that come back, and that no record tells of yet.
     revived: Definitions,
@@ -156,7 +155,6 @@ impl Draft {
             locations: Fresh::default(),
             groups: Fresh::default(),
             channels: Fresh::default(),
-            prices: FxHashMap::default(),
             undefined: Definitions::default(),
             revived: Definitions::default(),
             log_from: 0,
@@ -218,7 +216,6 @@ impl Draft {
         self.locations.clear();
         self.groups.clear();
         self.channels.clear();
-        empty(&mut self.prices);
     }
 
     /// Logs an event, definitions that it rests on first, and lets the reservations in the draft know.

@@ -9,7 +9,8 @@ use crate::kernel::few::Few;
 use crate::level::StockChange;
 use crate::matrix::CellId;
 use crate::outcome::Completion;
-use crate::{reservations, rules, stock, supply};
+use crate::state::DurableState;
+use crate::{prices, reservations, rules, stock, supply};
 
 /// Up to this number of cells, a linear search is used.
 const FEW_CELLS: usize = 16;
@@ -23,8 +24,15 @@ pub(super) fn due(cx: &mut Decide<'_>, activates: bool) -> Vec<(Timestamp, Reser
     supply::decide::date_overdue(cx, settle_own);
     if activates {
         rules::decide::activate(cx, settle_own);
+        // Nothing above looks at prices.
+        prices::decide::turn(cx, settle_own);
     }
     expired
+}
+
+/// When the next rule or price list begins or ends after `now`.
+pub(super) fn next_activation(state: &DurableState, now: Timestamp) -> Option<Timestamp> {
+    [state.rules.next_activation(now), state.own.prices.next_turn(now)].into_iter().flatten().min()
 }
 
 /// Splits the effect of a decided command on promise words into debits, applied now, and credits, applied once durable.

@@ -90,7 +90,7 @@ pub(crate) struct Sequencer {
     pub held_back_ms: u64,
     /// When the log's time catches up with the clock.
     pub anchors: Anchors,
-    /// When the next rule begins or ends.
+    /// When the next rule or price list begins or ends.
     next_activation: Option<Timestamp>,
     /// The looks that the plans of the batch used.
     looks: usize,
@@ -115,8 +115,8 @@ impl Sequencer {
         for reservation in state.reservations.open_ones() {
             draft.holds.count(&reservation, state.owner(reservation.id));
         }
-        // Rules whose date passed during the downtime are due at once.
-        let next_activation = state.rules.next_activation(Timestamp(0)).map(|_| Timestamp(0));
+        // Rules and price lists whose date passed during the downtime are due at once.
+        let next_activation = hooks::next_activation(&state, Timestamp(0)).map(|_| Timestamp(0));
         let reader = journal.reader();
         draft.log_from = reader.oldest();
         Self {
@@ -139,7 +139,7 @@ impl Sequencer {
         }
     }
 
-    /// When the next reservation expires, if the clock is trusted, or the next rule begins or ends.
+    /// When the next reservation expires, if the clock is trusted, or the next rule or price list begins or ends.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let expiry = self.folder.reservations.deadlines.next();
         let overdue = self.draft.ledger.next_overdue().map(|date| date.plus_millis(1)).filter(|_| !self.kept.frozen);
@@ -245,7 +245,7 @@ impl Sequencer {
         // A rule activation that could not be written is still due; if nothing was due, it is done.
         if ended && (cycle.records > 0 || nothing_to_write) {
             self.draft.forget_members();
-            self.next_activation = self.state.rules.next_activation(now);
+            self.next_activation = hooks::next_activation(&self.state, now);
         }
         self.forget(now);
         cycle
@@ -373,6 +373,7 @@ impl Sequencer {
                     }
                 }
                 state.rules.refresh(last_seq, &state.catalogue);
+                state.own.prices.refresh(last_seq, &state.catalogue);
                 state.places.refresh(&state.catalogue);
             });
             (rest, folded) = (after, unsettled);

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::audit::{Books, Stated};
-use crate::effect::{At, Described, Effect, Inbound};
+use crate::effect::{At, Described, Effect, Inbound, Naming};
 use crate::engine::directory::DataDirectory;
 use crate::engine::recovery::{Reading, StartReport, recover};
 use crate::event::{Event, Record};
@@ -213,7 +213,12 @@ fn check_effect(books: &mut Books, at: At<'_>, effect: Effect<'_>, stated: &Stat
         }
         Effect::Inbound(Inbound::Used(used, rows)) => books.supply.check_used(used, rows),
         Effect::Rules(change) => books.rules.change_rules(at, change),
-        Effect::Names(naming) => catalogue::audit::names(books, naming),
+        Effect::Names(naming) => {
+            if let Naming::Retired(names) = naming {
+                books.own.prices.retired(&names.skus);
+            }
+            catalogue::audit::names(books, naming)
+        }
         Effect::Described(described) => {
             if let Described::Tracking(rows) = described {
                 catalogue::audit::check_tracking(books, rows)?;

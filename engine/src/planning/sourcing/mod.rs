@@ -26,8 +26,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::catalogue::LocationKind;
 use crate::catalogue::geo::Point;
 use crate::catalogue::location_facts::{Place, Places};
-use crate::ids::{ChannelId, LocationId, Seq, SkuId, Timestamp};
+use crate::ids::{ChannelId, LocationId, Name, Seq, SkuId, Timestamp};
 use crate::planning::pickup::Stock;
+use crate::prices::book::{self, Asked};
+use crate::prices::list::Currency;
 use crate::reservations::promise::{OrderDay, Purpose};
 use crate::rules::{Effect, Kind, RuleId};
 use crate::state::DurableState;
@@ -114,24 +116,12 @@ impl SourcingPlan {
 }
 
 impl DurableState {
-    /// The value of an order in a currency, in minor units: the channel's own prices before general ones, none for
-    /// single locations. `None` if a line has no price.
-    pub fn order_value(&self, lines: &[(SkuId, u32)], channel: &str, currency: &str) -> Option<u64> {
-        let price = |sku: SkuId| {
-            let prices = self.catalogue.prices(sku)?;
-            let of = |own: bool| {
-                let fits = |price: &&crate::catalogue::Price| {
-                    let for_channel = price.channel.as_ref().map(|name| name.as_str());
-                    price.currency == currency && price.location.is_none() && for_channel == own.then_some(channel)
-                };
-                prices.details.iter().find(fits).and_then(|price| u64::try_from(price.amount).ok())
-            };
-            of(true).or_else(|| of(false))
-        };
-        let add = |sum: u64, (sku, units): &(SkuId, u32)| {
-            Some(sum.saturating_add(price(*sku)?.saturating_mul((*units).into())))
-        };
-        lines.iter().try_fold(0, add)
+    /// The value of an order in a currency, in minor units, by the prices in force for its channel at no location in
+    /// particular. `None` if a line has no price.
+    pub fn order_value(&self, lines: &[(SkuId, u32)], channel: &str, currency: &str, now: Timestamp) -> Option<u64> {
+        let (channel, currency) = (Name::from(channel.to_owned()), Currency::of(currency));
+        let asked = Asked { channel, place: book::Place::Nowhere, currency, at: now, now };
+        self.worth(&asked, lines)
     }
 
     /// The rule that refuses delivery through `channel` because the value is too low, if there is one.

@@ -17,6 +17,8 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("channel", "web"),
     ("rule", "outlets-keep-two"),
     ("near", "40.41,-3.70"),
+    ("price_list", "spain-mid-season"),
+    ("tax_class", "books"),
 ];
 
 /// Headers of answers, by name.

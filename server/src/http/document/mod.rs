@@ -33,7 +33,8 @@ use crate::wire::TEXT_BYTES_MAX;
         (name = "stock", description = "Stock, and what may be promised"),
         (name = "reservations", description = "Reservations and their lives"),
         (name = "live", description = "Live stock"),
-        (name = "catalogue", description = "SKUs, locations, groups, channels, prices"),
+        (name = "catalogue", description = "SKUs, locations, groups, channels"),
+        (name = "prices", description = "Prices, price lists, tax classes"),
         (name = "rules", description = "Rules between stock and promises"),
         (name = "loading", description = "Imports and exports"),
         (name = "transfers", description = "Transfers between the retailer's locations, and replenishment"),
@@ -187,7 +188,16 @@ fn words() -> Map<String, Value> {
         (&json!({"minimum": 0}), "below"),
         (&signed, "StockChangeBody.quantity"),
         (&moved, "MovementBody.quantity"),
-        (&rows, "movements[] counts[] supplies[] AvailabilityBody.skus[]"),
+        (&rows, "movements[] counts[] supplies[] prices[] AvailabilityBody.skus[]"),
+        (&json!({"minItems": 1, "maxItems": 200}), "PriceQueryBody.lines[]"),
+        (&id, "price_list tax_class /v1/price-lists.after /v1/tax-classes.after"),
+        (&json!({"minimum": 0, "maximum": anaquel_engine::prices::row::AMOUNT_MAX}), "PriceRowBody.amount"),
+        (&units, "min_quantity"),
+        (&json!({"minimum": 0, "maximum": anaquel_engine::prices::tax::RATE_MAX}), "rate"),
+        (&json!({"maxItems": anaquel_engine::prices::tax::RATES_MAX}), "rates[]"),
+        (&json!({"minimum": -1_000_000, "maximum": 1_000_000}), "PriceListBody.priority"),
+        (&json!({"enum": ["regular", "sale"]}), "PriceListBody.kind"),
+        (&json!({"enum": [true]}), "PriceListBody.includes_tax"),
         (&lines, "lines[]"),
         (&minutes, "pickup_minutes transfer_minutes"),
         (&json!({"minimum": 1, "maximum": 2_678_400}), "ttl_seconds"),
@@ -382,14 +392,17 @@ fn problem() -> Value {
             "held_by": {
                 "type": "object",
                 "additionalProperties": {"$ref": "#/components/schemas/Holders"},
-                "description": "`wrong-state`: what prevents that a SKU, a location, a group or a channel is retired: \
-                                `stock`, `quarantine`, `reservations`, `supplies`, `rules`, `groups`, `locations`, \
-                                `prices`"
+                "description": "`wrong-state`: what prevents that a SKU, a location, a group or a channel is retired, \
+                                or that a price list or a tax class is removed: `stock`, `quarantine`, \
+                                `reservations`, `supplies`, `rules`, `groups`, `locations`, `prices`, `price_lists`, \
+                                `tax_classes`, `skus`"
             },
             "sku": {"type": "string", "description": "`held`: the SKU"},
             "location": {"type": "string", "description": "`held`: the location"},
             "group": {"type": "string", "description": "`held`: the group"},
             "channel": {"type": "string", "description": "`held`: the channel"},
+            "price_list": {"type": "string", "description": "`held`: the price list"},
+            "tax_class": {"type": "string", "description": "`held`: the tax class"},
             "scope": {"type": "string", "description": "`forbidden`: the required scope"},
             "limit": {"type": "string", "description": "The setting whose limit is reached"},
             "most": {"type": "integer", "description": "The value of that setting"},

@@ -1,4 +1,4 @@
-//! SKUs, locations, groups, channels and prices on the wire.
+//! SKUs, locations, groups and channels on the wire.
 
 use std::collections::BTreeMap;
 
@@ -60,6 +60,10 @@ pub struct SkuBody {
     #[schema(value_type = Option<bool>)]
     #[serde(deserialize_with = "patch::said")]
     pub tracked: Said<bool>,
+    /// Its tax class; `standard` if nobody says.
+    #[schema(example = "standard", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub tax_class: Said<String>,
 }
 
 /// Fields of a location. A field that is left out keeps its value; `null` removes it.
@@ -175,6 +179,7 @@ impl SkuBody {
             all_attributes: attributes,
             attributes: Vec::new(),
             tracked: Patch::said(self.tracked),
+            tax_class: Patch::said(self.tax_class).try_map(|class| name("tax_class", &class))?,
         })
     }
 }

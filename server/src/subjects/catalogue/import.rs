@@ -1,22 +1,21 @@
-//! Files of locations, groups, SKUs, channels and prices.
+//! Files of locations, groups, SKUs and channels.
 
 use std::io::{self, Write};
 
 use anaquel_engine::Engine;
-use anaquel_engine::catalogue::Price;
 use anaquel_engine::command::{LocationFields, Row, Rows, SkuFields};
 use anaquel_engine::event::ImportKind;
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 
 use crate::files::cells::{
-    Cells, Numbers, Wrong, flag as read_flag, held_back, name, names, required, sku, text as read_text, wrong,
+    Cells, Numbers, Wrong, flag as read_flag, held_back, name, names, sku, text as read_text, wrong,
 };
-use crate::files::csv::{self, quote};
+use crate::files::csv;
 use crate::files::export::{Texts, row};
 use crate::files::kind::{FileKind, FileRow, flag, list, number, text, word};
 use crate::subjects::catalogue::bodies::{ATTRIBUTES_MAX, coordinates, decimals, services};
 use crate::subjects::catalogue::hours;
-use crate::wire::{TEXT_BYTES_MAX, currency, location_kind};
+use crate::wire::{TEXT_BYTES_MAX, location_kind};
 
 /// Locations.
 pub static LOCATIONS: FileKind = FileKind {
@@ -72,6 +71,7 @@ pub static SKUS: FileKind = FileKind {
         text("product"),
         list("categories"),
         flag("tracked"),
+        word("tax_class"),
     ],
     required: 1,
     either: &[],
@@ -93,19 +93,6 @@ pub static CHANNELS: FileKind = FileKind {
     empty: |_| Rows::Channels(Vec::new()),
     read: read_channel,
     export: export_channels,
-};
-
-/// Prices.
-pub static PRICES: FileKind = FileKind {
-    kind: ImportKind::Prices,
-    columns: &[word("sku"), word("currency"), number("amount"), word("channel"), word("location"), number("price")],
-    required: 2,
-    either: &["amount", "price"],
-    attributes: false,
-    creates: false,
-    empty: |_| Rows::Prices(Vec::new()),
-    read: read_price,
-    export: export_prices,
 };
 
 fn read_location(rows: &mut Rows, row: FileRow<'_>) -> Result<(), Wrong> {
@@ -140,39 +127,6 @@ fn read_channel(rows: &mut Rows, row: FileRow<'_>) -> Result<(), Wrong> {
     let FileRow { line, mut cells, numbers, .. } = row;
     let channel = name(&mut cells, "channel")?;
     rows.push((line, channel, cells.remove("buffer").map(|text| held_back("buffer", &text, &numbers)).transpose()?));
-    Ok(())
-}
-
-fn read_price(rows: &mut Rows, row: FileRow<'_>) -> Result<(), Wrong> {
-    let Rows::Prices(rows) = rows else { return Ok(()) };
-    let FileRow { line, mut cells, numbers, .. } = row;
-    let sku = sku(&mut cells)?;
-    let currency = required(&mut cells, "currency")?;
-    currency::parse(&currency).map_err(|reason| wrong("currency", reason))?;
-    let (column, amount) = match (cells.remove("amount"), cells.remove("price")) {
-        (Some(_), Some(_)) => return Err(wrong("price", "is given beside amount; write one of both")),
-        (None, Some(price)) => {
-            let digits = currency::digits(&currency).unwrap_or_default();
-            ("price", numbers.minor_units("price", &price, digits)?)
-        }
-        (Some(amount), None) => {
-            let hint = |(field, reason): Wrong| (field, format!("{reason}; the column price takes 19.99 for 1999"));
-            let has_point = amount.contains(['.', ',']);
-            let units = numbers.whole("amount", &amount);
-            ("amount", if has_point { units.map_err(hint)? } else { units? })
-        }
-        (None, None) => {
-            return Err(wrong("amount", "is required and empty; write it, or use a column price"));
-        }
-    };
-    if amount < 0 {
-        return Err(wrong(column, format!("{amount} minor units are negative; write an amount of at least 0")));
-    }
-    let optional = |cells: &mut Cells, column: &str| {
-        cells.remove(column).map(|text| Name::parse(&text).map_err(|e| wrong(column, e))).transpose()
-    };
-    let (channel, location) = (optional(&mut cells, "channel")?, optional(&mut cells, "location")?);
-    rows.push((line, sku, Price { currency, channel, location, amount }));
     Ok(())
 }
 
@@ -244,6 +198,11 @@ fn sku_fields(mut cells: Cells, numbers: &Numbers) -> Result<SkuFields, Wrong> {
         product: read_text(&mut cells, "product")?.into(),
         categories: cells.remove("categories").map(|text| categories(&text)).transpose()?.into(),
         tracked: cells.remove("tracked").map(|text| read_flag("tracked", &text)).transpose()?.into(),
+        tax_class: cells
+            .remove("tax_class")
+            .map(|text| Name::parse(&text).map_err(|e| wrong("tax_class", e)))
+            .transpose()?
+            .into(),
         ..SkuFields::default()
     };
     let attribute = |(column, value): (String, String)| {
@@ -322,7 +281,7 @@ fn export_skus(engine: &Engine, texts: Texts, out: &mut dyn Write) -> io::Result
     }
     let mut rows = 0;
     let columns: String = attributes.iter().map(|key| format!(",attr.{key}")).collect();
-    writeln!(out, "sku,name,gtin,unit,decimals,product,categories,tracked{columns}")?;
+    writeln!(out, "sku,name,gtin,unit,decimals,product,categories,tracked,tax_class{columns}")?;
     for (id, set) in all() {
         let details = &set.details;
         let mut fields = vec![
@@ -334,6 +293,7 @@ fn export_skus(engine: &Engine, texts: Texts, out: &mut dyn Write) -> io::Result
             texts.optional(details.product.as_deref()),
             texts.cell(&csv::list(details.categories.iter().map(String::as_str))),
             engine.state().catalogue.is_tracked(id).to_string(),
+            engine.state().own.prices.tax_class_of(id),
         ];
         let value = |key: &String| texts.optional(details.attributes.get(key).map(String::as_str));
         fields.extend(attributes.iter().map(value));
@@ -352,24 +312,6 @@ fn export_channels(engine: &Engine, texts: Texts, out: &mut dyn Write) -> io::Re
         let Some(set) = registry.details(id) else { continue };
         row(out, &[texts.cell(registry.name(id).as_str()), set.details.buffer.to_string()])?;
         rows += 1;
-    }
-    Ok(rows)
-}
-
-fn export_prices(engine: &Engine, texts: Texts, out: &mut dyn Write) -> io::Result<u64> {
-    let catalogue = &engine.state().catalogue;
-    writeln!(out, "sku,currency,amount,channel,location")?;
-    let mut rows = 0;
-    for id in (0..catalogue.skus.count()).map(SkuId) {
-        let prices = catalogue.prices(id).map(|prices| prices.details.clone()).unwrap_or_default();
-        for price in prices {
-            let text = |name: &Name| quote(&texts.cell(name.as_str()));
-            let name = |name: Option<Name>| name.as_ref().map(text).unwrap_or_default();
-            let (channel, location) = (name(price.channel), name(price.location));
-            let sku = text(catalogue.skus.name(id));
-            writeln!(out, "{sku},{},{},{channel},{location}", price.currency, price.amount)?;
-            rows += 1;
-        }
     }
     Ok(rows)
 }

@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -36,7 +36,6 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get_group, put_group, delete_group))
         .routes(routes!(list_channels))
         .routes(routes!(get_channel, put_channel, delete_channel))
-        .routes(routes!(prices))
 }
 
 /// An item with its entity tag.
@@ -448,21 +447,4 @@ pub async fn put_channel(State(app): State<App>, PathId(id): PathId, request: Re
         (status = 422, description = "idempotency-mismatch")))]
 pub async fn delete_channel(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     retire(&app, request, ThingKind::Channel, &id).await
-}
-
-/// List the prices of a SKU.
-#[utoipa::path(get, path = "/v1/prices", tag = "catalogue", security(("key" = ["read"])), params(("sku" = String, Query, description = "The SKU")),
-    responses((status = 200, description = "Its prices"), (status = 404, description = "not-found")))]
-pub async fn prices(State(app): State<App>, caller: Caller, uri: Uri) -> Result<Response, Problem> {
-    let sight = Sight::of(&app.engine, &caller);
-    let mut params = Params::parse(uri.query().unwrap_or_default());
-    let sku = params.one("sku")?.ok_or_else(|| Problem::invalid("sku", "is needed"))?;
-    params.done()?;
-    let catalogue = &app.engine.state().catalogue;
-    let id = catalogue.skus.id(&sku).ok_or_else(|| Problem::not_found("SKU"))?;
-    let prices = catalogue.prices(id).map(|prices| prices.details.clone()).unwrap_or_default();
-    // Prices of other channels are not shown.
-    let seen = prices.iter().filter(|price| price.channel.as_ref().is_none_or(|of| sight.has_channel(of.as_str())));
-    let items: Vec<Value> = seen.map(|price| views::price(&sku, price)).collect();
-    Ok(json_answer(&json!({"items": items, "next": null})))
 }

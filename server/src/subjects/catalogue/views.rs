@@ -1,10 +1,11 @@
-//! JSON of SKUs, locations, groups, channels and prices.
+//! JSON of SKUs, locations, groups and channels.
 
 use anaquel_engine::Engine;
-use anaquel_engine::catalogue::{LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails, Versioned};
+use anaquel_engine::catalogue::{LocationDetails, LocationHours, ServiceDetails, SkuDetails, Versioned};
 use anaquel_engine::command::Version;
 use anaquel_engine::event::{CellToCome, PlaceSet, Thing};
-use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
+use anaquel_engine::ids::{ChannelId, GroupId, LocationId, SkuId};
+use anaquel_engine::prices::tax::STANDARD;
 use serde_json::{Value, json};
 
 use crate::auth::visibility::Sight;
@@ -21,10 +22,19 @@ pub fn sku(engine: &Engine, id: SkuId) -> (Version, Value) {
     let details = catalogue.skus.details(id).map(|set| set.details.clone()).unwrap_or_default();
     let (declared, tracked) = (!catalogue.skus.is_made_up(id), catalogue.is_tracked(id));
     let version = Version::new(catalogue.sku_version(id).unwrap_or(0));
-    (version, sku_item(engine, id, &details, declared, tracked))
+    let taxed = engine.state().own.prices.tax_class(id).map_or(0, |taxed| taxed.0);
+    let version = Version::new(version.seq.max(taxed));
+    let class = engine.state().own.prices.tax_class_of(id);
+    (version, sku_item(engine, id, &details, (declared, tracked), &class))
 }
 
-fn sku_item(engine: &Engine, id: SkuId, details: &SkuDetails, declared: bool, tracked: bool) -> Value {
+fn sku_item(
+    engine: &Engine,
+    id: SkuId,
+    details: &SkuDetails,
+    (declared, tracked): (bool, bool),
+    tax_class: &str,
+) -> Value {
     json!({
         "sku": engine.state().catalogue.skus.name(id).as_str(),
         "name": details.name,
@@ -35,6 +45,7 @@ fn sku_item(engine: &Engine, id: SkuId, details: &SkuDetails, declared: bool, tr
         "categories": details.categories,
         "attributes": details.attributes,
         "tracked": tracked,
+        "tax_class": tax_class,
         "declared": declared,
     })
 }
@@ -123,8 +134,9 @@ fn channel_item(engine: &Engine, id: ChannelId, buffer: u32, declared: bool) -> 
 /// here: they may change, and a repeat must get the first answer.
 pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
     match thing {
-        Thing::Sku(id, details) => sku_item(engine, *id, details, true, true),
-        Thing::Uncounted(id, details) => sku_item(engine, *id, details, true, false),
+        Thing::Sku(id, details) => sku_item(engine, *id, details, (true, true), STANDARD),
+        Thing::Uncounted(id, details) => sku_item(engine, *id, details, (true, false), STANDARD),
+        Thing::Taxed(id, details, tracked, class) => sku_item(engine, *id, details, (true, *tracked), class.as_str()),
         Thing::Location(id, details, services, groups) => {
             location_item(engine, *id, details, services, &services.old_hours(), groups)
         }
@@ -135,6 +147,7 @@ pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
         Thing::Group(id, details) => group_item(engine, *id, &details.locations),
         Thing::Channel(id, details) => channel_item(engine, *id, details.buffer, true),
         Thing::Rule(standing) => crate::subjects::rules::views::standing(engine, standing).1,
+        Thing::Prices(told) => crate::subjects::prices::views::told(engine, told),
         Thing::Transfers(told) => crate::subjects::transfers::views::told(engine, told),
         Thing::NoRule(name) => json!({"rule": name.as_str()}),
         Thing::Retired(kind, name) => json!({kind.as_str(): name.as_str(), "retired": true}),
@@ -150,15 +163,4 @@ pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
             json!({"items": cells.iter().map(item).collect::<Vec<_>>()})
         }
     }
-}
-
-/// A price of a SKU.
-pub fn price(sku: &str, price: &Price) -> Value {
-    json!({
-        "sku": sku,
-        "currency": price.currency,
-        "amount": price.amount,
-        "channel": price.channel.as_ref().map(Name::as_str),
-        "location": price.location.as_ref().map(Name::as_str),
-    })
 }

@@ -7,7 +7,7 @@ pub static WORDS: Words = Words {
     calls: &[
         (
             "DELETE /v1/channels/{channel}",
-            "A refusal lists what holds the channel: open reservations, rules, prices. PUT declares it again, without \
+            "A refusal lists what holds the channel: open reservations, rules, prices, price lists. PUT declares it again, without \
              its former settings.",
             &[("200", "Retired")],
         ),
@@ -25,7 +25,7 @@ pub static WORDS: Words = Words {
         (
             "DELETE /v1/groups/{group}",
             "A refusal lists what holds the group: locations that are in it or that it supplies, lines of \
-             reservations, rules.",
+             reservations, rules, price lists, tax classes.",
             &[("200", "Retired")],
         ),
         ("GET /v1/groups", "Groups of locations, by id.", &[("200", "GroupPage")]),
@@ -39,7 +39,7 @@ pub static WORDS: Words = Words {
         (
             "DELETE /v1/locations/{location}",
             "A refusal lists what holds the location: stock, also in its quarantine, open reservations, supply, \
-             groups, rules, prices. An empty quarantine is retired with it. PUT declares it again, without its former \
+             groups, rules, prices, price lists, tax classes. An empty quarantine is retired with it. PUT declares it again, without its former \
              fields.",
             &[("200", "Retired")],
         ),
@@ -55,7 +55,6 @@ pub static WORDS: Words = Words {
             "Declares a location, or changes it: a field that is left out keeps its value, and null removes it.",
             &[("200", "LocationView")],
         ),
-        ("GET /v1/prices", "All prices of a SKU that the caller may see.", &[("200", "PricePage")]),
         (
             "DELETE /v1/skus/{sku}",
             "A refusal lists what holds the SKU: stock, open reservations, supply, rules. Its prices are removed with \
@@ -88,18 +87,6 @@ pub static WORDS: Words = Words {
         ),
     ],
     records: &[
-        (
-            "Price",
-            "A price of a SKU.",
-            &[
-                ("sku", "text", "The SKU"),
-                ("amount", "int", "In minor units of the currency"),
-                ("currency", "text", "ISO 4217"),
-                ("channel", "text?", "The channel that it applies to; null for all"),
-                ("location", "text?", "The location that it applies to; null for all"),
-            ],
-        ),
-        ("PricePage", "Prices.", &[("items", "[Price]", "The prices"), ("next", "text?", NEXT)]),
         ("SkuPage", "SKUs.", &[("items", "[SkuView]", "The SKUs"), ("next", "text?", NEXT)]),
         ("LocationPage", "Locations.", &[("items", "[LocationView]", "The locations"), ("next", "text?", NEXT)]),
         ("GroupPage", "Groups.", &[("items", "[GroupView]", "The groups"), ("next", "text?", NEXT)]),

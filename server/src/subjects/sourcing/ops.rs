@@ -316,7 +316,7 @@ fn value(engine: &Engine, order: &Order, currency: &str) -> Option<u64> {
         Some((amount, of)) => (of == currency).then_some(*amount),
         None => {
             let lines: Vec<(SkuId, u32)> = order.question.lines.iter().map(|(sku, units, _)| (*sku, *units)).collect();
-            engine.state().order_value(&lines, order.channel.as_str(), currency)
+            engine.state().order_value(&lines, order.channel.as_str(), currency, order.question.now)
         }
     }
 }

@@ -35,7 +35,6 @@ pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {
             let channel = |(channel, details): &(ChannelId, ChannelDetails)| json!({"channel": channels.name(*channel).as_str(), "buffer": details.buffer});
             ("channels_set", json!({"channels": rows.iter().map(channel).collect::<Vec<_>>()}))
         }
-        Event::PricesSet(rows) => ("prices_set", json!({"skus": skus(of, rows)})),
         Event::QuarantinesMade(rows) => {
             let row = |(quarantine, place): &(LocationId, LocationId)| json!({"location": of.location(*quarantine), "quarantine_of": of.location(*place)});
             ("quarantines_made", json!({"locations": rows.iter().map(row).collect::<Vec<_>>()}))

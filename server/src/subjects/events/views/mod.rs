@@ -74,6 +74,7 @@ fn describe(of: Lookup<'_>, event: &Event) -> Described {
         Event::Demand(event) => demand::describe(of, event),
         Event::Imports(event) => imports::describe(event),
         Event::Answers(event) => answers::describe(of, event),
+        Event::Prices(event) => crate::subjects::prices::views::event(of.0, event),
         Event::Transfers(event) => crate::subjects::transfers::views::event(of.0, event, |cell| of.cell(cell)),
     }
 }
