@@ -201,7 +201,8 @@ mod tests {
         }
         assert_eq!(check(&hosts, Version::HTTP_10, "/", &[], false), 400);
         assert_eq!(check(&hosts, Version::HTTP_10, "/", &[], true), 200);
-        // HTTP/2 says it in the address; an address in HTTP/1.1 comes beside a Host, and both must be right.
+        // HTTP/2 has the host in the authority. HTTP/1.1 may have it in the address beside a Host, and both must be
+        // valid.
         assert_eq!(check(&hosts, Version::HTTP_2, "http://localhost:7070/", &[], false), 200);
         assert_eq!(check(&hosts, Version::HTTP_2, "http://evil.example/", &[], false), 403);
         assert_eq!(check(&hosts, Version::HTTP_2, "http://localhost/", &["evil.example"], false), 403);

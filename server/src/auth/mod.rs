@@ -81,7 +81,7 @@ pub struct Auth {
 struct Known {
     keys: Option<KeyFile>,
     tokens: Option<Tokens>,
-    /// By what stands above.
+    /// Verified against the files above.
     verified: Verified,
 }
 
