@@ -141,16 +141,16 @@ mod tests {
         fields.into_iter().map(|field| field.text).collect()
     }
 
-    /// Texts as they come to be by chance, and as somebody would choose them.
+    /// Random texts, and texts that an attacker would choose.
     fn nasty() -> impl Strategy<Value = String> {
         prop_oneof![".*", r#"['"=+@;,|\\a \t\r\n\x00\x7f\u{85}\u{a0}\u{ff1d}-]{0,8}"#]
     }
 
-    /// Whether a spreadsheet would run a cell of this line, whatever separates cells for it.
+    /// Whether a spreadsheet would run a cell of this line, with any separator.
     fn is_run(line: &str) -> bool {
         let cells = |separator: char| {
             let mut cells = line.split(separator);
-            // The first is quoted as it should be; what comes after a separator that no quote holds together is not.
+            // The first cell is quoted correctly; a cell after an unquoted separator is not.
             let first = cells.next().is_some_and(|cell| cell.strip_prefix('"').unwrap_or(cell).starts_with(is_active));
             first || cells.any(|cell| cell.trim_start_matches(['"', ' ']).starts_with(is_active))
         };
