@@ -1,4 +1,4 @@
-//! Prices of SKUs, and how many are for each channel and location.
+//! Prices of SKUs, and the number of prices per channel and location.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::catalogue::registry::Versioned;
 use crate::hash::Part;
 use crate::ids::{Name, Seq, SkuId};
 
-/// Counts the channels and locations that prices are for, one more or one less.
+/// Adds or removes one price of a channel or location in the count.
 fn count_priced(of: &Priced, name: &Option<Name>, more: bool) {
     let Some(name) = name else { return };
     if more {
@@ -24,12 +24,12 @@ fn count_priced(of: &Priced, name: &Option<Name>, more: bool) {
 }
 
 impl Catalogue {
-    /// Prices that are for one channel.
+    /// The number of prices for one channel.
     pub fn prices_of_channel(&self, channel: &str) -> u32 {
         self.priced_channels.get(channel).map_or(0, |count| *count)
     }
 
-    /// Prices that are for one location.
+    /// The number of prices for one location.
     pub fn prices_of_location(&self, location: &str) -> u32 {
         self.priced_locations.get(location).map_or(0, |count| *count)
     }
