@@ -120,8 +120,8 @@ fn keys_are_put_back_as_they_were() {
     assert!(table.is_empty() && table.line().len() == 0);
 }
 
-/// Keys of a day, weighed at every hundredth of them, and never more than their promised weight; then as many again
-/// while the oldest are forgotten, and in the end nothing.
+/// Inserts the keys of a day, and measures at every hundredth that they never exceed the promised memory; then
+/// inserts as many again while the oldest are forgotten; at the end the table is empty.
 #[test]
 fn a_key_never_costs_more_than_it_may() {
     let keys: u64 = std::env::var("ANAQUEL_KEYS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
