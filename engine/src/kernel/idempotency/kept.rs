@@ -57,7 +57,8 @@ impl Kept {
         self.shards.get(at).expect("30 bits, less all but the shard's").lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The table uses the lowest and the highest bits of a hash; all keys of a shard share the others.
+    /// The hash table uses the lowest and the highest bits of a hash. Keys of one shard share their highest bits, so
+    /// the rotation moves those to the middle.
     fn inner(hash: u64) -> u64 {
         hash.rotate_left(32)
     }

@@ -260,8 +260,8 @@ impl IdempotencyTable {
         let (tags, next) = self.line().page(from)?;
         let mut page = KeptKeys { room: self.len() as u64, ..KeptKeys::default() };
         for (time, tag) in tags {
-            // `None` if the key was forgotten meanwhile; for two keys with one tag both entries appear twice, and
-            // each is restored once.
+            // Empty if the key was forgotten meanwhile. Of two keys with one tag, each appears twice and is restored
+            // once.
             let places = self.kept.places(tag);
             page.rows.extend(places.into_iter().map(|(seq, caller)| (tag, seq << CALLER_BITS | u64::from(caller))));
             match page.runs.last_mut() {
