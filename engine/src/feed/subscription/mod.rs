@@ -55,12 +55,12 @@ enum Phase {
 struct Joining {
     keys: FxHashSet<CellKey>,
     cells: Cells,
-    /// For requested cells, which are sent as a snapshot: their part of the digest of what the subscriber knows.
+    /// For requested cells, which are sent as a snapshot: their part of the digest of the known selection.
     tracked: Option<u64>,
 }
 
 impl Joining {
-    /// Some cells do not join after all: from now on their changes are handled like any other.
+    /// Some cells no longer join: from now on their changes are handled like any others.
     fn let_go(&mut self, is_gone: impl Fn(SkuId, LocationId) -> bool) {
         let Self { keys, cells, .. } = self;
         cells.cells.retain(|cell| {
@@ -209,7 +209,7 @@ impl Subscription {
         !self.out.is_empty()
     }
 
-    /// What to tell next message. `None` for nothing now: a wake-up will follow, or, if other snapshots use all the room, the
+    /// The next message. `None` for nothing now: a wake-up will follow, or, if other snapshots use all the room, the
     /// caller polls again after a while.
     pub fn poll(&mut self) -> Option<Message> {
         let message = self.poll_next();
