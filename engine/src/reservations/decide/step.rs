@@ -54,7 +54,7 @@ pub(crate) fn take_step(
     if request.lengthens() && !joins && reservation.changes.len() >= cx.settings.reservation_changes_max {
         return Err(Refusal::TooManyChanges(reservation.state, reservation.changes.len()).into());
     }
-    // While its location is open, it can be given back, but neither put aside nor handed over.
+    // An unallocated line can be cancelled, but neither made ready nor collected.
     if matches!(request, StepRequest::Ready { .. } | StepRequest::Collect { .. }) && reservation.is_unallocated() {
         return Err(Refusal::Unallocated(reservation.state).into());
     }
