@@ -369,14 +369,14 @@ mod tests {
     fn what_is_held_is_bounded_and_shared() {
         let answers = answers(100, 100);
         let mine: Vec<_> = (0..10).filter_map(|_| answers.take(&payer(1), 10).ok()).collect();
-        assert_eq!(mine.len(), 5, "half of it");
+        assert_eq!(mine.len(), 5, "half of the budget");
         let theirs: Vec<_> = (0..10).filter_map(|_| answers.take(&payer(2), 10).ok()).collect();
-        assert_eq!(theirs.len(), 2, "half of what is left, in tens");
+        assert_eq!(theirs.len(), 2, "half of the rest, in tens");
         assert!(answers.take(&payer(3), 10).is_ok());
         drop((mine, theirs));
         assert_eq!(answers.bytes(), 0);
         let huge = answers.take(&payer(1), 1000).unwrap();
-        assert!(answers.take(&payer(2), 1).is_err(), "one that is larger than the room goes alone");
+        assert!(answers.take(&payer(2), 1).is_err(), "an answer larger than the budget is sent alone");
         huge.shrink(10);
         assert!(answers.take(&payer(2), 1).is_ok());
     }
@@ -394,7 +394,7 @@ mod tests {
         let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
         let rest = body.collect().await.unwrap().to_bytes();
         assert_eq!([&first[..], &rest[..]].concat(), text.as_bytes());
-        assert_eq!(answers.bytes(), 300_000, "a piece of it is still here");
+        assert_eq!(answers.bytes(), 300_000, "a piece is still referenced");
         drop((first, rest));
         assert_eq!(answers.bytes(), 0);
         assert_eq!(large(None, &Response::new(Body::from("small"))), None);
@@ -429,7 +429,7 @@ mod tests {
         };
         let mine: Vec<_> = (0..WAITING_MAX).map(|_| ask(1, 10)).collect();
         settle().await;
-        assert_eq!(lock(&answers.held).waiting.len(), WAITING_MAX / 2, "one caller leaves half of the line");
+        assert_eq!(lock(&answers.held).waiting.len(), WAITING_MAX / 2, "one caller leaves half of the queue");
         let theirs: Vec<_> = (2..).take(WAITING_MAX).map(|who| ask(who, 1)).collect();
         settle().await;
         assert_eq!(lock(&answers.held).waiting.len(), WAITING_MAX);
@@ -461,7 +461,7 @@ mod tests {
         assert_eq!(refused.status(), 503);
         assert!(refused.detail().starts_with("limits.answer_bytes"), "{}", refused.detail());
         drop(tokio::time::timeout(Duration::from_millis(5), answers.reserve(&payer(2), 50)).await);
-        assert_eq!(lock(&answers.held).waiting.len(), 0, "who hangs up leaves nothing");
+        assert_eq!(lock(&answers.held).waiting.len(), 0, "a disconnected client leaves the queue");
         drop(first);
         let limits = LimitsConfig { answer_bytes: 100, ..LimitsConfig::default() };
         let answers = Answers::new(&limits);

@@ -230,7 +230,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         let other = aside.turn(Who(2)).await.unwrap();
-        assert!(!second.is_finished(), "it has its share");
+        assert!(!second.is_finished(), "the caller has its share");
         drop(other);
         tokio::task::yield_now().await;
         assert!(!second.is_finished());
@@ -302,7 +302,7 @@ mod tests {
         };
         let mine: Vec<_> = (0..20).map(|_| ask(1)).collect();
         tokio::task::yield_now().await;
-        assert_eq!(lock(&aside.line).waiting_in_all, 10, "half of the line");
+        assert_eq!(lock(&aside.line).waiting_in_all, 10, "half of the queue");
         let theirs = ask(2);
         tokio::task::yield_now().await;
         assert_eq!(lock(&aside.line).waiting_in_all, 11);

@@ -396,10 +396,10 @@ mod tests {
         let links = links(10, 2);
         let places: Vec<_> = (0..10).map(|_| links.enter_as(address(1), true)).collect();
         assert!(places.iter().all(|place| !place.is_beyond));
-        assert!(links.enter_as(address(1), true).is_beyond, "all of them have only just come");
+        assert!(links.enter_as(address(1), true).is_beyond, "no connection is idle long enough");
         drop(places);
         let places: Vec<_> = (0..3).map(|_| links.enter(address(2))).collect();
-        assert!(places.last().is_some_and(|place| place.is_beyond), "anybody else has a share");
+        assert!(places.last().is_some_and(|place| place.is_beyond), "any other address has a share");
     }
 
     #[test]
@@ -422,10 +422,10 @@ mod tests {
         let links = links(2, 2);
         let (first, second) = (links.enter(address(1)), links.enter(address(1)));
         let at_work = Busy::new(Arc::clone(&first.link));
-        assert!(links.enter(address(2)).is_beyond, "both have only just come");
+        assert!(links.enter(address(2)).is_beyond, "neither is idle long enough");
         NOW.fetch_add(2_000, Relaxed);
         assert!(!links.enter(address(2)).is_beyond);
-        assert_eq!(links.open(), 1, "the second was cut, and the one that came went again");
+        assert_eq!(links.open(), 1, "the second was closed, and the new one left");
         drop((at_work, second));
         let again = links.enter(address(2));
         assert!(!again.is_beyond && links.open() == 2);
@@ -451,9 +451,9 @@ mod tests {
         let links = links(0, 1);
         let mut crowd: Vec<_> = (0..200).map(|_| links.enter(address(1))).collect();
         let health = links.enter(address(2));
-        assert!(is_in_reserve(&links, &health), "one of the crowd goes for it");
+        assert!(is_in_reserve(&links, &health), "it displaces one of the crowd");
         crowd.extend((0..1000).map(|_| links.enter(address(1))));
-        assert!(is_in_reserve(&links, &health), "the crowd's own go first");
+        assert!(is_in_reserve(&links, &health), "the crowd displaces its own first");
         assert_eq!(lock(&links.open).reserve.len(), RESERVE);
     }
 
@@ -463,12 +463,12 @@ mod tests {
         let crowd: Vec<_> = (0..RESERVE).map(|_| links.enter(address(1))).collect();
         let at_work: Vec<_> = crowd.iter().skip(1).map(|place| Busy::new(Arc::clone(&place.link))).collect();
         let health = links.enter(address(2));
-        assert!(is_in_reserve(&links, &health) && !is_in_reserve(&links, &crowd[0]), "the idle one goes");
+        assert!(is_in_reserve(&links, &health) && !is_in_reserve(&links, &crowd[0]), "the idle connection is closed");
         let dropped = links.enter(address(1));
-        assert!(!is_in_reserve(&links, &dropped), "it has its half, and all of it is being answered");
+        assert!(!is_in_reserve(&links, &dropped), "the crowd has its half, and all of it is busy");
         let being_answered = Busy::new(Arc::clone(&health.link));
         let other = links.enter(address(3));
-        assert!(is_in_reserve(&links, &other) && is_in_reserve(&links, &health), "of whoever has most");
+        assert!(is_in_reserve(&links, &other) && is_in_reserve(&links, &health), "the address with most gives up one");
         assert!(!is_in_reserve(&links, &crowd[1]));
         drop((at_work, being_answered));
     }

@@ -197,10 +197,10 @@ mod tests {
         }
         assert_eq!(u128::from(pace.gap.load(Relaxed)), GAP_MAX.as_nanos());
         let far = (0..10_000).filter_map(|_| pace.enter(Who(1), false).1).max().unwrap();
-        assert!(far <= Instant::now() + WAIT_MAX, "nobody waits longer");
+        assert!(far <= Instant::now() + WAIT_MAX, "no request waits longer");
         assert!(
             pace.enter(Who(3), false).1.is_none() && pace.enter(Who(3), true).1.is_some(),
-            "who is refused waits, too"
+            "a refused request waits, too"
         );
         for _ in 0..1_000 {
             pace.adapt(0);

@@ -67,9 +67,9 @@ mod tests {
             (0..100).take_while(|mine| fair(*mine, 1, 100 - others - mine, patience, 0)).count()
         };
         assert_eq!(most(0, 1), 50, "half");
-        assert_eq!(most(50, 1), 25, "half of what is left");
+        assert_eq!(most(50, 1), 25, "half of the rest");
         assert_eq!(most(0, 4), 80);
-        assert!(fair(1, 1, 1, 1, 2), "up to the floor, nobody asks");
+        assert!(fair(1, 1, 1, 1, 2), "the floor is always allowed");
     }
 
     #[test]

@@ -131,7 +131,7 @@ pub fn admit(app: &App, routes: &Routes, request: &mut Request) -> Result<Option
     Ok(id)
 }
 
-/// The principal of a request; `None` if the server authenticates nobody.
+/// The principal of a request; `None` if the server does not authenticate callers.
 fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Principal>, Problem> {
     // Read once, so that all checks of this request see the same value.
     let is_locked = app.auth.is_locked();
