@@ -55,8 +55,8 @@ impl Origins {
     }
 
     /// Checks whether the origin of a request may open a socket or write. A client that is not a browser sends no
-    /// origin. If the server authenticates nobody, its own pages must also be on this machine, because a foreign page
-    /// can point its own name here.
+    /// origin. If the server does not authenticate callers, its own pages must also be on this machine, because a
+    /// foreign page can point its own name here.
     ///
     /// # Errors
     /// `forbidden`, naming the origin.

@@ -147,7 +147,7 @@ impl Session {
         }
     }
 
-    /// Polls the next subscription for at most [`TURN`] messages.
+    /// Polls the next subscription for at most one turn of messages.
     pub fn tell(&mut self, out: impl FnMut(Frame)) -> Progress {
         let turn = match std::mem::replace(&mut self.catch_up, CatchUp::Idle) {
             CatchUp::Has(turn) => Some(turn),

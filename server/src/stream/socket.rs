@@ -66,7 +66,7 @@ const RESTART: Ending = Ending { code: 1012, reason: "server-stopping" };
 
 /// Live stock, and commands, over a WebSocket.
 ///
-/// What is said on it is told by the AsyncAPI document at `/asyncapi.json`.
+/// The AsyncAPI document at `/asyncapi.json` describes its messages.
 #[utoipa::path(
     get, path = "/v1/stream", tag = "live", security(("key" = ["read"])),
     responses(
@@ -120,7 +120,7 @@ struct Connection {
     app: App,
     socket: WebSocket,
     session: Session,
-    /// The principal; `None` if the server authenticates nobody.
+    /// The principal; `None` if the server does not authenticate callers.
     principal: Option<Principal>,
     address: Option<IpAddr>,
     payer: Payer,

@@ -91,7 +91,7 @@ pub async fn sse(
 struct Events {
     app: App,
     session: Session,
-    /// The principal; `None` if the server authenticates nobody.
+    /// The principal; `None` if the server does not authenticate callers.
     principal: Option<Principal>,
     chunks: mpsc::Sender<Result<Bytes, Infallible>>,
     heartbeats: Interval,
