@@ -61,7 +61,6 @@ pub fn said(text: &str) -> String {
 
 /// The text that [`guard`] or [`said`] wrote as `cell`, or that a spreadsheet stores as a formula, such as `="00123"`;
 /// any other cell unchanged.
-/// `="00123"`; any other cell as it is.
 pub fn unguard(cell: &str) -> String {
     let Some(rest) = cell.strip_prefix('\'') else {
         let text = cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
