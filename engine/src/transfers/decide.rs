@@ -190,7 +190,7 @@ fn promise(
         bounds: Vec::new(),
     };
     let event = reserve::promise(cx, asked, channel, cause)?;
-    let promise: Arranged = event.into_arranged().expect("a promise that replaces nothing");
+    let promise: Arranged = event.into_arranged().expect("the promise replaces no holds");
     // Logs undefined names before the promise.
     cx.draft.flush_names(cause.as_deref());
     let id = id.unwrap_or(TransferId(cx.draft.builder.next_seq()));

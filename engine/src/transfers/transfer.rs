@@ -1,4 +1,4 @@
-//! A transfer and its life, as a plain value: goods on their way between two of our places.
+//! A transfer and its lifecycle, as a plain value: goods in transit between two of the retailer's locations.
 //!
 //! ```text
 //!     draft ──ready──► ready ──ship──► in_transit ──receive──► partially_received ──► received

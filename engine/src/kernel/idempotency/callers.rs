@@ -87,7 +87,7 @@ impl Callers {
 
     fn change<T>(&mut self, place: u16, change: impl FnOnce(&mut Held) -> T) -> T {
         let at = usize::from(place).min(self.held.len() - 1);
-        let held = self.held.get_mut(at).expect("there is always the first");
+        let held = self.held.get_mut(at).expect("the first entry always exists");
         let before = held.keys();
         let changed = change(held);
         let (caller, after) = (held.caller, held.keys());

@@ -54,7 +54,7 @@ impl Kept {
         let x = hash >> 34;
         let spread = (x * ((4 << 30) - x) / 3) >> 30;
         let at = (spread >> (30 - SHARD_BITS)) as usize;
-        self.shards.get(at).expect("30 bits, less all but the shard's").lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards.get(at).expect("the shift leaves SHARD_BITS bits").lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The hash table uses the lowest and the highest bits of a hash. Keys of one shard share their highest bits, so

@@ -128,9 +128,9 @@ pub(crate) fn expire(cx: &mut Decide<'_>, settle: impl Fn(&mut Decide<'_>)) -> V
             cx.kept.due.push((deadline, id));
             continue;
         }
-        let changes = outstanding(reservation, None, false).expect("all that is outstanding can be given back");
+        let changes = outstanding(reservation, None, false).expect("all outstanding units can be cancelled");
         let lines = change_lines(cx, &changes, Gone::Back);
-        let lines = lines.expect("a reservation's units are among the reserved ones of its cells");
+        let lines = lines.expect("a reservation's units are reserved in its cells");
         cx.draft.log(None, Event::Expired(Box::new(Expired { reservation: id, lines })));
         settle(cx);
         expired.push((deadline, id));

@@ -177,7 +177,7 @@ impl Reservation {
     pub(super) fn each(&mut self, lines: &SmallVec<[(u16, u32); 1]>, change: impl Fn(&mut Line, u32)) {
         for (index, quantity) in lines {
             let line = self.lines.get_mut(usize::from(*index));
-            change(line.expect("a record names lines that its reservation has"), *quantity);
+            change(line.expect("a record names existing lines"), *quantity);
         }
     }
 }

@@ -11,7 +11,7 @@ impl Reservation {
     /// become a separate line if they are a part of their line.
     pub(crate) fn shift(&mut self, moved: &Move, hidden: bool) -> Moved {
         let to = moved.to.location;
-        let source = self.lines.get(usize::from(moved.line)).expect("a record names lines that its reservation has");
+        let source = self.lines.get(usize::from(moved.line)).expect("a record names existing lines");
         let (from, open) = (source.location, source.unallocated().is_some());
         let joins = |(number, other): &(usize, &Line)| {
             *number != usize::from(moved.line)
@@ -75,6 +75,6 @@ impl Reservation {
     }
 
     fn with_line(&mut self, number: usize, change: impl FnOnce(&mut Line)) {
-        change(self.lines.get_mut(number).expect("what moves is a line"));
+        change(self.lines.get_mut(number).expect("a move names existing lines"));
     }
 }

@@ -187,7 +187,7 @@ fn numbered<T: Default>(list: &mut Vec<T>, number: u32) -> &mut T {
     if list.len() <= number {
         list.resize_with(number + 1, T::default);
     }
-    list.get_mut(number).expect("just made")
+    list.get_mut(number).expect("the list was just extended")
 }
 
 /// A filter in terms of the indexes.

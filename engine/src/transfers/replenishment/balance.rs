@@ -1,11 +1,11 @@
-//! The arithmetic of replenishment over the cells of one SKU: positions, needs, and who gives.
+//! The arithmetic of replenishment over the cells of one SKU: positions, needs, and the locations that give.
 //!
 //! ```text
-//!   position = on hand − reserved − safety stock − waiting + everything to come
+//!   position = on hand − reserved − safety stock − backordered + inbound
 //! ```
 //!
-//! What a plan moves counts as a draft from then on, as to come at one place and as gone at the other. So a plan that is made
-//! anew after its transfers were drafted proposes nothing.
+//! The units that a plan moves count as a draft at once: as inbound at one location, and as gone at the other. So a
+//! second plan, after the transfers were drafted, proposes nothing.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -454,7 +454,7 @@ mod tests {
             let cell = Cell { waiting, drafts_out, available, ..stocked(WAREHOUSE, on_hand) };
             assert_eq!(terms.gives(&cell, NOW), gives, "{on_hand} {waiting} {drafts_out} {available}");
         }
-        assert_eq!(terms.gives(&stocked(STORE, 20), NOW), 0, "it is no giver");
+        assert_eq!(terms.gives(&stocked(STORE, 20), NOW), 0, "the location does not give");
     }
 
     #[test]
