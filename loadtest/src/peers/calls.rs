@@ -1,5 +1,5 @@
-//! How often a process asks something of the system, counted in a round of its own, as counting costs: by `perf`, which
-//! lets it run nearly as fast as otherwise, or by `strace`, which does not.
+//! Counts the system calls of a process, in a separate round, because counting has a cost: by `perf`, which hardly
+//! slows the process down, or by `strace`, which does.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,13 +9,13 @@ use anyhow::{Context, ensure};
 
 use super::usage::family;
 
-/// Until a counter has attached itself.
+/// How long a counter needs to attach.
 const ATTACHED: Duration = Duration::from_millis(1000);
 
-/// Until those have ended who did what came before: a counter refuses to look at a process that is gone.
+/// How long the processes of the previous step need to end: a counter fails on a process that is gone.
 const ENDED: Duration = Duration::from_millis(300);
 
-/// By what system calls are counted.
+/// The tool that counts system calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counter {
     /// `perf stat`.
@@ -27,7 +27,7 @@ pub enum Counter {
 /// System calls of a process and its children.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Calls {
-    /// Of any kind.
+    /// System calls of any kind.
     pub all: f64,
     /// Threads that wait for or wake each other.
     pub futex: f64,
@@ -36,7 +36,7 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// What was asked for each of `count`.
+    /// The calls for each of `count`.
     pub fn each(&self, count: f64) -> Self {
         Self { all: self.all / count, futex: self.futex / count, flushes: self.flushes / count }
     }
@@ -77,7 +77,7 @@ impl Calls {
 }
 
 impl Counter {
-    /// What this machine has, and lets us use.
+    /// The tool that is installed and permitted on this machine.
     pub fn find() -> Option<Self> {
         let says = |program: &str, arguments: &[&str]| {
             let output = Command::new(program).args(arguments).arg("true").output().ok()?;
@@ -91,7 +91,7 @@ impl Counter {
         strace.is_some_and(|said| Calls::of_strace(&said).all > 0.0).then_some(Self::Strace)
     }
 
-    /// What the report says of it.
+    /// The name in the report.
     pub fn name(self) -> &'static str {
         match self {
             Self::Perf => "perf stat",
@@ -99,10 +99,10 @@ impl Counter {
         }
     }
 
-    /// Begins to count what a process and its children ask; `file` is what it is written to.
+    /// Starts to count the calls of a process and its children; the tool writes to `file`.
     ///
     /// # Errors
-    /// It cannot be started.
+    /// The tool cannot be started.
     pub fn start(self, pid: u32, file: PathBuf) -> anyhow::Result<Counting> {
         std::thread::sleep(ENDED);
         let pids = family(pid);
@@ -131,7 +131,7 @@ impl Counter {
     }
 }
 
-/// Counts until it is told to end. Dropping it ends it.
+/// Counts until it is stopped. Dropping it stops it.
 #[derive(Debug)]
 pub struct Counting {
     counter: Counter,
@@ -140,10 +140,10 @@ pub struct Counting {
 }
 
 impl Counting {
-    /// What was asked since it began.
+    /// Stops, and returns the calls since the start.
     ///
     /// # Errors
-    /// The counter failed.
+    /// The tool failed.
     pub fn stop(mut self) -> anyhow::Result<Calls> {
         let told = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status()?;
         ensure!(told.success(), "kill: {told}");
