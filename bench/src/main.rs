@@ -1,11 +1,10 @@
-//! `anaquel-bench`: measures the performance floors of the core, each beside what it is a ratio of, in one run.
+//! `anaquel-bench`: measures the performance floors of the core, each beside its reference, in one run.
 //!
 //! `cargo run --release -p anaquel-bench -- all`, or one of `admission`, `durable`, `memory`, `restart [CELLS]`
-//! (2,000,000 if it does not say), `scale [CELLS]` (up to so many, 10,000,000 if it does not say), `expiry`, `feed`,
-//! `rules`, `supply`; `month [--scale N] [--days N]` simulates 1,000 orders a second for 30 days, divided by 10,000 if it
-//! does not say; `pickup STORES.json` and `sourcing STORES.json` take the stores that they search from a file.
-//! `instructions` counts instructions and allocations instead of timing, and compares with `bench/instructions.json`, which `instructions update`
-//! writes.
+//! (default 2,000,000), `scale [CELLS]` (up to this number, default 10,000,000), `expiry`, `feed`, `rules`, `supply`;
+//! `month [--scale N] [--days N]` simulates 1,000 orders a second for 30 days, divided by N (default 10,000); `pickup
+//! STORES.json` and `sourcing STORES.json` read the stores from a file. `instructions` counts instructions and
+//! allocations instead of timing, and compares with `bench/instructions.json`, which `instructions update` writes.
 
 mod allocations;
 mod instructions;

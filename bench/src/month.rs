@@ -204,7 +204,7 @@ fn all<T>(
         let scope = keys.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
         let key = IdempotencyKey { key: format!("order-{keys}"), scope, fingerprint: 7 };
         let begun = engine.begin(&key, 0, || -> Wake { Box::new(|| ()) });
-        ensure!(matches!(begun, Begin::First), "a new key is taken in: {begun:?}");
+        ensure!(matches!(begun, Begin::First), "a new key is not the first: {begun:?}");
         let cause = Some(Box::new(Cause { idempotency: Some(key), ..Cause::default() }));
         let tx = tx.clone();
         submit(engine, request, cause, Box::new(move |outcome| drop(tx.send(outcome))));

@@ -113,7 +113,7 @@ fn changes(engine: &Engine) -> anyhow::Result<()> {
         read.push(started.elapsed().as_secs_f64() * 1e3);
     }
     println!(
-        "  a change about 100,000 cells {:>10.1} ms until in force, {:.1} ms until all were read anew",
+        "  a change about 100,000 cells {:>10.1} ms until in force, {:.1} ms until all were read again",
         median(set),
         median(read)
     );

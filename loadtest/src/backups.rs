@@ -62,7 +62,7 @@ pub fn run(binary: &Path, folder: &Path, rounds: u64, rate: u64, seed: u64) -> a
             if is_cut {
                 std::thread::sleep(Duration::from_millis(numbers.below(60)));
             } else {
-                ensure!(taking.wait()?.success(), "{}: it was not taken", said());
+                ensure!(taking.wait()?.success(), "{}: the backup failed", said());
             }
             report.writes += writers.acknowledged();
             server.kill()?;
@@ -126,7 +126,7 @@ fn check(binary: &Path, backups: &Path, folder: &Path, hash: &str) -> anyhow::Re
     let output = run_binary(binary, &["restore", &text(backups)?, "--data", &text(&restored)?])?;
     ensure!(output.status.success(), "restore: {}", String::from_utf8_lossy(&output.stderr));
     let proven = verify(binary, &restored)?;
-    ensure!(proven == hash, "the restored shop has the state hash {proven}, and {hash} was true when it was taken");
+    ensure!(proven == hash, "the restored directory has the state hash {proven}, and the backup has {hash}");
     std::fs::remove_dir_all(&restored)?;
     Ok(())
 }

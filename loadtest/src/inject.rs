@@ -95,7 +95,7 @@ pub fn run(
         eprintln!("{} of {:?}: {report:?}", fault.effect, fault.call);
     }
     let last_calls = report.kills.ended + report.not_up;
-    ensure!(report.failed_calls + last_calls > 0, "nothing was injected, so nothing could be found: {report:?}");
+    ensure!(report.failed_calls + last_calls > 0, "no fault was injected: {report:?}");
     Ok(report)
 }
 

@@ -27,7 +27,7 @@ impl Interrupt {
                 drop(inside);
                 Ok((runtime, signals))
             });
-            // Whoever waits for it is still there.
+            // `listen` is still waiting for this message.
             drop(tell.send(signals.as_ref().map(drop).map_err(ToString::to_string)));
             let Ok((runtime, (mut interrupt, mut terminate))) = signals else { return };
             runtime.block_on(async {

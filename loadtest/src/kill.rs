@@ -260,7 +260,7 @@ fn audit(server: &Server, ledger: &mut Ledger, report: &mut KillReport) -> anyho
         let answer = client.get(&format!("/v1/reservations/{id}"))?;
         ensure!(answer.status == 200, "an acknowledged reservation is gone: {id}");
         let record = answer.json();
-        ensure!(record["state"] == **state, "{id} was told to be {state}, and is {}", record["state"]);
+        ensure!(record["state"] == **state, "{id} was answered as {state}, and is {}", record["state"]);
         let line = &record["lines"][0];
         let n =
             (0..CELLS).find(|n| cell(*n) == (text(&line["sku"]), text(&line["location"]))).context("a known cell")?;

@@ -101,7 +101,7 @@ impl Socket {
                 Err(tungstenite::Error::Io(error))
                     if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) =>
                 {
-                    bail!("nothing came within {PATIENCE:?}")
+                    bail!("no message came within {PATIENCE:?}")
                 }
                 Err(_) => return Ok(Heard::Broken),
             }
@@ -122,7 +122,7 @@ impl Socket {
                 Heard::Broken => bail!("the connection broke"),
             }
         }
-        bail!("nothing but heartbeats came within {PATIENCE:?}")
+        bail!("only heartbeats came within {PATIENCE:?}")
     }
 
     /// The next heartbeat; earlier messages are dropped.
@@ -170,10 +170,10 @@ impl Socket {
             match self.hear()? {
                 Heard::Message(_) => {}
                 Heard::Closed(code, reason) => return Ok((code, reason)),
-                Heard::Broken => bail!("the connection broke without a word"),
+                Heard::Broken => bail!("the connection broke without a close frame"),
             }
         }
-        bail!("it was not closed")
+        bail!("the server did not close the socket")
     }
 }
 
@@ -234,7 +234,7 @@ impl Mirror {
                 let resets = std::mem::take(&mut self.resets).into_iter().chain([reason]).collect();
                 *self = Self { resets, deltas: self.deltas, changes: self.changes, ..Self::default() };
             }
-            _ => bail!("not for a mirror: {message}"),
+            _ => bail!("unexpected message: {message}"),
         }
         Ok(())
     }

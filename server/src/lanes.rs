@@ -1,44 +1,43 @@
-//! Threads that serve connections. Each has a runtime and a reactor of its own, and a connection stays where it was put:
-//! what it waits for wakes that one thread, and no thread looks for work with another. A connection comes to the lane that
-//! has fewest of them.
+//! Threads that serve connections. Each lane has its own runtime and reactor, and a connection stays on its lane: its
+//! events wake only that thread, and lanes do not steal work. A new connection goes to the lane with the fewest.
 
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// All lanes; they end with it.
+/// All lanes; dropping this ends them.
 pub struct Lanes {
     runtimes: Vec<Runtime>,
     lanes: Vec<Lane>,
 }
 
-/// Where tasks are put.
+/// One lane.
 #[derive(Clone)]
 struct Lane {
     handle: Handle,
-    /// Held by everything that was put there and is not over.
+    /// A clone is held by each task on the lane until the task ends.
     taken: Arc<()>,
 }
 
-/// Where connections are put.
+/// Handles to put connections on the lanes.
 #[derive(Clone)]
 pub struct Entrances(Vec<Lane>);
 
-/// As many as there are cores.
+/// The number of cores.
 pub fn count() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 impl Lanes {
-    /// So many.
+    /// Starts `count` lanes.
     ///
     /// # Errors
-    /// The system gives no threads, or no reactors.
+    /// The system provides no threads or reactors.
     pub fn start(count: usize) -> std::io::Result<Self> {
         let start = |number: usize| {
             let mut builder = Builder::new_multi_thread();
-            // A multi-threaded one of one thread: the other kind pays a system call each time that something from
-            // elsewhere wakes it.
+            // A multi-threaded runtime with one thread: the current-thread runtime pays a system call for each
+            // wake-up from another thread.
             builder.worker_threads(1).thread_name(format!("lane-{number}")).enable_all();
             builder.build()
         };
@@ -48,19 +47,19 @@ impl Lanes {
         Ok(Self { runtimes, lanes })
     }
 
-    /// Where connections are put.
+    /// Handles to put connections on the lanes.
     pub fn entrances(&self) -> Entrances {
         Entrances(self.lanes.clone())
     }
 
-    /// Ends them; nobody waits for what is not over. Not to be called on any of them.
+    /// Ends the lanes without waiting for their tasks. Never call this on a lane.
     pub fn end(self) {
         self.runtimes.into_iter().for_each(Runtime::shutdown_background);
     }
 }
 
 impl Entrances {
-    /// Runs `connection` where there are fewest; here, where there are no lanes.
+    /// Runs `connection` on the lane with the fewest connections, or on the current runtime if there are no lanes.
     pub fn put(&self, connection: impl Future<Output = ()> + Send + 'static) {
         let Some(lane) = self.0.iter().min_by_key(|lane| Arc::strong_count(&lane.taken)) else {
             return drop(tokio::spawn(connection));
@@ -72,11 +71,11 @@ impl Entrances {
         });
     }
 
-    /// Returns once each lane has come round to what was asked of it now.
+    /// Returns after each lane has run a task that is queued now.
     pub async fn come_round(&self) {
         let asked: Vec<_> = self.0.iter().map(|lane| lane.handle.spawn(async {})).collect();
         for asked in asked {
-            // A lane that has ended is not waited for.
+            // Skips a lane that has ended.
             drop(asked.await);
         }
         tokio::task::yield_now().await;
@@ -118,7 +117,7 @@ mod tests {
         assert_eq!(by_lane, BTreeMap::from(expected));
         here.block_on(entrances.come_round());
         lanes.end();
-        // Whoever is asked after the end does not keep anybody waiting.
+        // After the end, the call returns at once.
         here.block_on(entrances.come_round());
     }
 }

@@ -135,7 +135,7 @@ pub fn run_all(jobs: Vec<Job>) -> anyhow::Result<Vec<(Job, Allocations)>> {
         for thread in threads {
             match thread.join() {
                 Ok(found) => all.extend(found?),
-                Err(_) => bail!("a thread that counts panicked"),
+                Err(_) => bail!("a counting thread panicked"),
             }
         }
         Ok(all)
@@ -150,7 +150,7 @@ impl Job {
             let output = Command::new(program).args(arguments).output()?;
             let said = String::from_utf8_lossy(&output.stdout);
             ensure!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-            let numbers = said.trim().split_once(' ').context("it tells no allocations")?;
+            let numbers = said.trim().split_once(' ').context("the output has no allocations")?;
             return Ok(Allocations { number: numbers.0.parse()?, bytes: numbers.1.parse()? });
         };
         let output = Command::new("valgrind")

@@ -57,7 +57,7 @@ impl Shop {
         telemetry::log(&config.log)?;
         let app = App::in_memory(config, MemoryDisk::default(), clock.clone(), telemetry::collect_metrics()?)?;
         drop(inside);
-        ensure!(app.auth.is_locked(), "nobody need say who they are");
+        ensure!(app.auth.is_locked(), "the server does not authenticate callers");
         stock(&app.engine, SKUS, locations, 1_000_000);
         Ok(Self { app, clock, runtime, key, _folder: folder })
     }

@@ -82,7 +82,7 @@ pub fn reservations_together(times: u64) -> anyhow::Result<()> {
     let house = opened(SKUS, 1_000_000)?;
     let (groups, before) = (groups(times), rounds(&house));
     let is_done = counted(&house, || groups.into_iter().for_each(|group| reserve_together(&house, group)));
-    ensure!(!is_done || rounds(&house) - before == times, "not all came together");
+    ensure!(!is_done || rounds(&house) - before == times, "the commands were not one batch");
     Ok(())
 }
 
@@ -126,7 +126,7 @@ pub fn expiry(times: u64) -> anyhow::Result<()> {
             house.settle();
         }
     });
-    ensure!(!is_done || rounds(&house) - before == times, "not all expired together");
+    ensure!(!is_done || rounds(&house) - before == times, "the expiries were not one batch");
     Ok(())
 }
 
@@ -203,7 +203,7 @@ pub fn count(times: u64) -> anyhow::Result<()> {
 pub fn unchanged_import(times: u64) -> anyhow::Result<()> {
     let house = opened(MANY_SKUS, 100)?;
     let rows = counts(&house.engine, 100);
-    ensure!(rows.iter().all(|row| matches!(row.sku, NameRef::Known(_))), "a row is of a SKU that is not there");
+    ensure!(rows.iter().all(|row| matches!(row.sku, NameRef::Known(_))), "a row has an unknown SKU");
     let chunk = || Command::load(Rows::Stock { counts: rows.clone(), create: true }, false);
     each(&house, (0..times).map(|_| chunk()).collect(), |engine, command| engine.submit(command, None, told()));
     Ok(())

@@ -357,9 +357,9 @@ mod tests {
     fn a_skipped_minute_is_never_worked_and_a_repeated_one_twice() {
         let night = every_day(&[(120, 180)]);
         let madrid = zone_of("Europe/Madrid");
-        // 02:00 to 03:00 is not there on 2027-03-28: the next night it is.
+        // On 2027-03-28 the clock skips 02:00 to 03:00; the next night has that hour.
         assert_eq!(told(night.after_work(&madrid, at("2027-03-28T00:00:00Z"), 30)), "2027-03-29T00:30:00Z");
-        // On 2027-10-31 it is there twice.
+        // On 2027-10-31 that hour occurs twice.
         assert_eq!(told(night.after_work(&madrid, at("2027-10-31T00:00:00Z"), 90)), "2027-10-31T01:30:00Z");
     }
 
@@ -474,7 +474,7 @@ mod tests {
         assert!(zone(&"x".repeat(100_000)).expect_err("no zone").len() < 300);
     }
 
-    /// A slow model: goes from minute to minute and looks at the wall clock. When the work is done, and on which day it
+    /// A slow model: steps minute by minute and reads the wall clock. Returns when the work is done, and the day it
     /// begins.
     fn model(
         hours: &BusinessHours,
@@ -498,7 +498,7 @@ mod tests {
                     .collect(),
             }
         };
-        // The day and the minute at which the opening began that a minute of a day is part of.
+        // The day and minute at which the opening that contains a minute began.
         let opening_at = |day: i32, at: u16| -> Option<(i32, u16)> {
             let span = spans_of(day).into_iter().find(|(from, to)| (*from..*to).contains(&at))?;
             let before = spans_of(day - 1).into_iter().find(|(from, to)| *from > 0 && *to == 1440);
@@ -538,7 +538,7 @@ mod tests {
         (None, began)
     }
 
-    /// Every zone of the tz database, those whose clocks change in unusual ways as often as all others together.
+    /// Zones of the tz database. Zones with unusual clock changes are as likely as all others together.
     fn some_zone() -> impl Strategy<Value = String> {
         const UNUSUAL: [&str; 12] = [
             "Europe/Madrid",
@@ -582,7 +582,7 @@ mod tests {
             work in prop_oneof![0..600u32, Just(0), 0..10_000u32],
         ) {
             let zone = zone_of(&timezone);
-            // Around changes of the clock more often than chance would have it.
+            // Times near clock changes are more likely than in a uniform choice.
             let start = Instant::from_second(minute * 60).expect("a time");
             let change = zone.following(start).next().map(|change| change.timestamp().as_second() / 60);
             let minute = change.filter(|_| near_change).map_or(minute, |change| change - minute % 900);

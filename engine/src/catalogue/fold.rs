@@ -111,7 +111,7 @@ fn retired(writer: &mut Writer, state: &DurableState, seq: Seq, names: &Definiti
     }
 }
 
-/// The same.
+/// A checkpoint may contain it already.
 fn revived(writer: &mut Writer, state: &DurableState, names: &Definitions) {
     let Catalogue { skus, locations, .. } = &state.catalogue;
     let back: Vec<_> = names.locations.iter().map(|(id, _)| *id).filter(|id| locations.is_retired(*id)).collect();

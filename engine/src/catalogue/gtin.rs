@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-/// A GTIN with a valid check digit, whatever its form.
+/// A GTIN with a valid check digit, in any form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Gtin(u64);
 

@@ -109,7 +109,7 @@ impl DurableState {
     }
 }
 
-/// Whether a name may be used: it exists, and was not retired since it was looked up.
+/// Whether a name may be used: it exists, and was not retired since its lookup.
 pub(crate) fn stands<I, D>(registry: &Registry<I, D>, id: I) -> bool
 where
     I: From<u32> + Into<u32> + Copy + Eq + std::hash::Hash,

@@ -1,4 +1,4 @@
-//! One kind of name: its interned ids, from the first use of a name to the day it is retired or given back.
+//! One kind of name: interned ids from the first use of a name until its retirement or release.
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
@@ -18,7 +18,7 @@ use crate::matrix::Arena;
 
 pub(super) type Map<K, V> = DashMap<K, V, foldhash::fast::RandomState>;
 
-/// Details, and the `seq` at which they were last set: the version that `If-Match` compares.
+/// Details with their version: the `seq` that last set them, which `If-Match` compares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Versioned<D> {
     /// The `seq` of the record that set them.
@@ -27,31 +27,30 @@ pub struct Versioned<D> {
     pub details: D,
 }
 
-/// One kind of name: interned, dense ids from 0, with details for those that have any. A name has details once somebody
-/// declared it.
+/// One kind of name: interned, dense ids from 0, with details for declared names.
 ///
-/// An id that was given back keeps its name for those who read old records, until another name gets it.
+/// A released id keeps its old name for readers of old records, until another name gets the id.
 #[derive(Debug)]
 pub struct Registry<I, D> {
     ids: Map<Name, u32>,
     names: Arena<OnceLock<Name>, 14, 13>,
-    /// Of the name of each id.
+    /// The digest of each id's name.
     digests: Arena<AtomicU64, 14, 13>,
     details: Map<u32, Arc<Versioned<D>>>,
     count: AtomicU32,
     declared: AtomicU32,
     made_up: Mutex<MadeUpNames>,
     released: Mutex<ReleasedIds>,
-    /// Whether an id was ever given back, and whether one was given to another name: for most registries, never.
+    /// Whether any id was ever released, and whether a released id got another name: in most registries, never.
     has_released: AtomicBool,
     has_renamed: AtomicBool,
-    /// Ids whose names were retired, and which of them each name had: nobody finds them by name, until the name comes back.
+    /// Retired ids, and the retired id of each name. A lookup by name does not find them until the name is revived.
     retired: IdSet,
     retired_names: Map<Name, u32>,
-    /// For an id that another name got: which of `later`.
+    /// For an id that got another name: its index in `later`.
     renamed: RwLock<Renamed>,
-    /// Names that got an id which another had before. A reference to a name stays good, so none is ever let go: one name
-    /// for each id that comes back, until the next start.
+    /// Names on reused ids. References to names stay valid, so no name is dropped: the arena grows by one name per
+    /// reused id until the next start.
     later: Arena<OnceLock<Name>, 8, 10>,
     kind: PhantomData<I>,
 }
@@ -84,7 +83,7 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         self.ids.get(name).map(|id| I::from(*id))
     }
 
-    /// The name behind an id.
+    /// The name of an id.
     ///
     /// # Panics
     /// For an id that was never published.
@@ -102,66 +101,66 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         self.names.get(index as usize).and_then(OnceLock::get)
     }
 
-    /// The digest of the name behind an id, for the state hash.
+    /// The digest of an id's name, for the state hash.
     #[inline]
     pub(crate) fn digest(&self, id: I) -> u64 {
         self.digests.get(id.into() as usize).map_or(0, |digest| digest.load(Relaxed))
     }
 
-    /// Names published so far; their ids are `0..count`, those included that were given back.
+    /// The number of published ids, `0..count`, including released ids.
     pub fn count(&self) -> u32 {
         // Acquire: pairs with the Release in `fold_definition`, so every id below the count has its name.
         self.count.load(Acquire)
     }
 
-    /// Names that somebody declared.
+    /// The number of declared names.
     #[inline]
     pub fn declared(&self) -> u32 {
         self.declared.load(Relaxed)
     }
 
-    /// Names that have an id and that nobody declared, those of old logs included.
+    /// The number of undeclared names with an id, including those from old logs.
     pub fn undeclared(&self) -> u32 {
         let released = self.lock_released().at.len() as u32;
         let gone = released + self.retired.len();
         self.count().saturating_sub(self.declared()).saturating_sub(gone)
     }
 
-    /// Names that callers made up and nobody declared since.
+    /// The number of names that callers introduced and that are still undeclared.
     pub fn made_up_count(&self) -> usize {
         self.lock_made_up().by_id.len()
     }
 
-    /// Names that callers made up, and how many of them `by` did.
+    /// The number of such names in total, and of those introduced by `by`.
     pub(crate) fn made_up(&self, by: u64) -> (u32, u32) {
         let made_up = self.lock_made_up();
         (made_up.by_id.len() as u32, made_up.by_caller.get(&by).copied().unwrap_or(0))
     }
 
-    /// Whether a name has the id.
+    /// Whether an id has a live name.
     pub fn is_live(&self, id: I) -> bool {
         !self.is_retired(id) && (!self.has_released() || !self.lock_released().at.contains_key(&id.into()))
     }
 
-    /// Whether every id has its name: none was ever given back, and none is retired.
+    /// Whether every id has its name: none was ever released, and none is retired.
     #[inline]
     pub(crate) fn all_live(&self) -> bool {
         self.retired.len() == 0 && !self.has_released()
     }
 
-    /// Whether the name of an id was retired and did not come back.
+    /// Whether an id's name is retired.
     #[inline]
     pub fn is_retired(&self, id: I) -> bool {
         self.retired.contains(id.into())
     }
 
-    /// Names that are retired.
+    /// The number of retired names.
     #[inline]
     pub fn retired(&self) -> u32 {
         self.retired.len()
     }
 
-    /// The id that a retired name had, and has again when it comes back.
+    /// The id of a retired name, which the name gets again when it is revived.
     pub fn retired_id(&self, name: &str) -> Option<I> {
         if self.retired.len() == 0 {
             return None;
@@ -169,26 +168,25 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         self.retired_names.get(name).map(|id| I::from(*id))
     }
 
-    /// Whether a caller made the name up, and nobody declared it since.
+    /// Whether a caller introduced the name, and it is still undeclared.
     pub fn is_made_up(&self, id: I) -> bool {
         self.lock_made_up().by_id.contains_key(&id.into())
     }
 
-    /// Ids of the names that callers made up and nobody declared since, ascending.
+    /// Ids of the names that callers introduced and that are still undeclared, ascending.
     pub fn made_up_ids(&self) -> Vec<I> {
         let mut ids: Vec<u32> = self.lock_made_up().by_id.keys().copied().collect();
         ids.sort_unstable();
         ids.into_iter().map(I::from).collect()
     }
 
-    /// Whether an id was ever given back.
+    /// Whether any id was ever released.
     #[inline]
     pub(crate) fn has_released(&self) -> bool {
         self.has_released.load(Relaxed)
     }
 
-    /// The first id that was given back, behind the one given `after`, and that no record of a log from `log_from` on can
-    /// mean.
+    /// The next released id after `after` that no record of a log starting at `log_from` can refer to.
     pub(crate) fn reusable(&self, after: Option<(Seq, u32)>, log_from: Seq) -> Option<(Seq, u32)> {
         use std::ops::Bound::{Excluded, Unbounded};
         if !self.has_released() || self.renamed.read().unwrap_or_else(PoisonError::into_inner).count >= RENAMED_MAX {
@@ -199,17 +197,17 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         first.copied().filter(|(seq, _)| *seq < log_from)
     }
 
-    /// What was set for an id, if anything was.
+    /// The details of an id, if any are set.
     pub fn details(&self, id: I) -> Option<Arc<Versioned<D>>> {
         self.details.get(&id.into()).map(|details| details.clone())
     }
 
-    /// What was set for an id, or the defaults.
+    /// The details of an id, or the defaults.
     pub fn details_or_default(&self, id: I) -> D {
         self.details(id).map(|set| set.details.clone()).unwrap_or_default()
     }
 
-    /// Up to `limit` names that somebody declared, by name.
+    /// Up to `limit` declared names, by name.
     pub(super) fn some_declared(&self, limit: usize) -> Vec<&Name> {
         let ids: Vec<u32> = self.details.iter().take(limit).map(|entry| *entry.key()).collect();
         let mut names: Vec<_> = ids.into_iter().filter_map(|id| self.name_at(id)).collect();
@@ -217,12 +215,12 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         names
     }
 
-    /// Journal thread only, inside a fold: the definition is durable.
+    /// Journal thread only, inside a fold: publishes a durable definition.
     pub(crate) fn fold_definition(&self, id: I, name: &Name) {
         let index: u32 = id.into();
         self.names.reach(index as usize).get_or_init(|| name.clone());
         if let Some(before) = self.name_at(index).filter(|before| *before != name).cloned() {
-            // The id had another name, which leads to it no more.
+            // The id's former name no longer leads to it.
             self.ids.remove_if(&before, |_, known| *known == index);
             self.rename(index, name);
         }
@@ -239,7 +237,7 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         }
     }
 
-    /// Another name gets an id.
+    /// Gives the id another name.
     fn rename(&self, index: u32, name: &Name) {
         let mut renamed = self.renamed.write().unwrap_or_else(PoisonError::into_inner);
         let place = renamed.count;
@@ -250,7 +248,8 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         self.has_renamed.store(true, Release);
     }
 
-    /// Journal thread only, inside a fold: a name that the caller `by` made up. Nothing for one that was declared since.
+    /// Journal thread only, inside a fold: records a name that the caller `by` introduced. Ignored if the name is
+    /// declared by now.
     pub(super) fn fold_made_up(&self, id: I, by: u64) {
         let index: u32 = id.into();
         if !self.details.contains_key(&index) {
@@ -258,7 +257,7 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         }
     }
 
-    /// Journal thread only, inside a fold: the name of an id is retired, and nothing is said of it any more.
+    /// Journal thread only, inside a fold: retires an id's name and drops its details.
     pub(crate) fn fold_retired(&self, id: I) {
         let index: u32 = id.into();
         let Some(name) = self.name_at(index) else { return };
@@ -271,7 +270,7 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         self.retired.insert(index);
     }
 
-    /// Journal thread only, inside a fold: a retired name comes back, with the id that it had.
+    /// Journal thread only, inside a fold: revives a retired name with its former id.
     pub(crate) fn fold_revived(&self, id: I) {
         let index: u32 = id.into();
         let Some(name) = self.name_at(index) else { return };
@@ -280,12 +279,13 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         self.ids.insert(name.clone(), index);
     }
 
-    /// Ids whose names are retired, for a checkpoint.
+    /// Retired ids, for a checkpoint.
     pub(super) fn copy_retired(&self) -> Vec<I> {
         self.retired.below(self.count()).map(I::from).collect()
     }
 
-    /// Journal thread only, inside a fold: `name` lost its id at `seq`. Nothing where a checkpoint knows that another has it.
+    /// Journal thread only, inside a fold: releases the id of `name` at `seq`. Ignored if a checkpoint already gave
+    /// the id to another name.
     pub(crate) fn fold_released(&self, id: I, name: &Name, seq: Seq) {
         let index: u32 = id.into();
         if self.name_at(index) == Some(name) {
@@ -304,7 +304,7 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         self.has_released.store(true, Relaxed);
     }
 
-    /// Puts back what a checkpoint holds of ids that were given back: their names lead to them no more.
+    /// Restores the released ids of a checkpoint: their names no longer lead to them.
     pub(super) fn restore_released(&self, ids: &[(I, Seq)]) {
         for (id, seq) in ids {
             let index: u32 = (*id).into();
@@ -314,7 +314,7 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
             }
         }
         if !ids.is_empty() {
-            // A name that was given back may have another id by now.
+            // A released name may have another id by now.
             for index in 0..self.count() {
                 if self.is_live(index.into())
                     && let Some(name) = self.name_at(index)
@@ -333,7 +333,7 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         self.lock_released().in_order.iter().map(|(seq, id)| (I::from(*id), *seq)).collect()
     }
 
-    /// Journal thread only, inside a fold: the details are durable. The catalogue digests them.
+    /// Journal thread only, inside a fold: stores durable details. The catalogue computes their digest.
     pub(super) fn fold_details(&self, id: I, version: Seq, details: D) {
         let index: u32 = id.into();
         if self.details.insert(index, Arc::new(Versioned { version, details })).is_none() {
@@ -351,19 +351,19 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
     }
 }
 
-/// Ids that another name got.
+/// Ids that got another name.
 #[derive(Debug, Default)]
 struct Renamed {
-    /// Which of the later names each has.
+    /// The index of each id's later name.
     at: FxHashMap<u32, u32>,
-    /// Later names so far.
+    /// The number of later names.
     count: u32,
 }
 
-/// Names of one kind that may get an id which another had, until the next start.
+/// The most names of one kind that may get a reused id until the next start.
 const RENAMED_MAX: u32 = 1 << 18;
 
-/// Names that nobody declared, by who made them up.
+/// Undeclared names, by the caller that introduced them.
 #[derive(Debug, Default)]
 struct MadeUpNames {
     by_id: FxHashMap<u32, u64>,
@@ -388,7 +388,7 @@ impl MadeUpNames {
     }
 }
 
-/// Ids that no name has, by the `seq` at which they were given back.
+/// Released ids, by the `seq` of their release.
 #[derive(Debug, Default)]
 struct ReleasedIds {
     at: FxHashMap<u32, Seq>,

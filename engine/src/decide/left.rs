@@ -1,13 +1,13 @@
-//! How many ids there may be, as refusals tell it.
+//! The limits of ids, and the refusals that report them.
 
 use crate::ids::LOCATIONS_MAX;
 use crate::refusal::{Failure, Refusal};
 
-/// SKUs, groups and channels that there may be; the tables that hold them reach no further.
+/// The most SKUs, groups and channels each: the size limit of their tables.
 pub(crate) const IDS_MAX: u32 = 1 << 27;
 pub(crate) const CHANNELS_MAX: u32 = 1 << 16;
 
-/// A refusal of a name for which no id is left.
+/// The refusal of a name if no ids are left.
 pub(crate) fn no_ids_left(field: &str, limit: u32) -> Failure {
     Refusal::invalid(field, format!("there are {limit} of these, which is the maximum")).into()
 }

@@ -83,7 +83,7 @@ impl Decide<'_> {
         seq
     }
 
-    /// Gives details in the draft the `seq` that their record actually got.
+    /// Gives the last details in the draft the actual `seq` of their record.
     fn remember_last(&mut self) {
         if let Some(record) = self.draft.records.pop() {
             self.draft.remember_details(&record);

@@ -121,7 +121,7 @@ impl Shared {
             let until = last.min(position + READ_BACK);
             // This process wrote the log a moment ago. If it is unreadable now, no message would be true.
             let read = read_back(&*self.reader, position + 1, until);
-            let (entries, upto) = read.expect("what was just published can be read back");
+            let (entries, upto) = read.expect("the records just published are readable");
             self.round(&entries, upto);
         }
     }

@@ -13,8 +13,8 @@ pub(crate) trait Asked<V> {
     /// The number of its lines or rows.
     fn lines(&self) -> usize;
 
-    /// Whether it is dropped if nobody waits for it any more. Physical events, and commands of the engine itself, are
-    /// always recorded.
+    /// Whether the command is dropped if its caller no longer waits. Physical events, and commands of the engine
+    /// itself, are always recorded.
     fn may_be_dropped(&self) -> bool;
 
     /// Its kind, if it has one line or step and is cheap: then the kind alone identifies it.

@@ -158,7 +158,7 @@ mod tests {
             assert_eq!(anchors.told(now), Timestamp(clock.0 + minute * 60_000));
         }
         assert_eq!(before, Timestamp(clock.0 + (60 * 60 - 1) * 60_000), "46 hours later it is the clock's time again");
-        assert_eq!(anchors.told(Timestamp(log.0 - 1)), Timestamp(log.0 - 1), "what was told before stays");
+        assert_eq!(anchors.told(Timestamp(log.0 - 1)), Timestamp(log.0 - 1), "earlier answers stay the same");
     }
 
     #[test]

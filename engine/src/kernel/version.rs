@@ -39,7 +39,7 @@ pub struct Seen {
 }
 
 impl Version {
-    /// That of a thing whose last change was at `seq`.
+    /// The version of an item whose last change was at `seq`.
     pub fn new(seq: Seq) -> Self {
         Self { seq, groups: None }
     }

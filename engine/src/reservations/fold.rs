@@ -116,7 +116,7 @@ impl Writer {
         }
     }
 
-    /// What the record at `seq` changed in the ledger, once all of it is folded.
+    /// Applies the ledger changes of the record at `seq`, after all of it is folded.
     #[inline]
     pub(crate) fn end_record(&mut self, state: &DurableState, seq: Seq) {
         if !self.shift.is_empty() {

@@ -190,7 +190,7 @@ impl Shift {
 }
 
 impl Ledger {
-    /// Takes in what record `seq` changed; what it knows already changes nothing.
+    /// Applies the changes of the record at `seq`; a change that is already applied has no effect.
     pub fn apply(&mut self, seq: Seq, shift: &Shift) {
         for (counted, promised, handed_over) in &shift.quotas {
             let used = self.quotas.entry(*counted).or_default();

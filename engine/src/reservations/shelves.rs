@@ -122,7 +122,7 @@ impl Shelves<'_> {
         AllocationPlan::new(self.channel, purpose, Arc::clone(&self.book), Budget { looks, ..self.budget })
     }
 
-    /// A group is asked for.
+    /// Copies the members of a group for a plan.
     pub fn note_group(&mut self, group: GroupId) {
         let (catalogue, barred) = (self.catalogue, &mut self.barred);
         self.members.entry(group).or_insert_with(|| {

@@ -1,4 +1,4 @@
-//! What callers are told of transfers and of replenishment.
+//! The answers to commands of transfers and replenishment.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,15 +6,15 @@ use super::policy::{Policy, Run};
 use super::transfer::Transfer;
 use crate::ids::Name;
 
-/// Something that was set or went a step on, as it is from there on.
+/// An item that was set or changed, with its new state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum TransferAnswer {
-    /// A transfer that went a step on, or is as it was.
+    /// A changed transfer, or an unchanged one.
     Transfer(Transfer),
-    /// A policy; none where it was removed.
+    /// A policy; `None` if it was removed.
     Policy(Name, Option<Policy>),
-    /// What a run came to.
+    /// The result of a run.
     Run(Run),
-    /// A transfer that was made.
+    /// A new transfer.
     Made(Transfer),
 }

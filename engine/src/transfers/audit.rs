@@ -1,5 +1,5 @@
-//! Checking transfers, from the events alone: at every record each line's equation holds, what arrives left before or is
-//! surplus, and what moves stock moved it where the transfer says.
+//! Audits transfers, from the events alone: at every record each line's equation holds, units that arrive were
+//! shipped before or are surplus, and stock moves where the transfer says.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +13,10 @@ use crate::ids::{LocationId, SkuId};
 use crate::stock::movement::Moved;
 use crate::supply::received::SupplySet;
 
-/// Checks what an event says of transfers; what it does to stock, promises and supply is checked with those.
+/// Audits the transfer part of an event; stock, promises and supply audit their own parts.
 ///
 /// # Errors
-/// What is wrong, with both numbers.
+/// The violation, with both numbers.
 pub(crate) fn check(books: &mut Books, at: At<'_>, event: &Event) -> Result<(), String> {
     let quarantines = books.quarantines.clone();
     let all = &mut books.own.transfers.0;
@@ -123,7 +123,7 @@ fn check_ready(id: TransferId, known: &Audited, ready: &Readied) -> Result<(), S
     Ok(())
 }
 
-/// Supply of a transfer comes to its place, under its name.
+/// Supply of a transfer is at its destination, under its name.
 fn check_supplies(id: TransferId, to: LocationId, supplies: &[SupplySet]) -> Result<(), String> {
     let name = supply_name(id);
     match supplies.iter().all(|supply| supply.name == name && supply.cell.location == to) {
@@ -132,7 +132,7 @@ fn check_supplies(id: TransferId, to: LocationId, supplies: &[SupplySet]) -> Res
     }
 }
 
-/// Units that rows brought to a place.
+/// Units that movements added at a location.
 fn moved(rows: &[Moved], sku: SkuId, at: Option<LocationId>) -> i64 {
     let mine = rows.iter().filter(|row| row.cell.sku == sku && Some(row.cell.location) == at);
     mine.map(|row| row.change).sum()

@@ -1,4 +1,4 @@
-//! What the auditor knows of transfers, which the log says by itself.
+//! The auditor's own model of transfers, from the log alone.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use super::transfer::Transfer;
 use crate::ids::{LocationId, SkuId};
 use crate::state::DurableState;
 
-/// One line as the auditor adds it up.
+/// The sums of one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Line {
     pub sku: SkuId,
     pub shipped: u64,
     pub surplus: u64,
-    /// Units that arrived, damaged or not.
+    /// Arrived units, damaged ones included.
     pub arrived: u64,
-    /// Units that are given up, or went back.
+    /// Units that were written off or returned.
     pub gone: u64,
 }
 
@@ -24,7 +24,7 @@ impl Line {
         Self { sku, shipped: 0, surplus: 0, arrived: 0, gone: 0 }
     }
 
-    /// Units that are on their way.
+    /// Units in transit.
     pub fn outstanding(&self) -> Result<u64, String> {
         let (came, went) = (self.shipped + self.surplus, self.arrived + self.gone);
         came.checked_sub(went).ok_or_else(|| format!("{went} units of a transfer's line are accounted for, of {came}"))
@@ -49,28 +49,28 @@ impl From<&Transfer> for Audited {
     }
 }
 
-/// One transfer as the auditor keeps it.
+/// The model of one transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Audited {
     pub from: LocationId,
     pub to: LocationId,
     pub lines: Vec<Line>,
-    /// Whether its units left.
+    /// Whether its units were shipped.
     pub left: bool,
 }
 
-/// What the auditor knows of transfers.
+/// The models of all transfers.
 #[derive(Debug, Default)]
 pub(crate) struct Audit(pub(super) BTreeMap<TransferId, Audited>);
 
 impl Audit {
-    /// Starts from what a checkpoint says.
+    /// Starts from a checkpoint.
     pub fn start_from(&mut self, state: &DurableState) {
         let all = state.own.transfers.all();
         self.0 = all.iter().map(|transfer| (transfer.id, Audited::from(transfer.as_ref()))).collect();
     }
 
-    /// Compares with what the engine's own fold of the log holds.
+    /// Compares the model with the engine's fold of the log.
     ///
     /// # Errors
     /// The transfer that differs.

@@ -7,113 +7,113 @@ use crate::kernel::asked::Asked;
 use crate::kernel::version::Precondition;
 use crate::state::DurableState;
 
-/// What can be asked of transfers.
+/// A command of transfers.
 #[derive(Debug)]
 pub enum Command {
-    /// Make a transfer.
+    /// Create a transfer.
     Make(Box<Make>),
-    /// Say something else of a draft.
+    /// Change a draft.
     Redraft(Name, Box<Fields>),
     /// Promise its units.
     Ready {
-        /// Which.
+        /// The transfer.
         transfer: Name,
-        /// When it is expected; as it says where this does not.
+        /// The expected arrival; unchanged if left out.
         expected_at: Option<Timestamp>,
-        /// Whether fewer units than asked for will do.
+        /// Whether fewer units than requested are acceptable.
         allow_partial: bool,
     },
-    /// Its units leave.
+    /// Ship its units.
     Ship(Box<Ship>),
-    /// Units arrive.
+    /// Receive units.
     Receive(Box<Receive>),
-    /// It comes to nothing, or its rest does.
+    /// Cancel the transfer, or its outstanding rest.
     Cancel {
-        /// Which.
+        /// The transfer.
         transfer: Name,
-        /// What becomes of what is on its way.
+        /// The fate of the units in transit.
         units: Option<Units>,
     },
-    /// Set a policy of replenishment, or remove it where nothing is said of it, if the precondition holds.
+    /// Set a replenishment policy, or remove it if there is no content, if the precondition holds.
     SetPolicy(Name, Option<Box<Policy>>, Precondition),
-    /// Note what a run came to.
+    /// Record the result of a run.
     NoteRun(Box<Run>),
 }
 
-/// What is said of a transfer, by name.
+/// The content of a transfer, by name.
 #[derive(Debug, Clone)]
 pub struct Fields {
-    /// The place that the goods leave.
+    /// The origin.
     pub from: Name,
-    /// The place that they go to.
+    /// The destination.
     pub to: Name,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// The policy of replenishment that proposes it.
+    /// The replenishment policy that proposes it.
     pub policy: Option<Name>,
-    /// The run that makes it.
+    /// The run that creates it.
     pub run: Option<Name>,
-    /// The order whose waiting lines it is for.
+    /// The order whose backorders it serves.
     pub order: Option<Box<str>>,
     /// The caller's own document.
     pub reference: Option<Box<str>>,
-    /// When it is expected.
+    /// The expected arrival.
     pub expected_at: Option<Timestamp>,
-    /// What is moved: SKUs, each once, and units.
+    /// SKUs, each once, and units.
     pub lines: Vec<(Name, u32)>,
 }
 
-/// A transfer that is asked for.
+/// A requested transfer.
 #[derive(Debug, Clone)]
 pub struct Make {
-    /// What it is called.
+    /// Its name.
     pub name: Name,
-    /// A digest of what is asked for: the same again is the same transfer.
+    /// A digest of the request: the same request again means the same transfer.
     pub digest: u64,
-    /// What is said of it.
+    /// Its content.
     pub fields: Fields,
-    /// Whether it is made ready in the same step.
+    /// Whether to make it ready in the same step.
     pub ready: bool,
-    /// Whether fewer units than asked for will do.
+    /// Whether fewer units than requested are acceptable.
     pub allow_partial: bool,
 }
 
-/// Units of a transfer leave.
+/// A shipment of a transfer.
 #[derive(Debug, Clone)]
 pub struct Ship {
-    /// Which.
+    /// The transfer.
     pub transfer: Name,
-    /// Only these: SKUs and units. The rest is given back.
+    /// Only these SKUs and units; the rest is released.
     pub lines: Option<Vec<(Name, u32)>>,
-    /// When it is expected; as it says where this does not.
+    /// The expected arrival; unchanged if left out.
     pub expected_at: Option<Timestamp>,
-    /// How the carrier calls it.
+    /// The carrier's tracking number.
     pub tracking: Option<Box<str>>,
-    /// When it happened, where the caller says so.
+    /// When it happened, if given.
     pub occurred_at: Option<Timestamp>,
 }
 
-/// Units of a transfer arrive.
+/// An arrival of a transfer.
 #[derive(Debug, Clone)]
 pub struct Receive {
-    /// Which.
+    /// The transfer.
     pub transfer: Name,
-    /// What arrives: SKUs, units for the shelf, and units that are damaged.
+    /// The arrived SKUs, with sellable units and damaged units.
     pub lines: Vec<(Name, u32, u32)>,
-    /// The document of the arrival: it counts once.
+    /// The document of the arrival, which counts once.
     pub reference: Option<Box<str>>,
-    /// Whether the rest is given up.
+    /// Whether the rest is written off.
     pub closes: bool,
-    /// When it happened, where the caller says so.
+    /// When it happened, if given.
     pub occurred_at: Option<Timestamp>,
 }
 
-/// What becomes of units that are on their way.
+/// The fate of units in transit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Units {
-    /// They go back to the shelf that they left.
+    /// They return to their origin.
     Returned,
-    /// They are given up.
+    /// They are written off.
     WrittenOff,
 }
 
@@ -144,7 +144,7 @@ impl Asked<DurableState> for Command {
 
     fn may_be_dropped(&self) -> bool {
         match self {
-            // Goods that left or arrived did so whoever hears of it.
+            // Goods that were shipped or received are always recorded.
             Self::Ship(_) | Self::Receive(_) | Self::NoteRun(_) => false,
             Self::Make(_) | Self::Redraft(..) | Self::Ready { .. } | Self::Cancel { .. } | Self::SetPolicy(..) => true,
         }

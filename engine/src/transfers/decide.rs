@@ -1,4 +1,4 @@
-//! Deciding transfers: each step is one record, with what it does to promises, stock and supply.
+//! Decides transfers: each step is one record, with its effects on promises, stock and supply.
 
 use std::collections::BTreeSet;
 
@@ -29,13 +29,13 @@ use crate::supply::decide::{Wanted, log_fills, receive};
 use crate::supply::received::{Received as Receipt, SupplySet};
 use crate::supply::{SupplyKind, SupplyOutlook};
 
-/// Units of one line: those that leave, and those that arrive and were never shipped.
+/// The most shipped units of one line, and the most surplus units.
 const UNITS_MAX: u32 = 1_000_000_000;
 
-/// Lines of one transfer, with those of SKUs that it did not name.
+/// The most lines of one transfer, including lines for SKUs that it did not name.
 const LINES_MAX: usize = 10_000;
 
-/// Documents of arrivals that one transfer keeps.
+/// The most arrival documents that one transfer keeps.
 const REFERENCES_MAX: usize = 10_000;
 
 /// Decides a command of transfers.
@@ -56,7 +56,7 @@ pub(crate) fn decide(cx: &mut Decide<'_>, command: Command, cause: &mut Option<B
     }
 }
 
-/// Logs an event, and tells the transfer as it is after it.
+/// Logs an event, and answers with the transfer after it.
 fn log(cx: &mut Decide<'_>, event: Event, name: &Name, cause: &mut Option<Box<Cause>>) -> Decision {
     let of_effect = effect_of(cause);
     let seq = cx.draft.log(of_effect, event);
@@ -68,7 +68,7 @@ fn tell(cx: &mut Decide<'_>, seq: Seq, name: &Name, cause: &mut Option<Box<Cause
     Ok(cx.tell_thing(cause, seq, thing(TransferAnswer::Transfer(transfer))))
 }
 
-/// Answers with a transfer as it is: there is nothing to do.
+/// Answers with the unchanged transfer.
 fn tell_as_is(cx: &mut Decide<'_>, transfer: Transfer, cause: &mut Option<Box<Cause>>) -> Decision {
     Ok(cx.tell_thing(cause, transfer.version, thing(TransferAnswer::Transfer(transfer))))
 }
@@ -86,7 +86,7 @@ fn in_state(transfer: &Transfer) -> Failure {
     Refusal::InState { kind: "transfer", name, state }.into()
 }
 
-/// What is said of a transfer, with names that are known.
+/// The content of a transfer, with resolved names.
 fn content(cx: &Decide<'_>, fields: &Fields) -> Result<Content, Failure> {
     let place = |field: &str, name: &Name| cx.draft.known_location(name).ok_or_else(|| unknown(field, name));
     let (from, to) = (place("from", &fields.from)?, place("to", &fields.to)?);
@@ -122,7 +122,7 @@ fn make_transfer(cx: &mut Decide<'_>, make: Make, cause: &mut Option<Box<Cause>>
         return Err(Refusal::AlreadyExists { kind: "transfer", name: make.name, seq: known.id.0 }.into());
     }
     let content = content(cx, &make.fields)?;
-    // Its own `seq` is known only once everything that stands before it is logged; what names it by then is the record's.
+    // The record's `seq` is the transfer's id. `promise` logs the definitions first, so that the next `seq` is known.
     let ready = match make.ready {
         true => Some(promise(cx, None, &content, content.expected_at, make.allow_partial, cause)?),
         false => None,
@@ -146,8 +146,8 @@ fn redraft(cx: &mut Decide<'_>, name: &Name, fields: &Fields, cause: &mut Option
     log(cx, Event::Redrafted(Box::new(Redrafted { transfer: known.id, content })), name, cause)
 }
 
-/// Promises the units of a transfer at the place that they leave; from the same record on they are to come to the other.
-/// `id` is that of a transfer that is there; one that is being made has the `seq` of the record that comes next.
+/// Promises the units of a transfer at its origin; the same record makes them inbound supply of the destination. `id`
+/// is `None` for a new transfer, whose id is the `seq` of the next record.
 fn promise(
     cx: &mut Decide<'_>,
     id: Option<TransferId>,
@@ -185,13 +185,13 @@ fn promise(
         group_lines: Vec::new(),
         admitted: Few::new(),
         fetched_at: None,
-        // Nobody bought anything: what is refused is no lost demand.
+        // An internal reservation: a refusal is not lost demand.
         is_attempt: true,
         bounds: Vec::new(),
     };
     let event = reserve::promise(cx, asked, channel, cause)?;
-    let promise: Arranged = event.into_arranged().expect("a promise that replaces nothing");
-    // What is not defined yet stands before it.
+    let promise: Arranged = event.into_arranged().expect("the promise replaces no holds");
+    // Logs undefined names before the promise.
     cx.draft.flush_names(cause.as_deref());
     let id = id.unwrap_or(TransferId(cx.draft.builder.next_seq()));
     let lines = promise.promised.reserved.lines.iter().map(|line| (line.cell.sku, line.quantity));
@@ -202,7 +202,7 @@ fn promise(
     Ok(Readied { transfer: id, promise, supplies, expected_at })
 }
 
-/// What is to come of a transfer from here on, SKU by SKU.
+/// The inbound supply of a transfer, SKU by SKU.
 fn supplies(
     cx: &mut Decide<'_>,
     id: TransferId,
@@ -236,7 +236,7 @@ fn ready(
     log(cx, Event::Readied(Box::new(readied)), name, cause)
 }
 
-/// When something happened, as it is told: none where that is now.
+/// Converts the time of an event; `None` for now.
 fn told_at(cx: &Decide<'_>, time: Option<Timestamp>) -> Result<Option<Timestamp>, Failure> {
     match time {
         Some(time) => if_past(cx, time, || "occurred_at".to_owned()),
@@ -276,7 +276,7 @@ fn ship(cx: &mut Decide<'_>, asked: &Ship, cause: &mut Option<Box<Cause>>) -> De
     if leaves.iter().all(|units| *units == 0) {
         return Err(Refusal::invalid("lines", "selects no units; cancel the transfer instead").into());
     }
-    // What a count made since knows to be gone moves no stock any more, and is only given back.
+    // Units that a later count already found missing move no stock; they are only released.
     let mut taken: Vec<(u16, u32)> = Vec::new();
     let mut back: Vec<(u16, u32)> = Vec::new();
     for (number, (line, units)) in (0..).zip(known.lines.iter().zip(&leaves)) {
@@ -287,7 +287,7 @@ fn ship(cx: &mut Decide<'_>, asked: &Ship, cause: &mut Option<Box<Cause>>) -> De
         back.extend((line.reserved > takes).then_some((number, line.reserved - takes)));
     }
     let left_at = told_at.unwrap_or(cx.draft.now);
-    // Both are decided before anything is logged: a refusal leaves nothing.
+    // Decides both before logging anything, so that a refusal leaves no trace.
     let given_back = step::change_units(cx, reservation, &back, Gone::Back)?;
     let lines: Few<LineChange> = step::change_units(cx, reservation, &taken, Gone::Moved(left_at))?;
     let collected = (!taken.is_empty()).then_some(Collected { reservation, code_shown: false, lines });
@@ -316,7 +316,7 @@ fn ship(cx: &mut Decide<'_>, asked: &Ship, cause: &mut Option<Box<Cause>>) -> De
     log(cx, Event::Shipped(Box::new(shipped)), &asked.transfer, cause)
 }
 
-/// Movements of a step, as far as they are decided.
+/// The movements of a step, as far as decided.
 #[derive(Default)]
 struct Rows {
     rows: Vec<crate::stock::movement::Moved>,
@@ -324,7 +324,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// Units come to a place: of supply of this name, where it is of any.
+    /// Adds units at a location, from the supply of this name if it has any.
     fn come(
         &mut self,
         cx: &mut Decide<'_>,
@@ -386,7 +386,7 @@ fn take_in(cx: &mut Decide<'_>, asked: &Receive, cause: &mut Option<Box<Cause>>)
         let outstanding = line.map_or(0, |line| line.outstanding());
         let came = quantity.saturating_add(*damaged);
         let surplus = came.saturating_sub(outstanding);
-        // So the sums of a line stay what they are.
+        // Keeps the sums of a line within bounds.
         if line.map_or(0, |line| line.surplus).saturating_add(surplus) > UNITS_MAX || came > 2 * UNITS_MAX {
             return Err(Refusal::invalid(field("quantity"), "is more than a transfer can hold; send less").into());
         }
@@ -421,7 +421,7 @@ fn take_in(cx: &mut Decide<'_>, asked: &Receive, cause: &mut Option<Box<Cause>>)
         return Err(Refusal::invalid("lines", "has no units; close the transfer, or cancel it").into());
     }
     let (receipt, wanted) = rows.receive(cx);
-    // What is to come is what is outstanding: damaged units, and those that are given up, come no more.
+    // The outstanding units remain inbound supply: damaged and written-off units do not.
     let mut ended = Vec::new();
     for row in &arrived {
         let line = known.lines.get(usize::from(row.line));
@@ -449,7 +449,7 @@ fn take_in(cx: &mut Decide<'_>, asked: &Receive, cause: &mut Option<Box<Cause>>)
     Ok(answer)
 }
 
-/// Units that are to come of a supply.
+/// The outstanding units of a supply.
 fn open_of(cx: &Decide<'_>, sku: SkuId, location: LocationId, name: &Name) -> Option<u32> {
     let supplies = cx.draft.ledger.outlook(sku, location).map_or(&[][..], SupplyOutlook::supplies);
     supplies.iter().find(|supply| supply.name == *name).map(|supply| supply.open)

@@ -1,4 +1,4 @@
-//! Transfers as the batch in the making leaves them.
+//! Transfers after the batch so far.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::effect::At;
 use crate::ids::Name;
 use crate::state::DurableState;
 
-/// Transfers that the batch made or changed.
+/// Transfers that the batch created or changed.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     changed: FxHashMap<TransferId, Transfer>,
@@ -19,14 +19,14 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Forgets everything: another batch begins.
+    /// Clears everything for the next batch.
     pub fn restart(&mut self) {
         if !self.changed.is_empty() {
             *self = Self::default();
         }
     }
 
-    /// Lets later decisions of the batch see what an event does.
+    /// Makes an event visible to later decisions of the batch.
     pub fn stage(&mut self, state: &DurableState, at: At<'_>, event: &Event) {
         if let Event::Drafted(drafted) = event {
             let made = Transfer::made(at, drafted);
@@ -44,7 +44,7 @@ impl Draft {
         }
     }
 
-    /// A transfer as the batch so far leaves it.
+    /// A transfer after the batch so far.
     pub fn named(&self, state: &DurableState, name: &Name) -> Option<Transfer> {
         if let Some(id) = self.made.get(name) {
             return self.changed.get(id).cloned();

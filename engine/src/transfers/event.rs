@@ -1,7 +1,7 @@
 //! The events of transfers and of replenishment.
 //!
-//! What a transfer does to stock, promises and supply is told in their own words: a promise, a hand-over, a receipt, a
-//! change of supply. Whoever owns those folds, stages and checks them.
+//! The effects of a transfer on stock, promises and supply use the types of those subjects: a promise, a collection,
+//! a receipt, a change of supply. Those subjects fold, stage and audit them.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,169 +16,169 @@ use crate::stock::movement::Moved;
 use crate::supply::received::{Received as Receipt, SupplySet};
 
 tagged! {
-    /// What can happen to transfers.
+    /// An event of transfers.
     #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
-        /// A transfer was made; its id is the record's `seq`.
+        /// A transfer was created; its id is the record's `seq`.
         41 => Drafted(Box<Drafted>),
-        /// What a draft says changed.
+        /// A draft changed.
         42 => Redrafted(Box<Redrafted>),
-        /// Its units were promised at the place that they leave, and are supply of the place that they go to.
+        /// Its units were promised at the origin, and are supply of the destination.
         43 => Readied(Box<Readied>),
-        /// They left.
+        /// Units were shipped.
         44 => Shipped(Box<Shipped>),
-        /// Some arrived.
+        /// Units arrived.
         45 => Received(Box<Received>),
-        /// It came to nothing, or what is outstanding of it did.
+        /// The transfer, or its outstanding rest, was cancelled.
         46 => Cancelled(Box<Cancelled>),
-        /// A policy of replenishment was set, or removed.
+        /// A replenishment policy was set or removed.
         47 => PolicySet(Box<PolicySet>),
         /// Replenishment ran.
         48 => RunMade(Box<Run>),
     }
 }
 
-/// What a transfer is asked for with.
+/// The content of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
-    /// The place that the goods leave.
+    /// The origin.
     pub from: LocationId,
-    /// The place that they go to.
+    /// The destination.
     pub to: LocationId,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// The policy of replenishment that proposed it.
+    /// The replenishment policy that proposed it.
     pub policy: Option<Name>,
-    /// The run that made it.
+    /// The run that created it.
     pub run: Option<Name>,
-    /// The order whose waiting lines it is for.
+    /// The order whose backorders it serves.
     pub order: Option<Box<str>>,
     /// The caller's own document.
     pub reference: Option<Box<str>>,
-    /// When it is expected.
+    /// The expected arrival.
     pub expected_at: Option<Timestamp>,
-    /// What is moved.
+    /// The SKUs and units.
     pub lines: Vec<(SkuId, u32)>,
 }
 
-/// A transfer as it was made.
+/// A new transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drafted {
-    /// What callers call it.
+    /// Its name.
     pub name: Name,
-    /// A digest of what was asked for.
+    /// A digest of the request.
     pub digest: u64,
-    /// What was asked for.
+    /// The requested content.
     pub content: Content,
-    /// Where it was made ready in the same step: that.
+    /// The ready step, if it was made ready in the same step.
     pub ready: Option<Readied>,
 }
 
-/// A draft says something else.
+/// A changed draft.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redrafted {
-    /// Which.
+    /// The transfer.
     pub transfer: TransferId,
-    /// What it says from here on.
+    /// The new content.
     pub content: Content,
 }
 
-/// Units were promised at the place that they leave.
+/// Units were promised at the origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Readied {
-    /// Which; its own record's where it is made ready as it is made.
+    /// The transfer; the record's own id if it was created in the same step.
     pub transfer: TransferId,
     /// The promise; its id is the record's `seq`.
     pub promise: Arranged,
-    /// What is to come to the other place; none where it has no date.
+    /// Inbound supply of the destination; empty without a date.
     pub supplies: Vec<SupplySet>,
-    /// When it is expected.
+    /// The expected arrival.
     pub expected_at: Option<Timestamp>,
 }
 
-/// Units left.
+/// Units were shipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shipped {
-    /// Which.
+    /// The transfer.
     pub transfer: TransferId,
-    /// Units that left, by line of the transfer.
+    /// Shipped units, by line of the transfer.
     pub lines: Vec<(u16, u32)>,
-    /// Those of them that no count knew to be gone, by line of the reservation.
+    /// The shipped units that no count had found missing, by line of the reservation.
     pub collected: Option<Collected>,
-    /// What is to come to the other place, as it is from here on.
+    /// The new inbound supply of the destination.
     pub supplies: Vec<SupplySet>,
-    /// When it is expected.
+    /// The expected arrival.
     pub expected_at: Option<Timestamp>,
-    /// How the carrier calls it.
+    /// The carrier's tracking number.
     pub tracking: Option<Box<str>>,
-    /// When it left.
+    /// When it was shipped.
     pub occurred_at: Timestamp,
 }
 
-/// What arrived of one line.
+/// The arrival of one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrived {
-    /// Which line of the transfer; one behind the last is a line of its own.
+    /// The line of the transfer; the number after the last line adds a line.
     pub line: u16,
-    /// Its SKU.
+    /// The SKU.
     pub sku: SkuId,
-    /// Units that went to the shelf.
+    /// Sellable units.
     pub received: u32,
-    /// Units that are damaged.
+    /// Damaged units.
     pub damaged: u32,
     /// Units among both that were never shipped.
     pub surplus: u32,
-    /// Units that are given up.
+    /// Units written off.
     pub missing: u32,
 }
 
 /// Units arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Received {
-    /// Which.
+    /// The transfer.
     pub transfer: TransferId,
-    /// What arrived, or was given up, line by line.
+    /// The arrived or written-off units, line by line.
     pub lines: Vec<Arrived>,
-    /// The movements, with the supply that they use up and the promises that they fill.
+    /// The movements, with the supply that they use up and the backorders that they fill.
     pub receipt: Receipt,
-    /// Supply that is over.
+    /// Supply that ended.
     pub ended: Vec<SupplySet>,
     /// The document of the arrival.
     pub reference: Option<Box<str>>,
-    /// Whether the rest is given up.
+    /// Whether the rest is written off.
     pub closes: bool,
     /// When it happened.
     pub occurred_at: Timestamp,
 }
 
-/// What becomes of what is outstanding of one line.
+/// The fate of the outstanding units of one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GoneBack {
-    /// Which line of the transfer.
+    /// The line of the transfer.
     pub line: u16,
-    /// Units that went back to the place that they left.
+    /// Units that returned to the origin.
     pub returned: u32,
-    /// Units that are given up.
+    /// Units written off.
     pub missing: u32,
 }
 
-/// A transfer came to nothing, or its rest did.
+/// A transfer, or its rest, was cancelled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cancelled {
-    /// Which.
+    /// The transfer.
     pub transfer: TransferId,
-    /// What its promise gave back, where it was ready.
+    /// The units that its promise released, if it was ready.
     pub given_back: Option<GivenBack>,
-    /// What became of what was on its way.
+    /// The fate of the units in transit.
     pub lines: Vec<GoneBack>,
-    /// What went back to the shelf, with whom it filled.
+    /// The returned units, with the backorders that they filled.
     pub receipt: Receipt,
-    /// Supply that is over.
+    /// Supply that ended.
     pub ended: Vec<SupplySet>,
 }
 
 impl Event {
-    /// Tells what it does.
+    /// Lists its effects.
     pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
         match self {
             Self::Drafted(drafted) => drafted.ready.iter().for_each(|ready| ready.effects(to)),
@@ -199,12 +199,12 @@ impl Event {
                 cancelled.receipt.effects(to);
                 supply(&cancelled.ended, &cancelled.receipt.rows, to);
             }
-            // What they say is the subject's own.
+            // Their content belongs to this subject alone.
             Self::Redrafted(_) | Self::PolicySet(_) | Self::RunMade(_) => {}
         }
     }
 
-    /// How a repeat of the request behind it is answered: by what was told.
+    /// How a repeat of the request is answered: with the recorded answer.
     pub fn repeat(&self) -> Repeat {
         match self {
             Self::Drafted(_)
@@ -226,7 +226,7 @@ impl Readied {
     }
 }
 
-/// Supply changes. A cell that `rows` tell is told once, with them.
+/// Lists changes of supply. A cell that is in `rows` is listed once, with them.
 fn supply<'a>(set: &'a [SupplySet], rows: &[Moved], to: &mut impl Tell<'a>) {
     if set.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! Folding transfers into the durable view; what they do to stock, promises and supply is folded by those.
+//! Folds transfers into the durable view; stock, promises and supply fold their own parts.
 
 use super::event::Event;
 use super::reason::TransferId;
@@ -7,7 +7,7 @@ use crate::effect::At;
 use crate::state::DurableState;
 
 impl Event {
-    /// The transfer that was there before and is changed.
+    /// The existing transfer that the event changes.
     pub(super) fn transfer(&self) -> Option<TransferId> {
         match self {
             Self::Drafted(_) | Self::PolicySet(_) | Self::RunMade(_) => None,
@@ -20,7 +20,7 @@ impl Event {
     }
 }
 
-/// Stores what an event says of transfers and policies.
+/// Stores the transfer and policy part of an event.
 pub(crate) fn fold(state: &DurableState, at: At<'_>, event: &Event) {
     let store = &state.own.transfers;
     match event {

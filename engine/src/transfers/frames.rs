@@ -1,4 +1,4 @@
-//! What a checkpoint holds of transfers and of replenishment.
+//! The frames of transfers and replenishment in a checkpoint.
 
 use std::io;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use crate::kernel::tagged::tagged;
 use crate::state::DurableState;
 
 tagged! {
-    /// A piece of it.
+    /// A frame.
     pub enum Frame {
-        /// Transfers. Behind the reservations that they rest on.
+        /// Transfers. After the reservations that they refer to.
         29 => Transfers(Vec<Transfer>),
-        /// Policies, with the `seq` of the last change of each.
+        /// Policies, each with the `seq` of its last change.
         30 => Policies(Vec<(Name, Seq, Policy)>),
-        /// Runs, with the `seq` of the record of each.
+        /// Runs, each with the `seq` of its record.
         31 => Runs(Vec<(Seq, Run)>),
     }
 }
 
-/// Saves them.
+/// Saves transfers, policies and runs.
 ///
 /// # Errors
-/// What `put` said.
+/// An error of `put`.
 pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
     let transfers = state.own.transfers.all().into_iter().map(Arc::unwrap_or_clone);
     in_frames(transfers, |rows| put(Frame::Transfers(rows)))?;
@@ -37,7 +37,7 @@ pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Resul
     in_frames(runs, |rows| put(Frame::Runs(rows)))
 }
 
-/// Puts a piece back.
+/// Restores a frame.
 pub(crate) fn restore(state: &DurableState, frame: Frame) {
     match frame {
         Frame::Transfers(rows) => rows.into_iter().for_each(|transfer| state.own.transfers.insert(transfer)),

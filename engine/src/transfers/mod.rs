@@ -1,7 +1,7 @@
-//! Transfers: goods on their way between two of our places, and the replenishment that proposes them.
+//! Transfers: goods in transit between two of the retailer's locations, and the replenishment that proposes them.
 //!
-//! Until a transfer leaves, its units are promised at the place that they are at (channel `transfer`); from the same record
-//! on they are supply of the place that they go to. So a unit is never promised at both ends.
+//! Until a transfer is shipped, its units are promised at the origin (channel `transfer`); from the same record on,
+//! they are inbound supply of the destination. So a unit is never promised at both ends.
 
 mod answer;
 pub(crate) mod audit;

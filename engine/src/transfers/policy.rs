@@ -1,22 +1,22 @@
-//! Policies of replenishment, and what their runs came to.
+//! Policies of replenishment, and the results of their runs.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{GroupId, LocationId, Name, SkuId, Timestamp};
 
-/// What a policy goes by.
+/// The criterion of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PolicyKind {
-    /// A position below `min` is brought to `max`.
+    /// A position below `min` is raised to `max`.
     MinMax,
-    /// The same in days that the position lasts at the rate of sale.
+    /// As `MinMax`, in days that the position lasts at the rate of sale.
     DaysOfCover,
-    /// From places where a SKU lies to places that sell it.
+    /// From locations with idle or excess stock to locations that sell the SKU.
     Rebalance,
 }
 
 impl PolicyKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::MinMax, Self::DaysOfCover, Self::Rebalance];
 
     /// Its name on the wire.
@@ -29,25 +29,25 @@ impl PolicyKind {
     }
 }
 
-/// Where a policy may take units from.
+/// The source of units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Giver {
-    /// One place.
+    /// One location.
     Location(LocationId),
-    /// The places of a group, those with the most days of cover first.
+    /// The locations of a group, those with the most days of cover first.
     Group(GroupId),
 }
 
 /// A policy of replenishment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
-    /// What it goes by.
+    /// Its criterion.
     pub kind: PolicyKind,
-    /// Places that it supplies.
+    /// Locations that it supplies.
     pub to_locations: Vec<LocationId>,
-    /// Groups whose places it supplies.
+    /// Groups whose locations it supplies.
     pub to_groups: Vec<GroupId>,
-    /// Where it takes from, in the order in which they are asked.
+    /// The sources, in the order in which they are used.
     pub from: Vec<Giver>,
     /// These SKUs; empty for all.
     pub skus: Vec<SkuId>,
@@ -55,30 +55,30 @@ pub struct Policy {
     pub categories: Vec<String>,
     /// SKUs with one of these attributes; empty for all.
     pub attributes: Vec<(String, String)>,
-    /// Units below which a position is brought up; at the giver of a rebalance, what stays.
+    /// Units below which a position is raised; for the source of a rebalance, the units that stay.
     pub min: Option<u32>,
-    /// Units to which it is brought.
+    /// The target in units.
     pub max: Option<u32>,
-    /// Days of cover below which a position is brought up.
+    /// Days of cover below which a position is raised.
     pub cover_days_min: Option<u32>,
-    /// Days of cover to which it is brought; of a rebalance, those above which a place gives.
+    /// The target in days of cover; for a rebalance, the days above which a location gives.
     pub cover_days_max: Option<u32>,
-    /// Days without a sale after which a place gives.
+    /// Days without a sale after which a location gives.
     pub idle_days: Option<u32>,
     /// Units that are moved together.
     pub pack: u32,
     /// Whether its transfers are made ready at once.
     pub ready: bool,
-    /// The minute of the day at which it runs by itself, in the receiver's own time.
+    /// The minute of the day of its automatic run, in the receiver's own time.
     pub at: Option<u16>,
-    /// From when on it holds.
+    /// When it takes effect.
     pub starts_at: Option<Timestamp>,
-    /// Until when.
+    /// When it ends.
     pub ends_at: Option<Timestamp>,
 }
 
 impl Policy {
-    /// One of which nothing is said but what it goes by.
+    /// A policy with only a kind.
     pub fn of(kind: PolicyKind) -> Self {
         Self {
             kind,
@@ -101,31 +101,31 @@ impl Policy {
         }
     }
 
-    /// Whether it holds at `now`.
+    /// Whether it is in force at `now`.
     pub fn is_in_force(&self, now: Timestamp) -> bool {
         self.starts_at.is_none_or(|start| start <= now) && self.ends_at.is_none_or(|end| now < end)
     }
 }
 
-/// A policy was set, or removed.
+/// A policy was set or removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicySet {
     /// Its id.
     pub name: Name,
-    /// What it says; none where it was removed.
+    /// Its content; `None` if it was removed.
     pub policy: Option<Policy>,
 }
 
-/// What a run could not give.
+/// The need of one cell in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunItem {
     /// The SKU.
     pub sku: SkuId,
-    /// The place that needs it.
+    /// The location that needs units.
     pub location: LocationId,
-    /// Units that it needs.
+    /// Units needed.
     pub wanted: u32,
-    /// Units that it gets.
+    /// Units assigned.
     pub given: u32,
 }
 
@@ -134,10 +134,10 @@ pub struct RunItem {
 pub struct Run {
     /// Its id.
     pub name: Name,
-    /// Transfers that it made.
+    /// The number of transfers that it created.
     pub made: u32,
-    /// Cells that got less than they need.
+    /// The number of cells that got less than they need.
     pub short: u32,
-    /// What it looked into, those that are short first: up to 10,000.
+    /// The examined cells, short ones first: up to 10,000.
     pub items: Vec<RunItem>,
 }

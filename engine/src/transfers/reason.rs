@@ -1,30 +1,30 @@
-//! Which transfer, and why.
+//! The identity and the reason of a transfer.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Seq;
 
-/// A transfer's identity: the `seq` of the record that made it.
+/// A transfer's identity: the `seq` of the record that created it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TransferId(pub Seq);
 
-/// Why goods are moved.
+/// The reason of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Reason {
-    /// Somebody asked for it.
+    /// A caller requested it.
     OnDemand,
-    /// A place runs short.
+    /// A location runs short.
     Replenishment,
-    /// A place has too much.
+    /// A location has too much.
     Rebalance,
-    /// It goes back to where it came from.
+    /// The goods return to their origin.
     Return,
-    /// An order waits for it.
+    /// An order needs it.
     Order,
 }
 
 impl Reason {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [Self; 5] = [Self::OnDemand, Self::Replenishment, Self::Rebalance, Self::Return, Self::Order];
 
     /// Its name on the wire.

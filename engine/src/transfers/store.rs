@@ -10,18 +10,18 @@ use super::reason::{Reason, TransferId};
 use super::transfer::{Transfer, TransferState};
 use crate::ids::{LocationId, Name, Seq, SkuId};
 
-/// Runs of replenishment that are kept: the newest.
+/// Runs of replenishment that are kept, newest first.
 const RUNS_MAX: usize = 1000;
 
-/// Transfers looked at under one hold of the store, for which a fold waits.
+/// Transfers examined under one lock of the store, which blocks a fold.
 const LOOKS_PER_HOLD: usize = 4096;
 
-/// What a list asks for.
+/// The filter of a list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// From there.
+    /// From this location.
     pub from: Option<LocationId>,
-    /// To there.
+    /// To this location.
     pub to: Option<LocationId>,
     /// In this state.
     pub state: Option<TransferState>,
@@ -36,7 +36,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether a transfer is asked for.
+    /// Whether a transfer matches.
     pub fn matches(&self, transfer: &Transfer) -> bool {
         let content = &transfer.content;
         self.from.is_none_or(|from| from == content.from)
@@ -53,9 +53,9 @@ impl Filter {
 struct Inner {
     by_id: BTreeMap<TransferId, Arc<Transfer>>,
     by_name: FxHashMap<Name, TransferId>,
-    /// Those that may still change.
+    /// Transfers that may still change.
     open: BTreeSet<TransferId>,
-    /// With the `seq` of the last change of each.
+    /// Each with the `seq` of its last change.
     policies: BTreeMap<Name, (Seq, Arc<Policy>)>,
     runs: BTreeMap<Seq, Arc<Run>>,
 }
@@ -78,14 +78,14 @@ impl Store {
         self.read().by_id.get(&id).cloned()
     }
 
-    /// A transfer by the name that callers use.
+    /// A transfer by its name.
     pub fn named(&self, name: &str) -> Option<Arc<Transfer>> {
         let inner = self.read();
         let id = inner.by_name.get(name)?;
         inner.by_id.get(id).cloned()
     }
 
-    /// Up to `limit` transfers that match, newest first, from the one before `before`; looks at no more than `looks`. Tells
+    /// Up to `limit` matching transfers, newest first, starting before `before`; examines at most `looks`. Returns
     /// where the next page begins, if there may be more.
     pub fn list(
         &self,
@@ -108,7 +108,7 @@ impl Store {
         (found, None)
     }
 
-    /// How many of those that may still change are as asked. Looks at each of them.
+    /// The number of open transfers that match. Examines each of them.
     pub(crate) fn open_with(&self, is_asked: impl Fn(&Transfer) -> bool) -> usize {
         let inner = self.read();
         let open = inner.open.iter().filter_map(|id| inner.by_id.get(id));
@@ -120,10 +120,10 @@ impl Store {
         self.read().by_id.values().cloned().collect()
     }
 
-    /// Visits every transfer that may still change, oldest first, a stretch at a time: folds come between.
+    /// Visits every open transfer, oldest first, in stretches, so that folds can run between.
     pub fn each_open(&self, mut visit: impl FnMut(&Transfer)) {
         let mut from = TransferId(0);
-        // Bounded by those that are open.
+        // Bounded by the open transfers.
         loop {
             let inner = self.read();
             let mut last = None;
@@ -154,7 +154,7 @@ impl Store {
         inner.runs.iter().rev().find(|(_, run)| run.name.as_str() == name).map(|(seq, run)| (*seq, Arc::clone(run)))
     }
 
-    /// Every run that is kept, with the `seq` of its record.
+    /// Every kept run, with the `seq` of its record.
     pub(super) fn runs(&self) -> Vec<(Seq, Arc<Run>)> {
         self.read().runs.iter().map(|(seq, run)| (*seq, Arc::clone(run))).collect()
     }

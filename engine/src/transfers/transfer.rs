@@ -1,4 +1,4 @@
-//! A transfer and its life, as a plain value: goods on their way between two of our places.
+//! A transfer and its lifecycle, as a plain value: goods in transit between two of the retailer's locations.
 //!
 //! ```text
 //!     draft ──ready──► ready ──ship──► in_transit ──receive──► partially_received ──► received
@@ -16,28 +16,28 @@ use crate::effect::At;
 use crate::ids::{LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::supply::OF_TRANSFER;
 
-/// Changes of one transfer that are told: the newest.
+/// Changes in the history of one transfer; older ones are dropped.
 const HISTORY_MAX: usize = 200;
 
-/// Where a transfer is in its life.
+/// The state of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TransferState {
-    /// Thought of: nothing is promised.
+    /// Planned: nothing is promised.
     Draft,
-    /// Its units are promised at the place that they leave.
+    /// Its units are promised at the origin.
     Ready,
-    /// They left.
+    /// Shipped.
     InTransit,
-    /// Some of them arrived.
+    /// Partly arrived.
     PartiallyReceived,
-    /// Nothing of it is outstanding.
+    /// Nothing is outstanding.
     Received,
-    /// It came to nothing.
+    /// Cancelled.
     Cancelled,
 }
 
 impl TransferState {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 6] =
         [Self::Draft, Self::Ready, Self::InTransit, Self::PartiallyReceived, Self::Received, Self::Cancelled];
 
@@ -66,56 +66,56 @@ pub struct TransferLine {
     pub sku: SkuId,
     /// Units asked for.
     pub quantity: u32,
-    /// Units promised at the place that they leave, and not shipped.
+    /// Units promised at the origin and not shipped.
     pub reserved: u32,
-    /// Units that left.
+    /// Units shipped.
     pub shipped: u32,
-    /// Units that arrived on the shelf.
+    /// Sellable units received.
     pub received: u32,
-    /// Units that arrived damaged.
+    /// Units received damaged.
     pub damaged: u32,
     /// Units that never arrived.
     pub missing: u32,
-    /// Units that went back to the place that they left.
+    /// Units returned to the origin.
     pub returned: u32,
-    /// Units that arrived and were never shipped.
+    /// Units received that were never shipped.
     pub surplus: u32,
 }
 
 impl TransferLine {
-    /// A line of which nothing happened yet.
+    /// A new line.
     pub fn new(sku: SkuId, quantity: u32) -> Self {
         let [reserved, shipped, received, damaged, missing, returned, surplus] = [0; 7];
         Self { sku, quantity, reserved, shipped, received, damaged, missing, returned, surplus }
     }
 
-    /// Units that are on their way; `None` where more is accounted for than ever was there.
+    /// Units in transit; `None` if more units are accounted for than existed.
     pub fn checked_outstanding(&self) -> Option<u32> {
         let came = u64::from(self.shipped) + u64::from(self.surplus);
         let gone = [self.received, self.damaged, self.missing, self.returned].into_iter().map(u64::from).sum::<u64>();
         came.checked_sub(gone).and_then(|left| u32::try_from(left).ok())
     }
 
-    /// Units that are on their way.
+    /// Units in transit.
     pub fn outstanding(&self) -> u32 {
         self.checked_outstanding().unwrap_or(0)
     }
 }
 
-/// One step of a transfer's life.
+/// One entry of a transfer's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Happened {
     /// The record.
     pub seq: Seq,
-    /// When.
+    /// The time.
     pub time: Timestamp,
-    /// What: the kind of the event on the wire.
+    /// The kind of the event on the wire.
     pub kind: Box<str>,
-    /// Through which channel it was asked for.
+    /// The channel of the request.
     pub channel: Option<Name>,
-    /// Where it happened.
+    /// The location of the event.
     pub location: Option<LocationId>,
-    /// Who asked.
+    /// The actor.
     pub actor: Option<Box<str>>,
 }
 
@@ -124,38 +124,38 @@ pub struct Happened {
 pub struct Transfer {
     /// Its identity.
     pub id: TransferId,
-    /// What callers call it.
+    /// Its name.
     pub name: Name,
-    /// A digest of what it was asked for with: the same again is the same transfer.
+    /// A digest of the request: the same request again means the same transfer.
     pub digest: u64,
-    /// Where it is in its life.
+    /// Its state.
     pub state: TransferState,
-    /// What was asked for.
+    /// The requested content.
     pub content: Content,
-    /// What became of it, line by line.
+    /// Its progress, line by line.
     pub lines: Vec<TransferLine>,
-    /// The promise at the place that it leaves, once it is ready; and which line of it each line is, where it got any.
+    /// The promise at the origin, once the transfer is ready.
     pub reservation: Option<ReservationId>,
-    /// When it is expected.
+    /// The expected arrival.
     pub expected_at: Option<Timestamp>,
-    /// When it left.
+    /// When it was shipped.
     pub shipped_at: Option<Timestamp>,
-    /// When the last of it arrived, was given up, or went back.
+    /// When the last unit arrived, was written off, or was returned.
     pub received_at: Option<Timestamp>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// How the carrier calls it.
+    /// The carrier's tracking number.
     pub tracking: Option<Box<str>>,
     /// Documents of arrivals that counted.
     pub references: Vec<Box<str>>,
-    /// What happened, oldest first: the newest 200.
+    /// Its history, oldest first: the newest 200 entries.
     pub history: Vec<Happened>,
     /// The `seq` of its last change.
     pub version: Seq,
 }
 
 impl Transfer {
-    /// The transfer that a record made.
+    /// The transfer that a record created.
     pub fn made(at: At<'_>, of: &Drafted) -> Self {
         let mut made = Self {
             id: TransferId(at.seq),
@@ -181,14 +181,14 @@ impl Transfer {
         made
     }
 
-    /// Applies a later record to it; one that it knows changes nothing.
+    /// Applies a later record; a record that is already applied changes nothing.
     pub fn apply(&mut self, at: At<'_>, event: &Event) {
         if at.seq <= self.version {
             return;
         }
         self.version = at.seq;
         match event {
-            // Nothing is made twice.
+            // Creation is not a change.
             Event::Drafted(_) => {}
             Event::Redrafted(redrafted) => {
                 self.content = redrafted.content.clone();
@@ -285,18 +285,18 @@ impl Transfer {
         self.history.push(Happened { seq: at.seq, time: at.time, kind: kind.into(), channel, location, actor });
     }
 
-    /// Units of all lines that are on their way.
+    /// Units of all lines in transit.
     pub fn outstanding(&self) -> u64 {
         self.lines.iter().map(|line| u64::from(line.outstanding())).sum()
     }
 
-    /// What its supply is called at the place that it goes to; with the cell, its identity.
+    /// The name of its supply at the destination; together with the cell, the identity of the supply.
     pub fn supply_name(&self) -> Name {
         supply_name(self.id)
     }
 }
 
-/// What the supply of a transfer is called.
+/// The name of a transfer's supply.
 pub(super) fn supply_name(id: TransferId) -> Name {
     Name::from(format!("{OF_TRANSFER}{}", id.0))
 }

@@ -1,21 +1,24 @@
 //! Two attackers, each with a key of minimal rights and free to send anything, while an honest shop continues.
 //!
-//! **What is compared.** The latency of the shop's writes, each counted from the moment at which it was due (open loop, so a
-//! stall shows in everything that had to wait for it), with the attackers there, against the same shop at the same rate by
-//! itself, on the same server in the same run. The bound is about what the *server* lets one caller take from another:
+//! **The comparison.** The latency of the shop's writes during the attack, against the same shop at the same rate
+//! alone, on the same server in the same run. A latency counts from when its write was due (open loop, so a stall
+//! shows in every write that had to wait for it). The bound concerns what the *server* lets one caller take from
+//! another:
 //!
-//! - The attackers' own process runs at the lowest priority (`nice 19`): what it costs to send is taken from nobody else.
-//!   What the server does for them, it does at its own priority, and all of that counts.
-//! - The base is the shop alone, with nothing else on the machine. Beside it stands, for comparison only, the shop beside
-//!   a process of the same low priority that burns every core: what the machine itself makes of a busy neighbour.
+//! - The attackers' own process runs at the lowest priority (`nice 19`), so its cost is not taken from others. The
+//!   server's work for the attackers runs at the server's own priority, and all of it counts.
+//! - The base is the shop alone, with nothing else on the machine. For comparison only, the shop also runs beside a
+//!   process of the same low priority that burns every core: this shows the effect of a busy neighbour on the
+//!   machine.
 //! - The shop's client runs at ordinary priority on the same cores as the server, in all parts alike.
-//! - Attackers come from addresses of their own (`127.0.0.2`, `127.0.0.3`), as attackers do; the shop from `127.0.0.1`.
-//! - The `reserve` key is bound to a channel, as a marketplace's is: an unbound one may cancel everybody's reservations,
-//!   which is its right and no attack. No attacker takes units of the shop's own SKUs, for the same reason.
+//! - Attackers use their own addresses (`127.0.0.2`, `127.0.0.3`), as real attackers do; the shop uses `127.0.0.1`.
+//! - The `reserve` key is bound to a channel, like the key of a marketplace: an unbound key may cancel all
+//!   reservations, which is its right and not an attack. No attacker takes units of the shop's own SKUs, for the same
+//!   reason.
 //!
-//! Held to bounds are: the median and the 99th percentile of writes, refused writes (none: no status but 2xx, nothing cut
-//! off or unanswered, nothing left unsent), resident memory, `/healthz` on connections that were not there before, the
-//! audit of every answer against the log, an end in order, and `anaquel verify` on what is left.
+//! These have bounds: the median and the 99th percentile of writes; refused writes (none: only 2xx, and no write is
+//! cut off, unanswered or unsent); resident memory; `/healthz` on new connections; the audit of every answer against
+//! the log; an orderly end; and `anaquel verify` on the remaining data.
 
 mod generator;
 mod honest;

@@ -25,7 +25,7 @@ pub(super) const VOIDS: u64 = 100;
 pub(super) const TRIPLES: u64 = 64;
 /// SKUs of small overlapping groups, under rules, buffers and quotas, with inbound supply.
 pub(super) const MIXES: u64 = 20;
-/// SKUs with more units than anybody takes.
+/// SKUs with more units than any caller takes.
 pub(super) const BAITS: u64 = 32;
 /// The most units of a line, and the stock of SKUs that must not run out.
 pub(super) const PLENTY: u64 = 1_000_000_000;

@@ -238,7 +238,7 @@ impl Maker<'_> {
     }
 }
 
-/// A value as it stands in an address line.
+/// A value in the form of a path or query.
 fn word(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -3,23 +3,23 @@
 //! | name | what is sent |
 //! | --- | --- |
 //! | C1 | promises that need two others to move, of up to a thousand million units |
-//! | C2 | promises of several lines, places, groups and dates, under buffers, floors, quotas and supply |
-//! | H1 | questions about a thousand SKUs in all their places: read, sipped, never read, and over HTTP/2 without a window |
-//! | H2 | a hundred lines over the largest group, of what is not there, half of them left before the answer |
+//! | C2 | promises of several lines, locations, groups and dates, under buffers, floors, quotas and supply |
+//! | H1 | queries for a thousand SKUs at all their locations: read, read slowly, never read, and over HTTP/2 without a window |
+//! | H2 | a hundred lines over the largest group, for absent stock; half of them disconnect before the answer |
 //! | H3 | fresh idempotency keys, pipelined |
-//! | H4 | shortages, and lists that no index helps |
-//! | H5 | holds of one customer that are over after a second |
-//! | H6 | `/openapi.json` that is never read, connections that say nothing, heads and bodies that come a byte a second |
+//! | H4 | shortages, and lists without a useful index |
+//! | H5 | holds of one customer that expire after a second |
+//! | H6 | `/openapi.json` that is never read, silent connections, heads and bodies at a byte a second |
 //! | M1 | extensions of one hold, pipelined |
-//! | M2 | names that nobody ever heard of |
-//! | M3 | sockets that track what does not exist, and read nothing |
-//! | M4 | whatever may tell what one's channel must not know |
-//! | M5 | steps of reservations that are another's |
+//! | M2 | unknown names |
+//! | M3 | sockets that track unknown SKUs, and read nothing |
+//! | M4 | requests for data that the attacker's channel must not know |
+//! | M5 | steps of reservations of another caller |
 //! | M6 | writes of supply, rules and channels, again and again |
 //! | M10 | sourcing that ends in a refusal, and long reads in parallel |
-//! | M12 | all of a cell, for as long as it goes |
-//! | L | what is no request at all, or one that nobody would send |
-//! | routes, socket | every route and every message, with values that are allowed and values that are not |
+//! | M12 | all units of a cell, as often as possible |
+//! | L | malformed requests, and requests that no client sends |
+//! | routes, socket | every route and every message, with valid and invalid values |
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -350,7 +350,7 @@ impl Attacker {
         )
     }
 
-    /// Requests more than anybody would read, and does not read it.
+    /// Requests a large answer, and does not read it.
     async fn unread(&mut self, row: &'static str, what: What) -> anyhow::Result<()> {
         let kit = Rc::clone(&self.kit);
         let mut line = Line::connect(kit.address, kit.source, true).await?;

@@ -43,7 +43,7 @@ impl Tally {
         self.count(row, "left");
     }
 
-    /// It came to nothing.
+    /// Records a failed request.
     pub(super) fn failed(&mut self, row: &str, error: &anyhow::Error) {
         let is_late = error.downcast_ref::<tokio::time::error::Elapsed>().is_some();
         self.count(row, if is_late { "unanswered" } else { "closed" });

@@ -180,7 +180,7 @@ impl Ledger {
                 let oldest = self.seq + 1 - self.unclaimed.len() as u64;
                 let at = seq.checked_sub(oldest).context("an answer came too late for this audit")?;
                 let record = self.unclaimed.get_mut(at as usize).and_then(Option::take);
-                let record = record.with_context(|| format!("two writes were told of record {seq}"))?;
+                let record = record.with_context(|| format!("two writes have record {seq}"))?;
                 ensure!(record.kind == kind, "the answer of {seq} says {kind}, and its record is {}", record.kind);
                 if let Some(id) = reservation {
                     ensure!(
@@ -337,7 +337,7 @@ mod tests {
         let witness = Witness { latest: Arc::new(AtomicU64::new(0)), told };
         let (early, also_early) = (witness.ask(), witness.ask());
         witness.wrote(early, 2, "moved", None, Vec::new()).unwrap();
-        witness.wrote(also_early, 1, "moved", None, Vec::new()).expect("they were under way together");
+        witness.wrote(also_early, 1, "moved", None, Vec::new()).expect("the writes were concurrent");
         let late = witness.ask();
         assert!(witness.wrote(late, 2, "moved", None, Vec::new()).is_err());
         assert!(witness.read(late, 1, Vec::new()).is_err());

@@ -54,7 +54,7 @@ impl Witness {
     /// # Errors
     /// A later record was in an answer before this request.
     pub fn read(&self, Asked(before): Asked, seq: u64, cells: Vec<(Cell, Level)>) -> anyhow::Result<()> {
-        ensure!(seq >= before, "a read, asked when {before} was answered, was told {seq}");
+        ensure!(seq >= before, "a read sent after {before} was answered got {seq}");
         self.tell(Answer::Read(seq, cells))
     }
 
@@ -70,7 +70,7 @@ impl Witness {
         reservation: Option<String>,
         cells: Vec<(Cell, Level)>,
     ) -> anyhow::Result<()> {
-        ensure!(seq > before, "a write ({kind}), asked when {before} was answered, was told {seq}");
+        ensure!(seq > before, "a write ({kind}) sent after {before} was answered got {seq}");
         self.tell(Answer::Wrote(seq, kind, reservation, cells))
     }
 
@@ -100,7 +100,7 @@ pub struct Auditor {
 
 impl Auditor {
     /// Audits the records after the server's current last one. Levels are computed for SKUs with the prefix `skus`,
-    /// which nobody else changes meanwhile.
+    /// which no other caller changes meanwhile.
     ///
     /// # Errors
     /// The server does not answer.

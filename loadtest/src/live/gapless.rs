@@ -253,14 +253,14 @@ fn follow(stage: &Stage, mut numbers: Numbers, nth: u64) -> anyhow::Result<Follo
             Err(Listening::Cut) => {
                 if stage.over.load(Ordering::SeqCst) {
                     let since: &mut Instant = over_since.get_or_insert_with(Instant::now);
-                    ensure!(since.elapsed() < PATIENCE, "all is over, and the server cannot be reached");
+                    ensure!(since.elapsed() < PATIENCE, "the test is over, and the server cannot be reached");
                 }
                 follower.resumed += 1;
                 std::thread::sleep(Duration::from_millis(numbers.below(30)));
             }
             Err(Listening::Wrong(error)) => return Err(error),
         }
-        ensure!(started.elapsed() < Duration::from_secs(3600), "it never ends");
+        ensure!(started.elapsed() < Duration::from_secs(3600), "the test does not end");
     }
 }
 
@@ -335,7 +335,7 @@ fn ensure_wrong(holds: bool, what: impl FnOnce() -> String) -> Result<(), Listen
     if holds { Ok(()) } else { Err(Listening::Wrong(anyhow::anyhow!(what()))) }
 }
 
-/// The last word on each selected cell, wherever in `value` it stands.
+/// The last value of each selected cell, at any depth of `value`.
 fn cells_in(value: &Value, selection: &Selection) -> BTreeMap<(String, String), [i64; 3]> {
     fn walk(value: &Value, selection: &Selection, found: &mut BTreeMap<(String, String), [i64; 3]>) {
         match value {

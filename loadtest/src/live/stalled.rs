@@ -80,7 +80,7 @@ pub fn run(binary: &Path, data: &Path, seconds: u64) -> anyhow::Result<()> {
         mirror.hear(&stalled.message()?)?;
         heard += 1;
     }
-    anyhow::ensure!(mirror.cells == truth.cells, "the reader knows other values than the server");
+    anyhow::ensure!(mirror.cells == truth.cells, "the reader's values differ from the server's");
     println!("reading again: {heard} messages, starting over {} times, and every value is right", mirror.resets.len());
     Ok(())
 }

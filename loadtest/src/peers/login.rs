@@ -1,4 +1,5 @@
-//! Who asks: nobody in particular, or as shops do it: with a key or a token, and a fresh `Idempotency-Key` each.
+//! The credentials of requests: none, or, as in a shop, a key or a token, and a fresh `Idempotency-Key` for each
+//! request.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,29 +13,29 @@ use serde_json::{Value, json};
 
 use crate::server;
 
-/// How long the token is good.
+/// The validity of the token.
 const TOKEN_SECONDS: i64 = 24 * 3600;
 
-/// What comes along with every request.
+/// The credentials of every request.
 #[derive(Debug, Default)]
 pub struct Login {
     bearer: Option<String>,
-    /// Runs with it so far: no two draw the same keys.
+    /// The number of runs so far, so that no two runs use the same keys.
     runs: AtomicU64,
 }
 
 impl Login {
-    /// As `bearer` says.
+    /// Credentials with the bearer token `bearer`.
     fn with(bearer: String) -> Self {
         Self { bearer: Some(bearer), runs: AtomicU64::new(0) }
     }
 
-    /// Who it is, as name and value of a header.
+    /// The name and value of the `Authorization` header.
     pub fn header(&self) -> Option<[String; 2]> {
         Some(["Authorization".to_owned(), format!("Bearer {}", self.bearer.as_ref()?)])
     }
 
-    /// How the idempotency keys of the next run begin; empty for none.
+    /// The prefix of the idempotency keys of the next run; empty for none.
     pub fn fresh_keys(&self) -> String {
         match &self.bearer {
             Some(_) => format!("run-{}", self.runs.fetch_add(1, Ordering::Relaxed)),
@@ -43,22 +44,23 @@ impl Login {
     }
 }
 
-/// A locked house: an operator, and a shop with a key and with a token.
+/// A server that requires authentication: an operator, and a shop with a key and a token.
 #[derive(Debug)]
 pub struct House {
-    /// The key that loads it.
+    /// The key that loads the data.
     pub operator: String,
     /// The shop's key.
     pub key: Login,
-    /// The shop's token, signed by ES256.
+    /// The shop's token, signed with ES256.
     pub token: Login,
 }
 
 impl House {
-    /// Makes it in a data directory that no server has open; `config` is the file that the server needs for it.
+    /// Creates the credentials in a data directory that no server has open; writes the server's settings file to
+    /// `config`.
     ///
     /// # Errors
-    /// A key cannot be made.
+    /// A key cannot be created.
     pub fn make(binary: &Path, data: &Path, config: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data)?;
         let key = |name: &str, scope: &str| {
@@ -81,7 +83,7 @@ impl House {
     }
 }
 
-/// A set of one key, and a token that it signed.
+/// A JWKS of one key, and a token signed by it.
 fn signed() -> anyhow::Result<(Value, String)> {
     let base64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
     let (random, algorithm) = (SystemRandom::new(), &ECDSA_P256_SHA256_FIXED_SIGNING);

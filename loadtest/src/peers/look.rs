@@ -1,44 +1,44 @@
-//! What a load generator does, and what the process that it asks is seen to spend meanwhile.
+//! The results of a load generator, and the resources that the loaded process uses meanwhile.
 
 use std::path::PathBuf;
 
 use super::calls::{Calls, Counter};
 use super::usage::{ByName, Watch};
 
-/// What a load generator tells.
+/// The results of a load generator.
 #[derive(Debug, Clone, Copy)]
 pub struct Made {
     /// Reservations a second.
     pub rate: f64,
-    /// Reservations, all together.
+    /// Reservations in total.
     pub made: u64,
-    /// The median of what one waited for, milliseconds, where it is told.
+    /// The median latency in milliseconds, if the generator reports it.
     pub p50: Option<f64>,
 }
 
-/// What the process was seen to spend meanwhile.
+/// The resources that the process used.
 #[derive(Debug)]
 pub enum Seen {
-    /// Time and switches.
+    /// CPU time and context switches.
     Usage(ByName),
     /// System calls.
     Calls(Calls),
 }
 
-/// What to look for while a load generator runs.
+/// What to measure while a load generator runs.
 #[derive(Debug)]
 pub enum Look {
-    /// Time and switches.
+    /// CPU time and context switches.
     Usage,
-    /// System calls, by a counter that writes to a file.
+    /// System calls, by a tool that writes to a file.
     Calls(Counter, PathBuf),
 }
 
 impl Look {
-    /// Runs a load generator, and looks at process `pid` and its children meanwhile.
+    /// Runs a load generator, and measures process `pid` and its children meanwhile.
     ///
     /// # Errors
-    /// What `run` says, or whoever looks.
+    /// An error of `run`, or of the measurement.
     pub fn at(&self, pid: u32, run: impl FnOnce() -> anyhow::Result<Made>) -> anyhow::Result<(Made, Seen)> {
         match self {
             Self::Usage => {

@@ -1,10 +1,10 @@
-//! The same reservation against what a team would use instead, each durable before it answers, on this machine, in this
-//! run: rounds are interleaved, so that whatever slows the machine down slows all of them. Beside what each answers a second
-//! stands what each spends on one: time on a core, context switches, system calls.
+//! The same reservation against the systems that a team would use instead, each durable before it answers, on this
+//! machine, in this run. Rounds are interleaved, so that a slow phase of the machine affects all of them. Beside the
+//! answers a second, the report states the cost of one: CPU time, context switches, system calls.
 //!
-//! Every contender takes one unit of one of 100,000 cells, or of one cell that all want, and writes down who has it.
-//! All but the socket are driven by load generators that are written in C and cost less of the two cores than ours does:
-//! HTTP by `wrk`, PostgreSQL and Redis by their own.
+//! Every contender takes one unit of one of 100,000 cells, or of one hot cell, and records the owner. All except the
+//! socket are driven by load generators in C, which use less of the two cores than the client of this crate: HTTP by
+//! `wrk`, PostgreSQL and Redis by their own tools.
 
 mod calls;
 mod login;
@@ -41,26 +41,26 @@ use wrk::Driver;
 /// Seconds of the round that counts system calls.
 const COUNTED_SECONDS: u64 = 1;
 
-/// Asks for so many seconds; what to look for meanwhile.
+/// Sends requests for this many seconds, and measures the server meanwhile.
 type Asks<'a> = Box<dyn Fn(u64, &Look) -> anyhow::Result<(Made, Seen)> + 'a>;
 
-/// Whom to ask, for what, and how.
+/// A contender: the system, and the load.
 struct Contender<'a> {
     who: String,
     how: String,
     ask: Asks<'a>,
 }
 
-/// Runs all that are installed and tells who did how much: at the end, when it is interrupted, and when one of them fails,
-/// who then is left out of the rounds to come. What was measured is written after each measurement.
+/// Runs all installed contenders, and prints the results: at the end, after an interrupt, and after a failure of one
+/// of them, which then leaves the remaining rounds. Results are written after each measurement.
 ///
 /// # Errors
-/// One of them fails, or does not have in its books what it said.
+/// A contender fails, or its data does not match its answers.
 pub fn run(plan: &Plan, binary: &Path) -> anyhow::Result<()> {
     crate::out::prepare(plan.out.as_deref())?;
     let interrupt = Interrupt::listen()?;
     let folder = tempfile::tempdir()?;
-    // PostgreSQL runs as its own user, who must get through.
+    // PostgreSQL runs as its own user, who needs access to the folder.
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     let driver = Driver::find(folder.path().join("reserve.lua"))?;
     let counter = Counter::find();
@@ -106,7 +106,7 @@ pub fn run(plan: &Plan, binary: &Path) -> anyhow::Result<()> {
     }
 
     contenders.retain(|of| plan.only.is_empty() || plan.only.iter().any(|only| of.who.contains(only)));
-    ensure!(!contenders.is_empty(), "--only {:?}: nobody who is installed has that in their name", plan.only);
+    ensure!(!contenders.is_empty(), "--only {:?}: no installed contender has that name", plan.only);
     let rows = contenders.iter().map(|of| Row::new(&of.who, &of.how)).collect();
     let mut report = Report::new(rows, plan, driver.name(), counter);
     let counted = counter.map(|counter| Look::Calls(counter, folder.path().join("calls")));
@@ -114,7 +114,7 @@ pub fn run(plan: &Plan, binary: &Path) -> anyhow::Result<()> {
     drop(contenders);
     print!("{}", report.table());
     if let Err(error) = failure {
-        // Ctrl-C on a terminal ends whom we ask as well.
+        // Ctrl-C on a terminal also ends the contenders.
         ensure!(interrupt.came(), error);
         return Ok(());
     }
@@ -122,7 +122,7 @@ pub fn run(plan: &Plan, binary: &Path) -> anyhow::Result<()> {
     locked.audit(binary)
 }
 
-/// Measures round by round into `report`, until it is interrupted; system calls once, in the first.
+/// Measures round by round into `report`, until it is interrupted; system calls once, in the first round.
 fn measure(
     plan: &Plan,
     contenders: &[Contender<'_>],
@@ -159,19 +159,19 @@ fn measure(
     Ok(())
 }
 
-/// A server of ours, and what it is held to.
+/// An Anaquel server, and the numbers for its audit.
 struct Ours {
     server: Server,
     data: PathBuf,
     operator: Option<String>,
-    /// Its `seq` once it was filled.
+    /// Its `seq` after loading.
     stocked: u64,
-    /// Reservations that it answered since.
+    /// Reservations answered since then.
     answers: Cell<u64>,
 }
 
 impl Ours {
-    /// Starts it and fills it; `locked` has its settings, and the key that may fill it.
+    /// Starts the server and loads the stock; `locked` has its settings file, and the key for loading.
     fn start(binary: &Path, data: PathBuf, locked: Option<(&Path, &str)>) -> anyhow::Result<Self> {
         let config = locked.map(|(config, _)| config.to_str().context("a path that is text")).transpose()?;
         let arguments: Vec<_> = config.iter().flat_map(|config| ["--config", config]).collect();
@@ -196,7 +196,7 @@ impl Ours {
         self.client().get("/v1/info")?.json().get("seq").and_then(Value::as_u64).context("the server tells its seq")
     }
 
-    /// Whether what it answered is in its log, and the log adds up.
+    /// Checks that its answers are in its log, and that the log is consistent.
     fn audit(self, binary: &Path) -> anyhow::Result<()> {
         let (made, answers) = (self.seq()? - self.stocked, self.answers.get());
         ensure!(made >= answers, "{answers} reservations were answered, and {made} are in the log");
@@ -207,7 +207,7 @@ impl Ours {
     }
 }
 
-/// Who is asked over HTTP.
+/// A contender over HTTP.
 #[derive(Clone, Copy)]
 enum At<'a> {
     Bare(&'a BareServer),
@@ -255,7 +255,7 @@ fn over_sockets(ours: &Ours, window: usize) -> Contender<'_> {
     Contender { who: report::SOCKET.to_owned(), how, ask: Box::new(ask) }
 }
 
-/// How somebody is asked who has one request under way on each connection.
+/// The label of a load with one request in flight on each connection.
 fn connected(connections: usize) -> String {
     format!("{connections} connection{}", if connections == 1 { "" } else { "s" })
 }

@@ -1,8 +1,8 @@
-//! What is measured.
+//! The parameters.
 
 use std::path::PathBuf;
 
-/// What to measure.
+/// The parameters.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Numbers of connections over HTTP, and to Redis.
@@ -11,8 +11,8 @@ pub struct Plan {
     pub seconds: u64,
     /// Interleaved measurements of each.
     pub rounds: usize,
-    /// Only those whose name contains one of these; all if there are none.
+    /// Only contenders whose name contains one of these; all if empty.
     pub only: Vec<String>,
-    /// Where `RESULTS.md` and its plot go; none to print only.
+    /// The folder for `RESULTS.md` and its plot; `None` to print only.
     pub out: Option<PathBuf>,
 }

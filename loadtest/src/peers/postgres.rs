@@ -10,13 +10,13 @@ use super::look::{Look, Made, Seen};
 use crate::server::free_address;
 use crate::stock::{CELLS, Demand};
 
-/// Both changes in one transaction of one round trip: the fastest way to ask for it.
+/// Both changes in one transaction and one round trip: the fastest form.
 const RESERVE: &str = "WITH taken AS (\
     UPDATE cells SET reserved = reserved + 1 WHERE id = :cell AND on_hand - reserved >= 1 RETURNING id) \
     INSERT INTO reservations (cell, quantity, state, expires_at) \
     SELECT id, 1, 'held', now() + interval '15 minutes' FROM taken;";
 
-/// A PostgreSQL of one's own. Dropping it ends it.
+/// A PostgreSQL instance. Dropping it ends it.
 #[derive(Debug)]
 pub struct Postgres {
     child: Child,
@@ -26,7 +26,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts one on `folder` and fills it; none where it is not installed.
+    /// Starts an instance in `folder` and loads the stock; `None` if PostgreSQL is not installed.
     ///
     /// # Errors
     /// It does not start.
@@ -34,7 +34,7 @@ impl Postgres {
         let Some(programs) = programs() else { return Ok(None) };
         std::fs::create_dir_all(folder)?;
         if is_root() {
-            // It refuses to run as root.
+            // PostgreSQL refuses to run as root.
             ensure!(Command::new("chown").arg("postgres").arg(folder).status()?.success(), "chown postgres");
         }
         let data = folder.join("data");
@@ -62,7 +62,7 @@ impl Postgres {
             ensure!(started.elapsed() < Duration::from_secs(30), "postgres does not answer");
             std::thread::sleep(Duration::from_millis(50));
         }
-        // Room on the pages, so that an update need not touch the index.
+        // Leaves room on the pages, so that an update does not touch the index.
         postgres.ask(
             "CREATE TABLE cells (id bigint PRIMARY KEY, on_hand bigint NOT NULL, reserved bigint NOT NULL) \
              WITH (fillfactor = 50)",
@@ -76,7 +76,7 @@ impl Postgres {
         Ok(Some(postgres))
     }
 
-    /// Which one it is.
+    /// The version.
     ///
     /// # Errors
     /// It does not answer.
@@ -85,10 +85,10 @@ impl Postgres {
         Ok(format!("PostgreSQL {}", version.split(' ').next().unwrap_or("?")))
     }
 
-    /// Reservations through `connections`; every one of them must have left its row.
+    /// Reservations through `connections`; each must have left its row.
     ///
     /// # Errors
-    /// `pgbench` fails, or the books do not agree.
+    /// `pgbench` fails, or rows are missing.
     pub fn ask_for(
         &self,
         demand: Demand,
@@ -106,9 +106,9 @@ impl Postgres {
         let before: u64 = self.ask(count)?.parse()?;
         let (told, seen) = look.at(self.child.id(), || self.run(&script, connections, seconds))?;
         let books = self.ask("SELECT (SELECT sum(reserved) FROM cells) = (SELECT count(*) FROM reservations)")?;
-        ensure!(books == "t", "units reserved are not the reservations made");
+        ensure!(books == "t", "the reserved units differ from the number of reservations");
         let made = self.ask(count)?.parse::<u64>()? - before;
-        ensure!(made >= told.made, "{} reservations were told of, and {made} were made", told.made);
+        ensure!(made >= told.made, "{} reservations were reported, and {made} were made", told.made);
         Ok((told, seen))
     }
 
@@ -153,7 +153,7 @@ impl Drop for Postgres {
     }
 }
 
-/// The newest installation where Debian puts them.
+/// The newest installation in Debian's location.
 fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
     let programs = versions.flatten().map(|version| version.path().join("bin"));

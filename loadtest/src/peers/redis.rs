@@ -1,4 +1,4 @@
-//! Redis: a Lua script that takes a unit and writes down the reservation, driven by Redis' own `redis-benchmark`.
+//! Redis: a Lua script that takes a unit and records the reservation, driven by Redis' own `redis-benchmark`.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -10,7 +10,7 @@ use super::look::{Look, Made, Seen};
 use crate::server::free_address;
 use crate::stock::{CELLS, Demand};
 
-/// Takes a unit of a cell if there is one, and keeps a record of the promise.
+/// Takes a unit of a cell if there is one, and stores a record of the reservation.
 const RESERVE: &str = "local cell = redis.call('HMGET', KEYS[1], 'on_hand', 'reserved') \
     if tonumber(cell[1]) - tonumber(cell[2]) < 1 then return redis.error_reply('insufficient stock') end \
     redis.call('HINCRBY', KEYS[1], 'reserved', 1) \
@@ -26,11 +26,11 @@ const FILL: &str = "for n = 0, tonumber(ARGV[1]) - 1 do \
 pub enum Fsync {
     /// Before it answers.
     Always,
-    /// Every second: what is younger may be lost.
+    /// Every second: newer writes may be lost.
     EverySecond,
 }
 
-/// A Redis of one's own. Dropping it ends it.
+/// A Redis instance. Dropping it ends it.
 #[derive(Debug)]
 pub struct Redis {
     child: Child,
@@ -39,7 +39,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts one on `folder` and fills it; none where it is not installed.
+    /// Starts an instance in `folder` and loads the stock; `None` if Redis is not installed.
     ///
     /// # Errors
     /// It does not start.
@@ -68,7 +68,7 @@ impl Redis {
         Ok(Some(redis))
     }
 
-    /// Which one it is.
+    /// The version.
     ///
     /// # Errors
     /// It does not answer.
@@ -78,8 +78,7 @@ impl Redis {
         Ok(format!("Redis {}", version.trim()))
     }
 
-    /// Reservations through `connections`, each with `pipeline` requests under way; every one of them must have left its
-    /// record.
+    /// Reservations through `connections`, each with `pipeline` requests in flight; each must have left its record.
     ///
     /// # Errors
     /// `redis-benchmark` fails, or records are missing.
@@ -91,7 +90,7 @@ impl Redis {
         seconds: u64,
         look: &Look,
     ) -> anyhow::Result<(Made, Seen)> {
-        // It takes a count, not a time: a short run tells how many are a run of the wanted length.
+        // The tool takes a count, not a time: a short run shows the count for a run of the required length.
         let short = self.run(demand, connections, pipeline, 10_000)?;
         let requests = (short.rate * seconds as f64) as u64;
         look.at(self.child.id(), || self.run(demand, connections, pipeline, requests))
@@ -111,7 +110,7 @@ impl Redis {
         ensure!(output.status.success(), "redis-benchmark: {said}{}", String::from_utf8_lossy(&output.stderr));
         let made = self.ask(&["GET", "reservations"])?.parse::<u64>()? - before;
         ensure!(made >= requests, "{made} reservations of {requests} were made");
-        // The test, requests a second, and milliseconds: mean, least, median, and more.
+        // The test, requests a second, and milliseconds: mean, minimum, median, and more.
         let last = said.lines().last().context("redis-benchmark says nothing")?;
         let fields: Vec<_> = last.trim_matches('"').split("\",\"").collect();
         let number = |nth: usize| fields.get(nth).and_then(|field| field.parse::<f64>().ok());

@@ -1,4 +1,4 @@
-//! What was measured, as a table for the terminal, as Markdown, and as a plot.
+//! The results: as a table for the terminal, as Markdown, and as a plot.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,13 +8,13 @@ use super::look::{Made, Seen};
 use super::plan::Plan;
 use super::usage::{ByName, Spent};
 
-/// Where the section of `RESULTS.md` begins that is written anew by each run.
+/// The start of the section of `RESULTS.md` that each run replaces.
 const BEGIN: &str = "<!-- peers: written by the command below -->\n";
 
-/// Where it ends.
+/// The end of the section.
 const END: &str = "<!-- peers: end -->\n";
 
-/// `before` with `section` in place of what stands between the two marks; the section alone where they are absent.
+/// Replaces the text between the two marks in `before` with `section`; only the section if the marks are absent.
 fn inserted(before: &str, section: &str) -> String {
     let around = before.split_once(BEGIN).and_then(|(head, rest)| Some((head, rest.split_once(END)?.1)));
     let (head, tail) = around.unwrap_or_default();
@@ -25,22 +25,22 @@ fn inserted(before: &str, section: &str) -> String {
 pub const BARE: &str = "bare axum handler, nothing done";
 /// Anaquel over HTTP.
 pub const HTTP: &str = "Anaquel, HTTP";
-/// The same, locked: an API key, and a fresh `Idempotency-Key` each.
+/// The same with authentication: an API key, and a fresh `Idempotency-Key` each.
 pub const HTTP_KEY: &str = "Anaquel, HTTP, API key and Idempotency-Key";
 /// The same with a token in place of the key.
 pub const HTTP_TOKEN: &str = "Anaquel, HTTP, token and Idempotency-Key";
-/// The same, everybody wanting one cell.
+/// The same with one hot cell.
 pub const HTTP_HOT: &str = "Anaquel, HTTP, one hot cell";
 /// Anaquel over the socket.
 pub const SOCKET: &str = "Anaquel, socket, pipelined";
 
-/// How our names begin.
+/// The prefix of Anaquel's names.
 const OURS: &str = "Anaquel";
 
-/// How the name of Redis ends that flushes before it answers.
+/// The suffix of the name of Redis that flushes before it answers.
 const ALWAYS: &str = "AOF always";
 
-/// One measurement, for each reservation.
+/// One measurement, per reservation.
 #[derive(Debug)]
 struct Measured {
     rate: f64,
@@ -49,19 +49,19 @@ struct Measured {
     by_name: ByName,
 }
 
-/// One contender in one setting.
+/// One contender under one load.
 #[derive(Debug)]
 pub struct Row {
     who: String,
     how: String,
     /// Round by round.
     measured: Vec<Measured>,
-    /// System calls for each reservation.
+    /// System calls per reservation.
     calls: Option<Calls>,
 }
 
 impl Row {
-    /// Nothing measured yet.
+    /// A row without measurements.
     pub fn new(who: &str, how: &str) -> Self {
         Self { who: who.to_owned(), how: how.to_owned(), measured: Vec::new(), calls: None }
     }
@@ -72,7 +72,7 @@ impl Row {
         values
     }
 
-    /// The median of what was measured; none where it never was.
+    /// The median of the measurements; `None` if there are none.
     fn median_of(&self, of: impl Fn(&Measured) -> Option<f64>) -> Option<f64> {
         let values = self.sorted(of);
         values.get(values.len() / 2).copied()
@@ -82,7 +82,7 @@ impl Row {
         self.median_of(|of| Some(of.rate)).unwrap_or(f64::NAN)
     }
 
-    /// Microseconds on a core.
+    /// Microseconds of CPU time.
     fn cpu(&self) -> f64 {
         self.median_of(|of| Some(of.spent.cpu / 1000.0)).unwrap_or(f64::NAN)
     }
@@ -92,8 +92,8 @@ impl Row {
         (rates.first().copied().unwrap_or(f64::NAN), rates.last().copied().unwrap_or(f64::NAN))
     }
 
-    /// What one reservation cost: microseconds on a core and in the kernel, switches by itself and against its will, system
-    /// calls, futex calls, reservations a flush, the median of waiting.
+    /// The cost of one reservation: microseconds of CPU time in total and in the kernel, voluntary and involuntary
+    /// context switches, system calls, futex calls, reservations per flush, and the median latency.
     fn costs(&self) -> [String; 8] {
         let told =
             |value: Option<f64>, digits: usize| value.map_or("–".to_owned(), |value| format!("{value:.digits$}"));
@@ -112,8 +112,8 @@ impl Row {
         ]
     }
 
-    /// The threads by name, those that cost most first: microseconds and switches a reservation, in the round with the
-    /// median time.
+    /// The threads by name, the most expensive first: microseconds and switches per reservation, in the round with
+    /// the median time.
     fn threads(&self) -> Vec<(&str, f64, f64)> {
         let mut rounds: Vec<_> = self.measured.iter().collect();
         rounds.sort_by(|a, b| a.spent.cpu.total_cmp(&b.spent.cpu));
@@ -128,22 +128,22 @@ impl Row {
     }
 }
 
-/// All of it.
+/// The whole report.
 #[derive(Debug)]
 pub struct Report {
     rows: Vec<Row>,
-    /// Measurements that were wanted.
+    /// The planned number of measurements.
     wanted: usize,
     conditions: String,
     command: String,
-    /// Who asks over HTTP.
+    /// The load generator for HTTP.
     driver: &'static str,
-    /// By what system calls were counted.
+    /// The tool that counted system calls.
     counter: Option<Counter>,
 }
 
 impl Report {
-    /// Of the rows that `plan` made.
+    /// A report of the rows for `plan`.
     pub fn new(rows: Vec<Row>, plan: &Plan, driver: &'static str, counter: Option<Counter>) -> Self {
         let conditions =
             format!("{}; {} interleaved rounds of {} s", crate::machine::describe(), plan.rounds, plan.seconds);
@@ -153,7 +153,7 @@ impl Report {
         Self { rows, wanted, conditions, command, driver, counter }
     }
 
-    /// One more measurement of the `nth` row; what there is to say of it.
+    /// Adds a measurement of the `nth` row; returns a line about it.
     pub fn measured(&mut self, nth: usize, made: Made, seen: Seen) -> String {
         let each = made.made as f64;
         let Some(row) = self.rows.get_mut(nth) else { return String::new() };
@@ -178,18 +178,18 @@ impl Report {
         }
     }
 
-    /// Those that were measured at least once.
+    /// Rows with at least one measurement.
     fn rows(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(|row| !row.measured.is_empty())
     }
 
-    /// What is missing, if it ended early.
+    /// The missing measurements, if the run ended early.
     fn missing(&self) -> Option<String> {
         let made: usize = self.rows.iter().map(|row| row.measured.len()).sum();
         (made < self.wanted).then(|| format!("{made} of {} measurements; the rest was not made", self.wanted))
     }
 
-    /// The best setting of each contender, in the order in which they were measured.
+    /// The best load of each contender, in the order of measurement.
     fn best(&self) -> Vec<&Row> {
         let mut best: Vec<&Row> = Vec::new();
         for row in self.rows() {
@@ -202,7 +202,7 @@ impl Report {
         best
     }
 
-    /// Best against best, where both were measured.
+    /// Best against best, if both were measured.
     fn ratios(&self) -> Vec<(String, f64)> {
         let best = self.best();
         let is_redis = |row: &&&Row| row.who.ends_with(ALWAYS);
@@ -223,7 +223,7 @@ impl Report {
         pairs.into_iter().filter_map(ratio).collect()
     }
 
-    /// Time on a core against whom it is to be compared with, at as many connections.
+    /// CPU time against the comparable contender, at the same number of connections.
     fn cpu_ratios(&self) -> Vec<(String, String, f64)> {
         let is_bare: fn(&str) -> bool = |who| who == BARE;
         let is_always: fn(&str) -> bool = |who| who.ends_with(ALWAYS);
@@ -316,7 +316,7 @@ impl Report {
         text
     }
 
-    /// What each spent on a reservation.
+    /// The cost of a reservation, by contender.
     fn costs(&self, text: &mut String) {
         let counted = match self.counter {
             Some(counter) => format!("counted by `{}` in a round of its own", counter.name()),
@@ -390,7 +390,7 @@ mod tests {
         assert_eq!(inserted(&format!("before\n{first}after\n"), "two\n"), format!("before\n{second}after\n"));
     }
 
-    /// A round of a second in which each reservation takes `cpu` microseconds of one thread.
+    /// A round of one second in which each reservation takes `cpu` microseconds of one thread.
     fn usage(cpu: f64, made: u64) -> Seen {
         let spent = Spent { cpu: cpu * 1000.0 * made as f64, kernel: 0.0, waits: made as f64, preempted: 0.0 };
         Seen::Usage(ByName::from([("worker".to_owned(), spent)]))

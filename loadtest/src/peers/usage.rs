@@ -1,5 +1,5 @@
-//! What a process spends while it is measured, all its threads and all that it forked: time on a core and context switches,
-//! as the kernel counts them. A noisy machine moves these far less than it moves a rate.
+//! The resources of a process, its threads and its children while it is measured: CPU time and context switches, as
+//! the kernel counts them. A noisy machine affects these far less than a rate.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -9,24 +9,24 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-/// How often it is read: a thread that ends takes along what it did since.
+/// The interval of readings: the usage of a thread since the last reading is lost when it ends.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What was spent.
+/// Used resources.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Spent {
-    /// Nanoseconds on a core.
+    /// Nanoseconds of CPU time.
     pub cpu: f64,
-    /// Nanoseconds of them in the kernel.
+    /// The part in the kernel.
     pub kernel: f64,
-    /// Times that a thread gave its core away to wait.
+    /// Voluntary context switches.
     pub waits: f64,
-    /// Times that its core was taken from it.
+    /// Involuntary context switches.
     pub preempted: f64,
 }
 
 impl Spent {
-    /// Adds what somebody else spent.
+    /// Adds other resources.
     pub fn add(&mut self, other: &Self) {
         self.cpu += other.cpu;
         self.kernel += other.kernel;
@@ -34,17 +34,17 @@ impl Spent {
         self.preempted += other.preempted;
     }
 
-    /// What was spent on each of `count`.
+    /// The resources for each of `count`.
     pub fn each(&self, count: f64) -> Self {
         let Self { cpu, kernel, waits, preempted } = *self;
         Self { cpu: cpu / count, kernel: kernel / count, waits: waits / count, preempted: preempted / count }
     }
 }
 
-/// What was spent, by the names of the threads.
+/// Resources by thread name.
 pub type ByName = BTreeMap<String, Spent>;
 
-/// Looks at a process until it is told to end.
+/// Measures a process until it is stopped.
 #[derive(Debug)]
 pub struct Watch {
     end: Sender<()>,
@@ -52,26 +52,27 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins now.
+    /// Starts to measure.
     ///
     /// # Errors
-    /// There is no thread to be had.
+    /// The system provides no thread.
     pub fn start(pid: u32) -> anyhow::Result<Self> {
         let (end, ended) = channel();
         let mut seen = Seen::default();
         seen.look(pid, true);
         let look = move || look(pid, seen, &ended);
-        let looking = std::thread::Builder::new().name("usage".into()).spawn(look).context("a thread that looks")?;
+        let looking =
+            std::thread::Builder::new().name("usage".into()).spawn(look).context("starting the measuring thread")?;
         Ok(Self { end, looking })
     }
 
-    /// What was spent since it began.
+    /// Stops, and returns the resources since the start.
     ///
     /// # Errors
-    /// Its thread panicked.
+    /// The measuring thread panicked.
     pub fn stop(self) -> anyhow::Result<ByName> {
         drop(self.end);
-        self.looking.join().map_err(|_| anyhow::anyhow!("whoever looked at the process panicked"))
+        self.looking.join().map_err(|_| anyhow::anyhow!("the measuring thread panicked"))
     }
 }
 
@@ -85,12 +86,12 @@ fn look(pid: u32, mut seen: Seen, ended: &Receiver<()>) -> ByName {
     }
 }
 
-/// Each thread, as it was first and last seen.
+/// Each thread's first and last reading.
 #[derive(Debug, Default)]
 struct Seen(HashMap<u32, (String, Spent, Spent)>);
 
 impl Seen {
-    /// What a thread had spent that was there `at_start` does not count.
+    /// Reads all threads. The usage of threads that exist `at_start` before the start does not count.
     fn look(&mut self, pid: u32, at_start: bool) {
         for pid in family(pid) {
             for thread in numbers_in(Path::new(&format!("/proc/{pid}/task"))) {
@@ -115,7 +116,7 @@ impl Seen {
     }
 }
 
-/// The process and all that descend from it.
+/// The process and all its descendants.
 pub fn family(pid: u32) -> Vec<u32> {
     let mut family = vec![pid];
     let mut nth = 0;
@@ -134,12 +135,12 @@ fn numbers_in(folder: &Path) -> Vec<u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// The name of a thread without its number, and what it has spent; none once it has ended.
+/// The name of a thread without its number, and its usage; `None` once it has ended.
 fn thread_of(pid: u32, thread: u32) -> Option<(String, Spent)> {
     let read = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/task/{thread}/{name}")).ok();
     let (stat, status, schedstat) = (read("stat")?, read("status")?, read("schedstat")?);
     let cpu: f64 = schedstat.split(' ').next()?.parse().ok()?;
-    // A name may have spaces and brackets of its own.
+    // A name may contain spaces and brackets.
     let (head, fields) = stat.rsplit_once(") ")?;
     let name = head.split_once('(')?.1.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '-');
     let mut ticks = fields.split(' ').skip(11).map_while(|field| field.parse::<f64>().ok());
@@ -148,7 +149,7 @@ fn thread_of(pid: u32, thread: u32) -> Option<(String, Spent)> {
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("_ctxt_switches:"));
         line?.trim().parse::<f64>().ok()
     };
-    // Ticks are coarse; which part of the time was the kernel's is all that is taken from them.
+    // Ticks are coarse; only the ratio of kernel to user time is taken from them.
     let kernel = if user + kernel > 0.0 { cpu * kernel / (user + kernel) } else { 0.0 };
     let spent = Spent { cpu, kernel, waits: switches("voluntary")?, preempted: switches("nonvoluntary")? };
     Some((name.to_owned(), spent))
@@ -166,7 +167,7 @@ mod tests {
             while began.elapsed() < Duration::from_millis(300) {
                 std::hint::spin_loop();
             }
-            // Until it was seen.
+            // Waits until the thread was read.
             std::thread::sleep(TICK * 3);
         };
         let wait = || (0..100).for_each(|_| std::thread::sleep(Duration::from_millis(4)));

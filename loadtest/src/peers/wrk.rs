@@ -1,4 +1,5 @@
-//! HTTP as `wrk` drives it, so that whoever is asked, asking costs the same. Without it, by our own client, which costs more.
+//! Load over HTTP by `wrk`, so that the client costs the same for every server. Without `wrk`, by this crate's own
+//! client, which costs more.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,8 +12,8 @@ use super::look::Made;
 use crate::http::{self, Ask};
 use crate::stock::{CELLS, Demand, LOCATIONS, SKU};
 
-/// Asks for one unit, and tells what came of it in one line. Arguments: cells, whether a key is drawn for each request,
-/// and headers by turns of name and value.
+/// Requests one unit, and prints the results in one line. Arguments: cells, whether each request gets a fresh key,
+/// and alternating header names and values.
 const SCRIPT: &str = r#"
 local threads = 0
 function setup(thread)
@@ -50,15 +51,15 @@ function done(summary, latency, requests)
 end
 "#;
 
-/// Who asks over HTTP.
+/// The load generator for HTTP.
 #[derive(Debug)]
 pub struct Driver {
-    /// Where its script lies; none where `wrk` is not installed.
+    /// The path of its script; `None` if `wrk` is not installed.
     script: Option<PathBuf>,
 }
 
 impl Driver {
-    /// `wrk`, where it is installed; its script goes to `script`.
+    /// Finds `wrk`; writes its script to `script`.
     ///
     /// # Errors
     /// The script cannot be written.
@@ -72,12 +73,12 @@ impl Driver {
         Ok(Self { script: Some(script) })
     }
 
-    /// What the report says of it.
+    /// The name in the report.
     pub fn name(&self) -> &'static str {
         if self.script.is_some() { "wrk" } else { "our own client, as `wrk` is not installed" }
     }
 
-    /// Whether it can say who it is.
+    /// Whether it can send credentials.
     pub fn can_log_in(&self) -> bool {
         self.script.is_some()
     }
@@ -114,7 +115,7 @@ impl Driver {
 }
 
 fn read(said: &str) -> anyhow::Result<Made> {
-    let line = said.lines().find_map(|line| line.strip_prefix("measured ")).context("it measured nothing")?;
+    let line = said.lines().find_map(|line| line.strip_prefix("measured ")).context("wrk printed no results")?;
     let numbers: Vec<u64> = line.split(' ').map_while(|number| number.parse().ok()).collect();
     let &[made, micros, p50, failed] = numbers.as_slice() else { anyhow::bail!("no four numbers") };
     ensure!(failed == 0, "{failed} requests failed or were refused");

@@ -85,7 +85,7 @@ pub(super) async fn drive(drive: Drive) -> anyhow::Result<u64> {
     let mut all = Ok(());
     while let Some(done) = shoppers.join_next().await {
         if let Err(error) = done? {
-            // The rest need not go on; the pacer ends with its releases closed.
+            // The other connections need not continue; closing the releases ends the pacer.
             all = Err(error);
             released.close();
             shoppers.abort_all();

@@ -65,7 +65,7 @@ pub(super) struct Reply {
     pub id: String,
     pub seq: u64,
     pub cells: Vec<(Cell, Level)>,
-    /// The text of what is no success.
+    /// The text of an answer that is not a success.
     pub text: String,
 }
 

@@ -105,7 +105,7 @@ pub(super) struct Recorder {
 pub struct KindRow {
     /// The kind.
     pub kind: Kind,
-    /// Requests that did what they asked for.
+    /// Successful requests.
     pub done: u64,
     /// Refused requests.
     pub refused: u64,
@@ -134,7 +134,7 @@ pub struct SecondRow {
     pub second: u64,
     /// Requests that were answered.
     pub answered: u64,
-    /// Requests that the server had no room for.
+    /// Requests shed because the server was overloaded.
     pub shed: u64,
     /// The median, milliseconds.
     pub p50: f64,

@@ -125,7 +125,7 @@ pub fn run(plan: &ScenarioPlan, server: Option<&Path>) -> anyhow::Result<Scenari
     Ok(report)
 }
 
-/// Loads what the scenario is about; what happens when, and what a visit is.
+/// Loads the data of the scenario; returns the script of a visit and the schedule.
 fn prepare(plan: &ScenarioPlan, client: &mut Client) -> anyhow::Result<(Script, Schedule)> {
     let script = match plan.scenario {
         Scenario::StoreDay => {
@@ -155,10 +155,10 @@ fn store_day(plan: &ScenarioPlan, folder: &Path, client: &mut Client) -> anyhow:
     let mut tills = Tills::read(folder, plan.lines)?;
     tills.stock_up(client)?;
     tills.baskets.sort_by_key(|basket| basket.at);
-    // The night before the first basket goes by unseen.
+    // The night before the first basket is skipped.
     let first = tills.baskets.first().map_or(Duration::ZERO, |basket| basket.at);
     let time = |at: Duration| (at - first).div_f64(plan.speed);
-    // Several in one second were not all at its beginning.
+    // Several baskets in one second are spread over it.
     let mut numbers = Numbers::new(1);
     let mut times: Vec<_> =
         tills.baskets.iter().map(|basket| time(basket.at + Duration::from_millis(numbers.below(1000)))).collect();
@@ -170,8 +170,12 @@ fn store_day(plan: &ScenarioPlan, folder: &Path, client: &mut Client) -> anyhow:
 fn sold_out(client: &mut Client, recorder: &Recorder, units: u64, length: Duration) -> anyhow::Result<()> {
     let cells = client.get("/v1/availability?sku=SKU-FLASH")?.json();
     let reserved = cells.pointer("/items/0/reserved").and_then(Value::as_u64).context("the flash sale's cell")?;
-    let row = recorder.kinds(length).into_iter().find(|row| row.kind == Kind::Reserve).context("nobody came")?;
-    ensure!(reserved >= row.done, "{} were told that they have one, and {reserved} are reserved", row.done);
+    let row = recorder
+        .kinds(length)
+        .into_iter()
+        .find(|row| row.kind == Kind::Reserve)
+        .context("no reservations were sent")?;
+    ensure!(reserved >= row.done, "{} reservations were acknowledged, and {reserved} units are reserved", row.done);
     ensure!(
         row.refused == 0 || reserved == units,
         "{} were refused, and {reserved} of {units} are reserved",

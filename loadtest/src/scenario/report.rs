@@ -160,7 +160,7 @@ fn name(value: impl clap::ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
-/// Watches what a server has resident, second by second.
+/// Measures a server's resident memory every second.
 pub(super) struct Memory {
     over: Arc<AtomicBool>,
     thread: JoinHandle<anyhow::Result<Vec<(i64, i64)>>>,

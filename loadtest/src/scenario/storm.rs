@@ -111,7 +111,9 @@ impl Subscriber {
         let mut socket = loop {
             match connect(address).await {
                 Ok(socket) => break socket,
-                Err(error) if began.elapsed() > PATIENCE => return Err(error.context("there was no way back")),
+                Err(error) if began.elapsed() > PATIENCE => {
+                    return Err(error.context("the subscriber could not reconnect"));
+                }
                 Err(_) => tokio::time::sleep(AGAIN).await,
             }
         };
@@ -143,14 +145,14 @@ impl Subscriber {
                 self.go_on_from(&heard);
             }
             "snapshot" => {
-                ensure!(self.cursor.is_none(), "it had a cursor, and was told all again: {text}");
+                ensure!(self.cursor.is_none(), "a subscriber with a cursor got a snapshot: {text}");
                 if !heard.more {
                     self.go_on_from(&heard);
                 }
             }
             "result" => return Ok(true),
             "heartbeat" => {}
-            _ => bail!("it cannot go on: {text}"),
+            _ => bail!("the subscriber cannot resume: {text}"),
         }
         Ok(false)
     }

@@ -21,10 +21,10 @@ pub struct Caller {
     pub idempotency: Option<IdempotencyKey>,
     /// The `traceparent` of the request.
     pub trace: Option<String>,
-    /// The principal; `None` if the server authenticates nobody.
+    /// The principal; `None` if the server does not authenticate callers.
     pub principal: Option<Principal>,
-    /// The digest that idempotency keys count against: of the principal, or of the address if the server authenticates
-    /// nobody.
+    /// The digest that idempotency keys count against: of the principal, or of the address if the server does not
+    /// authenticate callers.
     pub share: u64,
     /// Who pays for the turns of this caller.
     pub who: Who,
@@ -66,7 +66,8 @@ impl Caller {
         Self::new(extensions.get::<Principal>().cloned(), Payer::of(extensions).who)
     }
 
-    /// The same with an idempotency key. If the server authenticates nobody, its share is that of the address.
+    /// The same with an idempotency key. If the server does not authenticate callers, its share is that of the
+    /// address.
     #[must_use]
     pub fn with_key(self, idempotency: Option<IdempotencyKey>, address: Option<IpAddr>) -> Self {
         let share = match (self.share, &idempotency, address) {

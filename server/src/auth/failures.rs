@@ -109,6 +109,6 @@ mod tests {
         assert_eq!(span.line(now + SPAN), Some(0));
         let mut quiet = Span::default();
         assert_eq!((0..8).filter_map(|_| quiet.line(now)).count(), 5);
-        assert_eq!((quiet.over(now + SPAN), quiet.over(now + SPAN)), (Some(3), None), "nobody came after them");
+        assert_eq!((quiet.over(now + SPAN), quiet.over(now + SPAN)), (Some(3), None), "no failure followed");
     }
 }

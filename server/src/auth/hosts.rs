@@ -1,6 +1,6 @@
-//! The names that the server answers to. A foreign web page can point its own name at this machine (DNS rebinding), and
-//! the visitor's browser then treats answers of this server as the page's own. The page cannot change the `Host`
-//! header. So a server that authenticates nobody accepts only names that can only be this server.
+//! The names that the server answers to. A foreign web page can point its own name at this machine (DNS rebinding),
+//! and the visitor's browser then treats answers of this server as the page's own. The page cannot change the `Host`
+//! header. So a server that does not authenticate callers accepts only names that no foreign page can have.
 
 use std::net::IpAddr;
 
@@ -41,9 +41,9 @@ impl Hosts {
         Ok(Self { named, listen, serves_any })
     }
 
-    /// Checks that a request names its host correctly and, if the server authenticates nobody, that the host is this
-    /// server. HTTP/1.1 has exactly one `Host`; HTTP/2 has the authority, and a `Host` beside it must be valid as well.
-    /// HTTP/1.0 may leave it out if callers authenticate.
+    /// Checks that a request names its host correctly and, if the server does not authenticate callers, that the host
+    /// is this server. HTTP/1.1 has exactly one `Host`; HTTP/2 has the authority, and a `Host` beside it must be
+    /// valid as well. HTTP/1.0 may leave it out if callers authenticate.
     ///
     /// # Errors
     /// `invalid-request` if `Host` is missing, repeated or malformed; `forbidden` for the name of another host.
@@ -201,7 +201,8 @@ mod tests {
         }
         assert_eq!(check(&hosts, Version::HTTP_10, "/", &[], false), 400);
         assert_eq!(check(&hosts, Version::HTTP_10, "/", &[], true), 200);
-        // HTTP/2 says it in the address; an address in HTTP/1.1 comes beside a Host, and both must be right.
+        // HTTP/2 has the host in the authority. HTTP/1.1 may have it in the address beside a Host, and both must be
+        // valid.
         assert_eq!(check(&hosts, Version::HTTP_2, "http://localhost:7070/", &[], false), 200);
         assert_eq!(check(&hosts, Version::HTTP_2, "http://evil.example/", &[], false), 403);
         assert_eq!(check(&hosts, Version::HTTP_2, "http://localhost/", &["evil.example"], false), 403);

@@ -95,7 +95,7 @@ pub struct Identity {
     pub expires_at: Option<u64>,
 }
 
-/// A digest of an identity, the same after a restart; never 0, which means that nobody is authenticated.
+/// A digest of an identity, the same after a restart; never 0, which stands for an unauthenticated caller.
 pub fn digest(kind: &str, who: &str) -> u64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(kind.as_bytes()).update(&[0]).update(who.as_bytes());

@@ -3,7 +3,7 @@
 //! - [`identity`]: scopes, and the channels and locations that a caller is bound to
 //! - [`keys`]: API keys, hashed in a file that the command line changes and the server watches
 //! - [`tokens`]: JWTs, signed by a key of a JWKS file
-//! - `verified`: those that were found to be good, for as long as they are
+//! - `verified`: a cache of verified keys and tokens
 //! - [`failures`]: failed authentications, counted and logged
 //! - [`rates`]: limits of requests a second, by address and by key
 //! - [`hosts`]: which names the server answers to
@@ -14,7 +14,7 @@
 //! - [`caller`]: the principal with its idempotency key and its share
 //! - [`visibility`]: which rules, channels and numbers a caller sees
 //!
-//! Without keys and without a JWKS file the server authenticates nobody, and listens on loopback only.
+//! Without keys and without a JWKS file the server does not authenticate callers, and listens on loopback only.
 
 pub mod caller;
 pub mod failures;
@@ -81,7 +81,7 @@ pub struct Auth {
 struct Known {
     keys: Option<KeyFile>,
     tokens: Option<Tokens>,
-    /// By what stands above.
+    /// Verified against the files above.
     verified: Verified,
 }
 

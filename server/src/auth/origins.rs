@@ -55,8 +55,8 @@ impl Origins {
     }
 
     /// Checks whether the origin of a request may open a socket or write. A client that is not a browser sends no
-    /// origin. If the server authenticates nobody, its own pages must also be on this machine, because a foreign page
-    /// can point its own name here.
+    /// origin. If the server does not authenticate callers, its own pages must also be on this machine, because a
+    /// foreign page can point its own name here.
     ///
     /// # Errors
     /// `forbidden`, naming the origin.
@@ -136,7 +136,7 @@ mod tests {
         let names = |origin: &str| written.names(&origin.parse().unwrap());
         assert!(names("https://shop.example") && names("http://shop.example:8080") && !names("http://shop.example"));
         assert!(written.are_named() && !Origins::default().are_named());
-        // Another page of this machine is another's, too.
+        // Another page of this machine is also foreign.
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, "localhost:7070".parse().unwrap());
         for (origin, is_own) in
@@ -148,7 +148,7 @@ mod tests {
                 assert_eq!(checked.is_ok(), is_own, "{origin}");
             }
         }
-        // A name that a stranger's page has pointed at this machine.
+        // A foreign page has pointed this name at this machine.
         let rebound = |host: &str, serves_anybody: bool| {
             let origins = Origins::new(&[], serves_anybody).unwrap();
             let mut headers = HeaderMap::new();

@@ -40,7 +40,7 @@ impl Principal {
     }
 }
 
-/// An address as it is shown. Most are of the fourth version, which are written without the machinery of format strings.
+/// Formats an address. The fast path writes IPv4, the most common kind, without format strings.
 fn text_of(address: IpAddr) -> String {
     let IpAddr::V4(address) = address else { return address.to_string() };
     let [a, b, c, d] = address.octets().map(u32::from);

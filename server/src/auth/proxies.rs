@@ -75,7 +75,7 @@ fn list(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     lines.flat_map(|line| line.split(',')).map(|hop| address(hop.trim())).collect()
 }
 
-/// The same of `Forwarded` (RFC 7239).
+/// The hops of `Forwarded` (RFC 7239), in their order.
 fn pairs(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let lines = headers.get_all(header::FORWARDED).iter().map(|line| line.to_str().unwrap_or_default());
     let hop = |element: &str| {
@@ -136,7 +136,7 @@ mod tests {
         for (lines, expected) in [
             (&[][..], "10.0.0.1"),
             (&[(LIST, "203.0.113.9")], "203.0.113.9"),
-            // What the client wrote itself stands before what the proxy saw.
+            // The client's own value comes before the value that the proxy appended.
             (&[(LIST, "1.1.1.1, 203.0.113.9")], "203.0.113.9"),
             (&[(LIST, "1.1.1.1"), (LIST, "203.0.113.9")], "203.0.113.9"),
             (&[(LIST, "203.0.113.9, 10.9.9.9, 192.0.2.7")], "203.0.113.9"),
@@ -145,7 +145,7 @@ mod tests {
             (&[(LIST, "[2001:db8::1]:4711, fd00::2")], "2001:db8::1"),
             (&[(LIST, "::ffff:203.0.113.9")], "203.0.113.9"),
             (&[(LIST, "10.1.1.1, 10.2.2.2")], "10.1.1.1"),
-            // What cannot be read ends the way at the proxy that wrote it.
+            // An unreadable address ends the walk at the proxy that wrote it.
             (&[(LIST, "203.0.113.9, unknown, 10.2.2.2")], "10.2.2.2"),
             (&[(LIST, "")], "10.0.0.1"),
             (&[(LIST, "evil")], "10.0.0.1"),
@@ -155,7 +155,7 @@ mod tests {
             (&[(PAIRS, "for=\"a,b;for=1.1.1.1\", for=203.0.113.9")], "203.0.113.9"),
             (&[(PAIRS, "for=203.0.113.9, for=_hidden")], "10.0.0.1"),
             (&[(PAIRS, "proto=https")], "10.0.0.1"),
-            // A client adds the one that its proxy does not write.
+            // A client adds the header that its proxy does not write.
             (&[(PAIRS, "for=1.1.1.1"), (LIST, "203.0.113.9")], "10.0.0.1"),
             (&[(PAIRS, "for=203.0.113.9"), (LIST, "203.0.113.9")], "203.0.113.9"),
         ] {

@@ -1,7 +1,8 @@
-//! Keys and tokens that were found to be good: to verify a signature anew for each request costs more than the request.
+//! Cache of verified keys and tokens: verifying a signature for each request costs more than the request.
 //!
-//! What is kept goes with the files that it was verified by ([`super::Auth`] makes new ones whenever those change), and no
-//! longer than the key or the token is good for. Only what was verified is kept, so a stranger takes no room.
+//! The cache belongs to the files that it was verified against ([`super::Auth`] creates a new one when a file
+//! changes), and an entry lasts at most as long as its key or token. Only verified credentials are stored, so
+//! strangers take no room.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,30 +10,30 @@ use std::sync::{Arc, Mutex};
 use crate::auth::identity::Identity;
 use crate::lock::lock;
 
-/// Parts, each with a lock of its own.
+/// Shards, each with its own lock.
 const PARTS: usize = 16;
 
-/// Of one part; one that is full begins anew.
+/// Entries per shard; a full shard is cleared.
 const PART_MAX: usize = 256;
 
-/// A digest of a key or of a token: themselves they are not kept, and not compared.
+/// A digest of a key or token. The credential itself is neither stored nor compared.
 type Digest = [u8; 32];
 
-/// What was verified, and when.
+/// A verified identity, and when it was verified.
 struct Entry {
     identity: Arc<Identity>,
     at: u64,
 }
 
-/// Who bears what.
+/// Identities by credential.
 #[derive(Default)]
 pub struct Verified([Mutex<HashMap<Digest, Entry>>; PARTS]);
 
 impl Verified {
-    /// Whose `token` is at `now`, in seconds since 1970: as it is known, or as `verify` says.
+    /// The identity of `token` at `now`, in seconds since 1970: from the cache, or from `verify`.
     ///
     /// # Errors
-    /// Why it is not believed; that is not kept.
+    /// The error of `verify`; failures are not cached.
     pub fn identity<E>(
         &self,
         token: &str,
@@ -58,7 +59,8 @@ impl Verified {
 }
 
 impl Entry {
-    /// The same, unless it has expired, or the clock was set back to before it was verified: it may not be good yet.
+    /// The identity, unless it has expired, or the clock is now before its verification: then it may not be valid
+    /// yet.
     fn good_at(&self, now: u64) -> Option<Arc<Identity>> {
         let until = self.identity.expires_at.unwrap_or(u64::MAX);
         (self.at..until).contains(&now).then(|| Arc::clone(&self.identity))

@@ -19,7 +19,7 @@ use crate::subjects::operating::backup::{ENDING, file_name, key_file};
 /// The ending of the name of a backup that is not complete yet.
 const UNFINISHED: &str = "unfinished";
 
-/// What only one backup at a time holds.
+/// The lock file, held by one backup at a time.
 const LOCK: &str = "lock";
 
 /// Takes a backup.
@@ -33,7 +33,7 @@ pub fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| folder.display().to_string())?;
     let taken = backup_into(folder, args);
     if taken.is_err() && !made.is_empty() {
-        // A folder that was made for nothing goes, and nothing else does.
+        // Deletes a folder that was created in vain, and nothing else.
         let _ = clear(folder).and_then(|()| fs::remove_file(folder.join(LOCK)));
         made.iter().take_while(|path| fs::remove_dir(path).is_ok()).for_each(drop);
     }
@@ -67,7 +67,7 @@ fn backup_into(folder: &Path, args: &BackupArgs) -> anyhow::Result<ExitCode> {
     };
     if head.after == head.seq && !head.is_whole() {
         fs::remove_file(&unfinished)?;
-        // Who is told so relies on those that are there.
+        // The answer says that no new backup is needed, so verify the existing ones.
         prove(&chain, head.seq, args.quick)?;
         println!("no new records since seq {}; state hash {}", head.seq, head.hash);
         return Ok(ExitCode::SUCCESS);
@@ -129,7 +129,7 @@ impl From<Refused> for anyhow::Error {
     }
 }
 
-/// Writes it to `path`, and to the disk.
+/// Writes the backup to `path`, and flushes it to disk.
 fn take(args: &BackupArgs, start: Start, path: &Path) -> Result<Head, Refused> {
     let other = |error: io::Error| Refused::Other(anyhow::Error::new(error).context(path.display().to_string()));
     let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(other)?;

@@ -1,4 +1,4 @@
-//! A small HTTP client for the tools: one request a connection, bodies streamed both ways.
+//! A small HTTP client for the tools: one request per connection, bodies streamed in both directions.
 
 use std::fmt;
 use std::io::{Read, Write};

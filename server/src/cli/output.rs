@@ -41,7 +41,7 @@ pub fn end_with_the_reader() {
     }));
 }
 
-/// An error with its causes, behind each other. What a cause repeats of the error before it is said once.
+/// An error with its causes in one line. Text that a cause repeats from the error before it is printed once.
 pub fn reasons(error: &anyhow::Error) -> String {
     let mut told = String::new();
     for cause in error.chain() {

@@ -39,7 +39,7 @@ pub struct Words {
 /// The flags of the command line.
 pub const FLAGS: Words = Words { url: "--url", ca: "--ca" };
 
-/// A connection to it.
+/// A connection to the server.
 pub type Link = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// A running server.

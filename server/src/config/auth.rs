@@ -4,28 +4,29 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// Who may come in. Without a key and without a JWKS file, everyone who reaches the server.
+/// Who may use the server. Without a key file and a JWKS file, every client that reaches the server may.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuthConfig {
-    /// The file of API keys, which `anaquel keys` changes; `keys.json` in the data directory if left out.
+    /// The file of API keys, which `anaquel keys` changes; by default `keys.json` in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<PathBuf>,
     /// A JWKS file with the keys that sign JSON Web Tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<PathBuf>,
-    /// Algorithms that tokens may be signed by: of `RS256`, `ES256` and `EdDSA`.
+    /// Accepted signature algorithms: of `RS256`, `ES256` and `EdDSA`.
     pub algorithms: Vec<String>,
-    /// What tokens must have as `iss`.
+    /// The `iss` that tokens must have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
-    /// What tokens must have in `aud`.
+    /// The `aud` that tokens must contain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
-    /// Whose pages may call, listen and load the client, beside the server's own, such as `https://shop.example`.
+    /// Origins whose pages may call the API, listen to streams and load the client, beside the server's own, such as
+    /// `https://shop.example`.
     pub origins: Vec<String>,
-    /// Names that the server answers to without keys, beside `localhost` and the address that it listens at, such as
-    /// `stock.example`. With `insecure` it answers to any name, unless some stand here.
+    /// Host names that the server answers to if it has no keys, beside `localhost` and the address it listens at,
+    /// such as `stock.example`. With `insecure` and an empty list, it answers to every name.
     pub hosts: Vec<String>,
 }
 
@@ -44,20 +45,20 @@ impl Default for AuthConfig {
 }
 
 impl AuthConfig {
-    /// Where API keys are, for a server on the data directory `data`.
+    /// The path of the API keys for a server with the data directory `data`.
     pub fn keys_path(&self, data: &Path) -> PathBuf {
         self.keys.clone().unwrap_or_else(|| data.join("keys.json"))
     }
 }
 
-/// The certificate, in PEM; without it, the server speaks plain HTTP. Both files are read anew when they change.
+/// The certificate, in PEM; without it, the server speaks plain HTTP. The server reloads both files when they change.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TlsConfig {
-    /// The server's certificate, and those between it and a root.
+    /// The server's certificate, and the intermediate certificates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<PathBuf>,
-    /// The private key of it.
+    /// The private key of the certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
 }

@@ -8,7 +8,7 @@ use super::journal::Sync;
 use super::names::{Noted, Undeclared};
 
 impl Config {
-    /// The engine's part.
+    /// The settings of the engine.
     pub fn engine_settings(&self) -> Settings {
         Settings {
             hold_seconds_max: self.reservations.hold_seconds_max,
@@ -53,7 +53,7 @@ impl Config {
         }
     }
 
-    /// The log's part.
+    /// The settings of the log.
     pub fn log_options(&self) -> LogOptions {
         LogOptions {
             sync: match self.journal.sync {

@@ -1,16 +1,17 @@
-//! `clock`, `journal` and `idempotency`: how far the clock is believed, and how the log and the keys are kept.
+//! `clock`, `journal` and `idempotency`: the limits of clock jumps, and how the log and the idempotency keys are
+//! kept.
 
 use anaquel_engine::idempotency::KEY_BYTES;
 use anaquel_engine::journal::LogOptions;
 use anaquel_engine::settings::Settings;
 use serde::{Deserialize, Serialize};
 
-/// What is believed of the clock.
+/// The limits of clock jumps.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClockConfig {
-    /// How far the clock may be ahead of the log at a start; beyond, time goes on from the log until an operator says that
-    /// the clock is right.
+    /// How far the clock may be ahead of the log at a start. If it is further ahead, time continues from the log
+    /// until an operator confirms the clock.
     pub jump_seconds_max: u64,
 }
 
@@ -24,23 +25,23 @@ impl Default for ClockConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JournalConfig {
-    /// `always`: a write is on disk before it is acknowledged. `interval`: it is on disk within `sync_interval_ms`, and
-    /// a crash of the process or of the machine loses what was acknowledged since.
+    /// `always`: a write is on disk before it is acknowledged. `interval`: a write is on disk within
+    /// `sync_interval_ms`, and a crash of the process or of the machine loses the acknowledged writes since then.
     pub sync: Sync,
-    /// With `interval` only.
+    /// The interval for `interval`.
     pub sync_interval_ms: u64,
-    /// How long events can be read and streams resumed.
+    /// How long events can be read and streams can resume.
     pub retention_seconds: u64,
-    /// Bytes of log after which a new checkpoint is taken. The setting keeps the name that files of operators have.
+    /// Bytes of log between two checkpoints. Existing settings files use this name.
     #[serde(rename = "image_bytes")]
     pub checkpoint_bytes: u64,
-    /// Bytes of the file system that stay free.
+    /// Bytes of the file system that the server leaves free.
     pub reserve_bytes: u64,
-    /// Bytes a second of log from before the checkpoint that are checked while the server runs.
+    /// Bytes per second of old log (before the checkpoint) that the server verifies in the background.
     pub check_bytes_per_second: u64,
-    /// A turn of the journal thread (a command, or an append) that takes longer is logged and counted.
+    /// A cycle of the journal thread (a command or an append) that takes longer is logged and counted.
     pub slow_turn_ms: u64,
-    /// While a turn takes longer, `/readyz` answers 503.
+    /// While a cycle takes longer, `/readyz` answers 503.
     pub stuck_turn_ms: u64,
 }
 
@@ -64,24 +65,25 @@ impl Default for JournalConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sync {
-    /// Before a write is answered.
+    /// Before the write is answered.
     Always,
-    /// After a while; a crash loses what was answered since.
+    /// Within the interval; a crash loses the writes answered since the last sync.
     Interval,
 }
 
-/// How repeats are told.
+/// How repeats are recognised.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdempotencyConfig {
     /// Whether every write must have a key.
     pub required: bool,
-    /// How long a key is kept; at least 86,400.
+    /// How long a key is kept, in seconds; at least 86,400.
     pub retention_seconds: u64,
-    /// Bytes of memory for keys at the most, 39 each. A caller may keep four times as many as there is room for beside
-    /// all that is kept: alone, four fifths of it.
+    /// The most bytes of memory for keys, at 39 bytes each. A caller may keep four times as many keys as fit in the
+    /// room left by all keys: a single caller gets at most four fifths.
     pub bytes: u64,
-    /// Keys kept at most; what earlier versions had instead of `bytes`. Where it is set, the smaller counts.
+    /// The most keys; earlier versions had this setting instead of `bytes`. If both are set, the smaller limit
+    /// applies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys_max: Option<u64>,
 }
@@ -99,7 +101,7 @@ impl Default for IdempotencyConfig {
 }
 
 impl IdempotencyConfig {
-    /// Bytes for keys.
+    /// The memory limit for keys in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.keys_max.map_or(self.bytes, |keys| keys.saturating_mul(KEY_BYTES).min(self.bytes))
     }

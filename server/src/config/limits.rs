@@ -1,4 +1,4 @@
-//! `limits`: what callers may take.
+//! `limits`: bounds for callers.
 
 use std::collections::BTreeMap;
 
@@ -9,71 +9,70 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
-    /// The largest JSON body.
+    /// The largest JSON body, in bytes.
     pub body_bytes: usize,
-    /// The largest import, also when it is unpacked.
+    /// The largest import, in bytes, also after unpacking.
     pub import_bytes: u64,
-    /// Bytes of rejected rows that an answer to an import carries where its caller asks for them.
+    /// Bytes of rejected rows in the answer to an import, if the caller asks for them.
     pub import_rejects_bytes: u64,
-    /// Connections at a time. Beyond them, `/healthz`, `/readyz` and `/metrics` are answered, and everybody else is told
-    /// to come again; whoever takes nothing of what they asked for goes first, then whoever asks for nothing.
+    /// Concurrent connections. Beyond this number the server answers only `/healthz`, `/readyz` and `/metrics`, and
+    /// asks other clients to retry. It first closes clients that do not read their answers, then idle ones.
     pub connections: usize,
-    /// Connections of one address at a time; 0 for up to four times as many as it leaves to others. Proxies and offices
-    /// stand behind one address, and so does this machine.
+    /// Concurrent connections of one address; 0 for up to four times as many as the address leaves to others. Proxies
+    /// and offices share one address, and so do all processes of this machine.
     pub address_connections: usize,
-    /// Bytes may wait for so long for a client that takes none of them; then it is cut off.
+    /// How long bytes may wait for a client that reads none of them, before the client is disconnected.
     pub write_seconds: u64,
     /// Cells in one answer about availability.
     pub response_cells: usize,
-    /// Cells that one question about groups adds up.
+    /// Cells that one query about groups adds up.
     pub group_cells: usize,
-    /// Bytes of one page of a list, and of the events that come together; what is beyond is on the next.
+    /// Bytes of one page of a list, and of events that are sent together; the rest is on the next page.
     pub page_bytes: usize,
-    /// Bytes of large answers (64 KiB or more, over HTTP/2 4 KiB) that are made for one connection and not yet written.
-    /// Request bodies over 64 KiB take room here, too, until they are parsed.
+    /// Bytes of large answers (64 KiB or more, over HTTP/2 4 KiB) that are built for one connection and not yet
+    /// written. Request bodies over 64 KiB count too, until they are parsed.
     pub connection_answer_bytes: usize,
-    /// The same of all connections together; a caller may have as much of it as it leaves to others.
+    /// Bytes of large answers for all connections together; a caller may have as much as it leaves to others.
     pub answer_bytes: usize,
-    /// Long reads at a time, all but one of them for the same caller; 0 for half of the cores, at least 2.
-    /// Streams that read back what they missed have as many turns of their own, whatever is set here.
+    /// Concurrent long reads; one caller may use all but one. 0 for half of the cores, at least 2. Streams that catch
+    /// up from the log have the same number of turns of their own; this setting does not change that number.
     pub long_reads: usize,
     /// Long reads that wait for their turn; a caller may have as many as it leaves to others.
     pub long_reads_waiting: usize,
-    /// Imports and exports at a time, all but one of them for the same caller.
+    /// Concurrent imports and exports; one caller may use all but one.
     pub files: usize,
-    /// Writes on their way to the log.
+    /// Writes in flight to the log.
     pub in_flight: usize,
-    /// Locations that the groups of all lines of a promise may have together; at most 16,384.
+    /// Locations in the groups of all lines of one reservation; at most 16,384.
     pub reservation_group_cells: usize,
-    /// Cells and kinds of promises that one decision looks at while it makes room; beyond, it is refused.
+    /// Cells and demand classes that one decision examines to make room; a decision that needs more is refused.
     pub plan_looks: usize,
-    /// Open promises that one decision moves to make room; beyond, it is refused.
+    /// Open reservations that one decision moves to make room; a decision that needs more is refused.
     pub plan_promises: usize,
-    /// Lines that wait for one cell; more are not promised what is to come to it.
+    /// Backorder lines of one cell; further lines get no promise from inbound supply.
     pub cell_waits: usize,
-    /// Rows of an import that is loaded whole or not at all.
+    /// Rows of an atomic import.
     pub import_atomic_rows: usize,
-    /// How long a request's head may take to arrive, and how long a connection may be idle between two requests.
+    /// How long a request head may take to arrive, and how long a connection may be idle between two requests.
     pub header_seconds: u64,
     /// How long a shutdown waits for requests to end.
     pub shutdown_seconds: u64,
-    /// Requests a second from one address, in bursts of as many; 0 for any number.
+    /// Requests per second from one address, with bursts of the same number; 0 for no limit.
     pub address_requests_per_second: u32,
-    /// Requests a second with one key, or of one subject of tokens, in bursts of as many; 0 for any number.
+    /// Requests per second with one key, or of one token subject, with bursts of the same number; 0 for no limit.
     pub key_requests_per_second: u32,
-    /// Channels that promises made up and nobody declared. A caller known by a key has at most as many as are left for
-    /// others; so with the two limits below.
+    /// Channels that reservations introduced without a declaration. A caller with a key may introduce at most as many
+    /// as it leaves to others; the same applies to the next two limits.
     pub undeclared_channels: u32,
-    /// Locations that movements, counts and supply made up and nobody declared.
+    /// Locations that movements, counts and supply introduced without a declaration.
     pub undeclared_locations: u32,
-    /// SKUs that movements, counts and supply made up and nobody declared.
+    /// SKUs that movements, counts and supply introduced without a declaration.
     pub undeclared_skus: u32,
-    /// What may be asked for through a channel, by its name: `[limits.channel.web]`. What is left out is that of
-    /// `channel_default`.
+    /// Limits by channel name: `[limits.channel.web]`. A limit that is left out comes from `channel_default`.
     pub channel: BTreeMap<String, PromiseLimits>,
-    /// What may be asked for through any channel.
+    /// Limits of every channel.
     pub channel_default: PromiseLimits,
-    /// What may be asked for with any key, or by any subject of tokens; a key may have limits of its own.
+    /// Limits of every key and token subject; a key may have its own limits.
     pub key_default: PromiseLimits,
 }
 

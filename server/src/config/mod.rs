@@ -1,4 +1,5 @@
-//! Settings: flags over `ANAQUEL_*` environment variables over a TOML file over the defaults.
+//! Settings. Flags override `ANAQUEL_*` environment variables, which override a TOML file, which overrides the
+//! defaults.
 
 mod auth;
 mod engine;
@@ -28,58 +29,59 @@ pub use reservations::{ReplenishmentConfig, ReservationsConfig};
 pub use stream::StreamConfig;
 pub use telemetry::{LogConfig, LogFormat, TelemetryConfig};
 
-/// Streams that may be open at a time, at the most.
+/// The most concurrent streams that may be configured.
 const SOCKETS_MAX: usize = 1 << 20;
 
-/// Where the command line's client finds its key. On the command line itself, other users of the machine could read it.
+/// The environment variable with the key of the command-line client. A key on the command line would be visible to
+/// other users of the machine.
 pub const KEY_VARIABLE: &str = "ANAQUEL_KEY";
 
-/// Everything that may be set.
+/// All settings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where the log and its checkpoints are.
+    /// The directory of the log and its checkpoints.
     pub data: PathBuf,
-    /// Where the server listens.
+    /// The address that the server listens at.
     pub listen: SocketAddr,
-    /// Whether the clock is right even if it is far ahead of the log.
+    /// Whether to trust the clock even if it is far ahead of the log.
     pub trust_clock: bool,
-    /// Whether everyone who reaches a listening address that is not loopback is served, without a key, without TLS.
+    /// Whether to serve every client without a key and without TLS on an address that is not loopback.
     pub insecure: bool,
-    /// Proxies that are believed when they say whom a request comes from (`X-Forwarded-For`, `Forwarded`): networks such as
-    /// `10.0.0.0/8`, or addresses. Limits by address, and what is written down of who asked, are then about that caller.
+    /// Proxies whose `X-Forwarded-For` or `Forwarded` headers are trusted: networks such as `10.0.0.0/8`, or
+    /// addresses. Limits by address, and the caller in the log, then apply to the reported client.
     pub trusted_proxies: Vec<String>,
-    /// Keys, tokens, and the origins and hosts that are served.
+    /// Keys, tokens, and the allowed origins and hosts.
     pub auth: AuthConfig,
-    /// The certificate, if the server speaks TLS itself.
+    /// The certificate, if the server itself speaks TLS.
     pub tls: TlsConfig,
-    /// How far a clock is believed.
+    /// The limits of clock jumps.
     pub clock: ClockConfig,
     /// How the log is kept.
     pub journal: JournalConfig,
-    /// How keys are kept.
+    /// How idempotency keys are kept.
     pub idempotency: IdempotencyConfig,
     /// How reservations are kept.
     pub reservations: ReservationsConfig,
-    /// How many cells one run looks at.
+    /// The bounds of a replenishment run.
     pub replenishment: ReplenishmentConfig,
-    /// Limits of live stock.
+    /// Limits of the live stream.
     pub stream: StreamConfig,
     /// Undeclared channels.
     pub channels: ChannelsConfig,
-    /// What is sold.
+    /// Undeclared SKUs.
     pub skus: NamesConfig,
-    /// Where it is.
+    /// Undeclared locations.
     pub locations: NamesConfig,
-    /// What callers may take.
+    /// Bounds for callers.
     pub limits: LimitsConfig,
-    /// What is written to standard error.
+    /// Log output on standard error.
     pub log: LogConfig,
-    /// Where traces go.
+    /// The target of traces.
     pub telemetry: TelemetryConfig,
 }
 
-/// Lines that a reservation may come to have, one for each location of a group that it is asked of.
+/// The most lines that a reservation may have after each location of a requested group became a line.
 const GROUP_CELLS_MAX: usize = 16_384;
 
 impl Default for Config {
@@ -108,7 +110,7 @@ impl Default for Config {
     }
 }
 
-/// The settings that are lists, such as `auth.origins`.
+/// The names of list settings, such as `auth.origins`.
 fn lists() -> anyhow::Result<Vec<String>> {
     fn walk(value: &serde_json::Value, path: &str, found: &mut Vec<String>) {
         for (name, member) in value.as_object().into_iter().flatten() {
@@ -125,19 +127,19 @@ fn lists() -> anyhow::Result<Vec<String>> {
 }
 
 impl Config {
-    /// Reads a file and the environment over the defaults. Flags come last, and are the caller's to apply.
+    /// Reads a file and the environment over the defaults. The caller applies the flags afterwards.
     ///
     /// # Errors
-    /// Names the file or variable, and what is wrong with it.
+    /// The file or variable, and what is wrong with it.
     pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
         let defaults = config::Config::try_from(&Self::default())?;
         let mut builder = config::Config::builder().add_source(defaults);
         if let Some(file) = file {
             builder = builder.add_source(config::File::from(file).format(config::FileFormat::Toml));
         }
-        // ANAQUEL_LISTEN, ANAQUEL_JOURNAL__SYNC: two underscores stand for the dot.
+        // ANAQUEL_LISTEN, ANAQUEL_JOURNAL__SYNC: two underscores stand for a dot.
         let environment = config::Environment::with_prefix("ANAQUEL").prefix_separator("_").separator("__");
-        // The key of the command line's client is no setting of a server.
+        // The key of the command-line client is not a server setting.
         let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         let variables = std::env::vars_os().filter_map(text);
         let mut variables: HashMap<String, String> = variables.filter(|(name, _)| name != KEY_VARIABLE).collect();
@@ -197,7 +199,7 @@ impl Config {
             (1..=GROUP_CELLS_MAX).contains(&reservation_group_cells),
             "limits.reservation_group_cells: must be 1 to {GROUP_CELLS_MAX}"
         );
-        // Each location of a group is looked at twice at most before room is made.
+        // Before a decision makes room, it examines each location of a group at most twice.
         anyhow::ensure!(
             plan_looks >= 3 * reservation_group_cells,
             "limits.plan_looks: must be at least three times limits.reservation_group_cells"

@@ -1,41 +1,41 @@
-//! `channels`, `skus` and `locations`: what becomes of names that nobody declared.
+//! `channels`, `skus` and `locations`: how undeclared names are handled.
 
 use serde::{Deserialize, Serialize};
 
-/// Through which channels things are sold.
+/// Undeclared channels.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChannelsConfig {
-    /// What becomes of a channel that nobody declared, once one is declared: `refuse` (400, with those declared) or
-    /// `accept`, with the buffer 0. While none is declared, every channel is accepted.
+    /// How an undeclared channel is handled once any channel is declared: `refuse` (400, listing the declared
+    /// channels) or `accept`, with buffer 0. While no channel is declared, every channel is accepted.
     pub undeclared: Undeclared,
 }
 
-/// What becomes of a channel that nobody declared.
+/// How an undeclared channel is handled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Undeclared {
     /// Refused by name.
     #[default]
     Refuse,
-    /// Taken, with a flag.
+    /// Accepted and flagged.
     Accept,
 }
 
-/// What becomes of movements and counts of a SKU, or at a location, that nobody declared.
+/// How movements and counts with an undeclared SKU or location are handled.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NamesConfig {
-    /// `accept`: they are noted, and the name is flagged and listed (`declared: false`) until somebody declares or retires
-    /// it; or `refuse` (400), a till's sales included.
+    /// `accept`: they are recorded, and the name is flagged and listed (`declared: false`) until it is declared or
+    /// retired. `refuse`: 400, also for sales of a till.
     pub undeclared: Noted,
 }
 
-/// What becomes of what happened with a name that nobody declared.
+/// How a record with an undeclared name is handled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Noted {
-    /// Taken, with a flag.
+    /// Accepted and flagged.
     #[default]
     Accept,
     /// Refused by name.

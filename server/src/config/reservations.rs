@@ -1,27 +1,29 @@
-//! `reservations` and `replenishment`: how reservations are kept, and how much a run looks at.
+//! `reservations` and `replenishment`: how reservations are kept, and the bounds of a replenishment run.
 
 use anaquel_engine::settings::Settings;
 use serde::{Deserialize, Serialize};
 
-/// How long promises live.
+/// How reservations are kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReservationsConfig {
-    /// The longest that extensions may keep a hold alive.
+    /// The longest total life of a hold with all its extensions.
     pub hold_seconds_max: u64,
-    /// How long a closed reservation can be read, as long as the log has what made it (`journal.retention_seconds`).
+    /// How long a closed reservation can be read, if the log still has its records (`journal.retention_seconds`).
     pub closed_retention_seconds: u64,
-    /// Bytes of memory for closed reservations, shared out by caller: beyond, the oldest of whoever has most are `gone`.
+    /// Bytes of memory for closed reservations, divided among callers: at the limit, the oldest ones of the caller
+    /// with most become `gone`.
     pub closed_bytes: u64,
-    /// Bytes of them for the last few that were closed, of which nothing is read back from the log.
+    /// The part of these bytes for the latest closed reservations, which need no read from the log.
     pub recent_bytes: u64,
-    /// Changes of one reservation; what would lengthen its history beyond is refused.
+    /// Changes of one reservation; a further change is refused.
     pub changes_max: usize,
-    /// How often what was asked for and refused is noted in the log, for `/v1/what-if`; 0 for never.
+    /// The interval at which refused demand is recorded in the log for `/v1/what-if`; 0 for never.
     pub lost_demand_seconds: u64,
-    /// Whether a pickup is handed over only against its code; otherwise none at all is the staff's own judgement.
+    /// Whether the handover of a pickup requires its code. If not, staff may hand over without a code.
     pub pickup_code_required: bool,
-    /// Wrong codes that may be tried on a reservation, by whomever; then its code is closed for an hour. 0 for any number.
+    /// Wrong codes for one reservation, from all callers together, before its code is blocked for an hour. 0 for no
+    /// limit.
     pub pickup_code_tries: u32,
 }
 
@@ -41,11 +43,11 @@ impl Default for ReservationsConfig {
     }
 }
 
-/// What a run of replenishment may cost.
+/// The bounds of a replenishment run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReplenishmentConfig {
-    /// Cells that one run may look at.
+    /// Cells that one run may examine.
     pub cells: usize,
 }
 

@@ -3,41 +3,41 @@
 use anaquel_engine::settings::FeedSettings;
 use serde::{Deserialize, Serialize};
 
-/// Live streams. What one subscription that does not read costs is at most `dirty_cells` times some 300 bytes, or
-/// `lossless_changes` times some 200.
+/// Live streams. A subscription that does not read costs at most `dirty_cells` times about 300 bytes, or
+/// `lossless_changes` times about 200.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StreamConfig {
-    /// Streams open at a time.
+    /// Concurrent streams.
     pub sockets: usize,
-    /// Streams that one caller has open at a time; 0 for up to four times as many as it leaves to others.
+    /// Concurrent streams of one caller; 0 for up to four times as many as the caller leaves to others.
     pub caller_sockets: usize,
     /// Subscriptions of one stream.
     pub subscriptions: usize,
-    /// Keys (SKU and place) that all subscriptions track together.
+    /// Keys (SKU and place) that all subscriptions together track.
     pub keys: usize,
-    /// Keys that the subscriptions of one caller track together; 0 for as many as it leaves to others.
+    /// Keys that the subscriptions of one caller together track; 0 for as many as the caller leaves to others.
     pub caller_keys: usize,
-    /// Bytes of names that nobody declared and that subscriptions wait for; a caller may have as many as it leaves to
-    /// others.
+    /// Bytes of undeclared names that subscriptions wait for; a caller may have as many as it leaves to others.
     pub unknown_bytes: usize,
     /// Keys that one subscription tracks.
     pub subscription_keys: usize,
     /// Cells in the snapshot of one subscription.
     pub subscription_cells: usize,
-    /// Cells of all snapshots that are on their way out together; the next waits until there is room.
+    /// Cells of all unsent snapshots; the next snapshot waits until there is room.
     pub snapshot_cells: usize,
-    /// Changed cells kept for a conflated subscription that does not read; beyond, it starts over.
+    /// Changed cells kept for a conflated subscription that does not read; beyond, the subscription starts over with
+    /// a snapshot.
     pub dirty_cells: usize,
     /// Changes kept for a lossless subscription that does not read; beyond, its stream is closed.
     pub lossless_changes: usize,
-    /// The largest message from a client.
+    /// The largest client message, in bytes.
     pub message_bytes: usize,
-    /// A stream is told this often up to where everything was told.
+    /// The interval of heartbeats, which state up to which record the messages are complete.
     pub heartbeat_seconds: u64,
-    /// A socket from which nothing came for so long, or that reads nothing, is closed.
+    /// A socket that sends or reads nothing for this time is closed.
     pub idle_seconds: u64,
-    /// How long the first message of a socket may take to come.
+    /// How long the first message of a socket may take to arrive.
     pub hello_seconds: u64,
 }
 

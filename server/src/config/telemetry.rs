@@ -1,10 +1,10 @@
-//! `log` and `telemetry`: what is written to standard error, and where traces go.
+//! `log` and `telemetry`: the output on standard error, and the target of traces.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// What is logged.
+/// The log output.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogConfig {
@@ -20,31 +20,32 @@ impl Default for LogConfig {
     }
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people on a terminal, as JSON elsewhere.
+    /// Human-readable on a terminal, JSON otherwise.
     Auto,
-    /// For people.
+    /// Human-readable.
     Human,
-    /// One object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Whom traces are sent to; a feature of the build (`otlp`).
+/// The target of traces; a feature of the build (`otlp`).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TelemetryConfig {
-    /// A collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318`. Without it, no traces are made.
+    /// A collector for OTLP over HTTP, such as `http://127.0.0.1:4318`. Without it, there are no traces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub otlp_endpoint: Option<String>,
-    /// Certificates in PEM that are trusted instead of the machine's, where it has https.
+    /// Trusted certificates in PEM, in place of the machine's, for an https collector.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub otlp_ca: Option<PathBuf>,
-    /// What the server is called in traces.
+    /// The service name in traces.
     pub service_name: String,
-    /// Which part of the traces that begin here is sent, from 0 to 1; a caller's trace is sent if the caller says so.
+    /// The fraction of traces started here that is sent, from 0 to 1. A caller's trace is sent if its `traceparent`
+    /// says so.
     pub sample_ratio: f64,
 }
 

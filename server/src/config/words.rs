@@ -1,4 +1,4 @@
-//! Settings that are one of a few words.
+//! Settings whose value is one of a few words.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -7,7 +7,7 @@ use super::journal::Sync;
 use super::names::{Noted, Undeclared};
 use super::telemetry::LogFormat;
 
-/// Reads a setting that is one of some words, and says which there are.
+/// Defines an enum setting; a parse error lists the allowed words.
 macro_rules! words {
     ($($setting:ident { $($word:literal => $case:ident),+ })+) => {
         $(impl<'de> Deserialize<'de> for $setting {

@@ -61,7 +61,6 @@ pub fn said(text: &str) -> String {
 
 /// The text that [`guard`] or [`said`] wrote as `cell`, or that a spreadsheet stores as a formula, such as `="00123"`;
 /// any other cell unchanged.
-/// `="00123"`; any other cell as it is.
 pub fn unguard(cell: &str) -> String {
     let Some(rest) = cell.strip_prefix('\'') else {
         let text = cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
@@ -141,16 +140,16 @@ mod tests {
         fields.into_iter().map(|field| field.text).collect()
     }
 
-    /// Texts as they come to be by chance, and as somebody would choose them.
+    /// Random texts, and texts that an attacker would choose.
     fn nasty() -> impl Strategy<Value = String> {
         prop_oneof![".*", r#"['"=+@;,|\\a \t\r\n\x00\x7f\u{85}\u{a0}\u{ff1d}-]{0,8}"#]
     }
 
-    /// Whether a spreadsheet would run a cell of this line, whatever separates cells for it.
+    /// Whether a spreadsheet would run a cell of this line, with any separator.
     fn is_run(line: &str) -> bool {
         let cells = |separator: char| {
             let mut cells = line.split(separator);
-            // The first is quoted as it should be; what comes after a separator that no quote holds together is not.
+            // The first cell is quoted correctly; a cell after an unquoted separator is not.
             let first = cells.next().is_some_and(|cell| cell.strip_prefix('"').unwrap_or(cell).starts_with(is_active));
             first || cells.any(|cell| cell.trim_start_matches(['"', ' ']).starts_with(is_active))
         };

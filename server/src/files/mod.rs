@@ -1,6 +1,5 @@
 //! Imports and exports: reading and writing tables of any kind. The meaning of a kind's columns is in `import.rs` of
 //! its subject.
-//! `import.rs`.
 //!
 //! - [`routes`]: `/v1/import/{kind}` and `/v1/export/{kind}`
 //! - [`load`]: parses lines to rows, submits chunks to the engine, collects results

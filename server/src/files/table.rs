@@ -304,7 +304,7 @@ fn delimiter_of(header: &[u8], known: impl Fn(&str) -> bool) -> u8 {
         let _ = split(header.trim_end(), *delimiter, &mut fields);
         (fields.iter().filter(|field| known(field.text.trim())).count(), fields.len())
     };
-    // The most common of those with equal results.
+    // The most common separator among equal results.
     DELIMITERS.iter().rev().copied().max_by_key(|delimiter| shown(delimiter)).unwrap_or(b',')
 }
 
@@ -397,7 +397,7 @@ mod tests {
 
     type Row = (u64, Result<Vec<String>, String>);
 
-    /// What a file holds: each row's line and fields, or what is wrong with it; the header first.
+    /// The rows of a file: the line and the fields, or the error; the header first.
     fn rows(file: &str) -> Vec<Row> {
         let known = |name: &str| ["sku", "location", "on_hand", "name"].contains(&name);
         let mut table = Table::new(file.as_bytes(), None);
@@ -485,7 +485,7 @@ mod tests {
             "{found:?}"
         );
         assert_eq!(found[2..], [good(4, &["B", "y"]), good(5, &["C", "z"])]);
-        // Closed by a stray quote much later: what would be swallowed is not.
+        // The stray quote that closes the field comes much later; the rows between are kept.
         let found = rows("sku,name\n\"A,x\nB,y\nC,z\"\nD,z\n");
         assert!(matches!(&found[1], (2, Err(_))), "{found:?}");
         assert_eq!(found[2..], [good(3, &["B", "y"]), good(4, &["C", "z\""]), good(5, &["D", "z"])]);
@@ -496,7 +496,7 @@ mod tests {
         assert!(found[1].1.is_err() && found[2..].iter().all(|(_, row)| row.is_ok()));
     }
 
-    /// Each line opens a quote, whether one was open before it or not: reading on for each would read the file once a line.
+    /// Every line opens a quote; reading ahead for each would read the file once per line.
     #[test]
     fn a_file_of_nothing_but_open_quotes_is_read_in_passing() {
         let file = "sku,name\n".to_owned() + &"a\"b\",\"c\n".repeat(200_000);
@@ -530,7 +530,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever fields a row has, it is read back as it was written.
+        /// Every row reads back as it was written.
         #[test]
         fn what_is_written_is_read_back(table in prop::collection::vec(prop::collection::vec("[a-c \"\r\n,;|\t'=]{0,8}", 3), 1..6)) {
             let mut file = String::from("x,y,z\n");

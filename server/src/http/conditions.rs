@@ -1,18 +1,18 @@
-//! Conditional requests: `If-Match` and `If-None-Match` as RFC 9110, section 13, has them.
+//! Conditional requests: `If-Match` and `If-None-Match` (RFC 9110, section 13).
 //!
-//! A tag is `"SEQ"`, or `"SEQ-GROUPS"` for a location, whose groups may change without it; packed with gzip, an answer has the same tag with
-//! `-gzip` behind it, since two texts of different bytes have no strong tag in common. Dates are not looked at: nothing
-//! here has a `Last-Modified`.
+//! A tag is `"SEQ"`, or `"SEQ-GROUPS"` for a location, because its groups can change without a new seq. A response
+//! packed with gzip has the same tag with the suffix `-gzip`: two texts with different bytes cannot share a strong
+//! tag. Dates are ignored, because no response has a `Last-Modified`.
 
 use anaquel_engine::command::{Precondition, Seen, Version, Versions};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::http::problem::{Problem, Slug};
 
-/// What stands behind the tag of what is packed.
+/// The suffix of the tag of a gzip response.
 const GZIP: &str = "-gzip";
 
-/// The tag of a version, as it stands in `ETag`.
+/// The `ETag` of a version.
 pub fn tag(version: Version) -> String {
     match version {
         Version { seq, groups: None } => format!("\"{seq}\""),
@@ -20,7 +20,7 @@ pub fn tag(version: Version) -> String {
     }
 }
 
-/// The tag of the same text, packed with gzip; none where `tag` is weak.
+/// The tag of the same text packed with gzip; `None` if `tag` is weak.
 pub fn packed(tag: &HeaderValue) -> Option<HeaderValue> {
     let plain = tag.to_str().ok()?.strip_prefix('"')?.strip_suffix('"')?;
     HeaderValue::from_str(&format!("\"{plain}{GZIP}\"")).ok()
@@ -29,19 +29,19 @@ pub fn packed(tag: &HeaderValue) -> Option<HeaderValue> {
 /// One entity tag of a request.
 struct Tag<'a> {
     is_weak: bool,
-    /// What stands between its quotes.
+    /// The text between the quotes.
     opaque: &'a [u8],
-    /// All of it.
+    /// The whole tag, with quotes.
     whole: &'a [u8],
 }
 
 impl Tag<'_> {
-    /// What stands between its quotes, of the text before it was packed.
+    /// The text between the quotes, without the gzip suffix.
     fn plain(&self) -> &[u8] {
         self.opaque.strip_suffix(GZIP.as_bytes()).unwrap_or(self.opaque)
     }
 
-    /// The version that it is of; none for a tag that this server never gives out.
+    /// The version that the tag names; `None` for a tag that this server never issues.
     fn seen(&self) -> Option<Seen> {
         let text = std::str::from_utf8(self.plain()).ok()?;
         let (seq, groups) = text.split_once('-').map_or((text, None), |(seq, groups)| (seq, Some(groups)));
@@ -57,7 +57,7 @@ impl Tag<'_> {
     }
 }
 
-/// What one of the two headers says.
+/// The value of `If-Match` or `If-None-Match`.
 enum Tags<'a> {
     Any,
     List(Vec<Tag<'a>>),
@@ -102,7 +102,7 @@ fn read<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Tags<'a>
     }
 }
 
-/// The entity tag at the beginning of `text`, and what stands behind it.
+/// The entity tag at the start of `text`, and the rest of the text.
 fn read_tag(text: &[u8]) -> Option<(Tag<'_>, &[u8])> {
     let strong = text.strip_prefix(b"W/");
     let (is_weak, quoted) = (strong.is_some(), strong.unwrap_or(text));
@@ -119,11 +119,10 @@ fn malformed(name: &HeaderName) -> Problem {
     Problem::invalid(name, "is not a list of entity tags; send tags as in ETag, quotes included, or *")
 }
 
-/// What a request wants to hold of a thing before it is set. Tags are compared strongly for `If-Match`, weakly for
-/// `If-None-Match`.
+/// The precondition of a write. `If-Match` compares tags strongly, `If-None-Match` weakly.
 ///
 /// # Errors
-/// `invalid-request` for what is no list of tags.
+/// `invalid-request` if a header is not a list of tags.
 pub fn precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
     let versions = |name: &HeaderName, takes_weak: bool| -> Result<Option<Versions>, Problem> {
         let tags = read(headers, name)?;
@@ -141,10 +140,10 @@ pub fn precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
     })
 }
 
-/// Whether who reads what has `tag` knows it already: then the tag by which it is known, for the 304.
+/// Returns the tag for a 304 if the client already has the version `tag`.
 ///
 /// # Errors
-/// `invalid-request` for what is no list of tags, `stale-version` where `If-Match` names others only.
+/// `invalid-request` if a header is not a list of tags; `stale-version` if `If-Match` names only other versions.
 pub fn known(headers: &HeaderMap, tag: &str) -> Result<Option<HeaderValue>, Problem> {
     let current = tag.trim_matches('"').as_bytes();
     if let Some(Tags::List(tags)) = read(headers, &header::IF_MATCH)?
@@ -190,7 +189,7 @@ mod tests {
         assert_eq!(read(&[" \"7\" "]), of(&[(7, None)]));
         assert_eq!(read(&["\"7\", \"8\",, \"9-0000000a\""]), of(&[(7, None), (8, None), (9, Some(10))]));
         assert_eq!(read(&["\"7\"", "\"8-gzip\""]), of(&[(7, None), (8, None)]), "two lines are one list");
-        // Well written, and nobody's version: weak tags match nothing strongly.
+        // Well-formed, but no version matches: weak tags never match strongly.
         for other in
             ["W/\"7\"", "\"\"", "\"x\"", "\"0.5\"", "\"+7\"", "\"7-1\"", "\"a,b\"", "\"\u{e9}\"", "\"7-+000000a\""]
         {
@@ -230,7 +229,7 @@ mod tests {
         assert_eq!(known_by("\"1\", W/\"9-0000000a\""), Ok(Some(tag.clone())));
         assert_eq!(known_by("*"), Ok(Some(tag.clone())));
         assert_eq!(known_by("\"9-0000000a-gzip\""), Ok(Some("\"9-0000000a-gzip\"".into())));
-        // A location that is in other groups is told otherwise.
+        // A location with other groups has another tag.
         for other in ["\"9\"", "\"9-0000000b\"", "\"9-0000000a-br\""] {
             assert_eq!(known_by(other), Ok(None), "{other}");
         }

@@ -1,4 +1,4 @@
-//! `Content-Encoding` of what comes in: what was packed with gzip is unpacked within bounds, anything else is refused.
+//! `Content-Encoding` of request bodies: unpacks gzip within a size limit and refuses every other encoding.
 
 use std::io::{BufReader, Error, ErrorKind, Read};
 
@@ -7,20 +7,20 @@ use http::{HeaderMap, header};
 
 use crate::http::problem::{Problem, Slug};
 
-/// How a body is packed.
+/// The encoding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// It is not.
+    /// Not packed.
     Identity,
-    /// With gzip.
+    /// Packed with gzip.
     Gzip,
 }
 
 impl Encoding {
-    /// What the headers of a request say.
+    /// Reads the encoding from the request headers.
     ///
     /// # Errors
-    /// `unsupported-media-type` for anything but gzip, and for what is packed more than once.
+    /// `unsupported-media-type` for every encoding except gzip, and for a body that is packed more than once.
     pub fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let mut found = Self::Identity;
         for value in headers.get_all(header::CONTENT_ENCODING) {
@@ -43,10 +43,10 @@ impl Encoding {
     }
 }
 
-/// Reads what another reader brings, unpacked, and never more than it may be.
+/// Unpacks the bytes of another reader, up to a size limit.
 ///
-/// Fails with [`ErrorKind::FileTooLarge`] where it is more, and with [`ErrorKind::InvalidData`] where it is not gzip, or
-/// ends too early.
+/// Fails with [`ErrorKind::FileTooLarge`] above the limit, and with [`ErrorKind::InvalidData`] if the bytes are not
+/// gzip or end too early.
 pub struct Unpacked<R: Read> {
     source: Source<R>,
     left: u64,
@@ -59,7 +59,7 @@ enum Source<R: Read> {
 }
 
 impl<R: Read> Unpacked<R> {
-    /// At most `most` bytes of `packed`, once they are unpacked.
+    /// Unpacks `packed` to at most `most` bytes.
     pub fn new(packed: R, encoding: Encoding, most: u64) -> Self {
         let source = match encoding {
             Encoding::Identity => Source::Plain(packed),
@@ -68,7 +68,7 @@ impl<R: Read> Unpacked<R> {
         Self { source, left: most, most }
     }
 
-    /// Where it is read from.
+    /// The reader of the packed bytes.
     pub fn get_ref(&self) -> &R {
         match &self.source {
             Source::Plain(packed) => packed,
@@ -90,7 +90,8 @@ impl<R: Read> Read for Unpacked<R> {
     }
 }
 
-/// What the decoder says of bytes that are no gzip, in words of the request. What the reader behind it says stays.
+/// Rewords the decoder's error for bytes that are not gzip, so that the error names the request header. Errors of the
+/// inner reader stay as they are.
 fn not_gzip(error: Error) -> Error {
     match error.kind() {
         ErrorKind::InvalidInput | ErrorKind::InvalidData => Error::new(
@@ -104,13 +105,13 @@ fn not_gzip(error: Error) -> Error {
     }
 }
 
-/// All of `packed`, unpacked; [`ErrorKind::FileTooLarge`] where that is more than `most` bytes.
+/// Unpacks `packed` completely.
 ///
 /// # Errors
-/// As [`Unpacked`].
+/// As [`Unpacked`]; [`ErrorKind::FileTooLarge`] if the result exceeds `most` bytes.
 pub fn unpack(packed: &[u8], encoding: Encoding, most: usize) -> std::io::Result<Vec<u8>> {
     let mut plain = Vec::new();
-    // Nothing at all is nothing, however it is packed.
+    // An empty body is empty in every encoding.
     if !packed.is_empty() {
         Unpacked::new(packed, encoding, most as u64).read_to_end(&mut plain)?;
     }
@@ -141,7 +142,7 @@ mod tests {
         assert_eq!(unpack(&once, Encoding::Gzip, plain.len()).unwrap(), plain);
         let refused = unpack(&once, Encoding::Gzip, plain.len() - 1).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::FileTooLarge);
-        // Files that were packed one after the other are one.
+        // Concatenated gzip files unpack as one file.
         let twice = [once.as_slice(), &packed(b"b")].concat();
         assert_eq!(unpack(&twice, Encoding::Gzip, 200_000).unwrap().len(), 100_001);
         assert_eq!(unpack(b"", Encoding::Gzip, 0).unwrap(), b"");

@@ -30,44 +30,44 @@ use crate::wire::objects::{self, Objects};
 use crate::wire::said::said;
 use crate::wire::whole;
 
-/// How long a body may take to arrive.
+/// The time limit for a body to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bytes of a refused body that are read and thrown away.
+/// The most bytes of a refused body that are read and discarded.
 const DISCARD_BYTES_MAX: usize = 64 << 20;
 
-/// How all that is packed with gzip begins.
+/// The first two bytes of every gzip file.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Names of headers, ready to be looked up: to read them from a text takes longer than to look.
+/// Parsed header names: parsing one from text takes longer than the lookup.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The longest idempotency key.
 const KEY_CHARACTERS_MAX: usize = 255;
 
-/// A JSON request: who asks, and what.
+/// A JSON request: its caller and its body.
 pub struct JsonRequest<T> {
-    /// Who asks.
+    /// The caller.
     pub caller: Caller,
-    /// What is asked for.
+    /// The parsed body.
     pub body: T,
-    /// The rest of the address.
+    /// The query parameters.
     pub params: Params,
 }
 
-/// Reads a JSON body, and the idempotency key that it came with.
+/// Reads a JSON body and its idempotency key.
 pub async fn json<T: DeserializeOwned>(app: &App, request: Request) -> Result<JsonRequest<T>, Problem> {
     let (parts, body) = request.into_parts();
     let (bytes, _room) = read_body(app, &parts, body).await?;
     let params = Params::parse(parts.uri.query().unwrap_or_default());
     let caller = caller(app, &parts, &bytes)?;
-    // A body whose fields are all optional may be left out whole.
+    // If all fields of a body are optional, the body may be empty.
     let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
     Ok(JsonRequest { caller, body: parse_json(text)?, params })
 }
 
-/// Reads a JSON body that asks and changes nothing, so that no key is needed.
+/// Reads a JSON body of a request that only reads, which needs no key.
 pub async fn json_question<T: DeserializeOwned>(app: &App, request: Request) -> Result<JsonRequest<T>, Problem> {
     let (parts, body) = request.into_parts();
     let (bytes, _room) = read_body(app, &parts, body).await?;
@@ -75,9 +75,9 @@ pub async fn json_question<T: DeserializeOwned>(app: &App, request: Request) -> 
     Ok(JsonRequest { caller: Caller::of(&parts.extensions), body: parse_json(&bytes)?, params })
 }
 
-/// Reads JSON, naming the field that is wrong.
+/// Parses JSON; the error names the wrong field.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // Once for the whole body, and not again for each text in it.
+    // Checks UTF-8 once for the whole body, not again for each text in it.
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let hint = if bytes.starts_with(&GZIP_MAGIC) {
             "; a body that is compressed with gzip needs Content-Encoding: gzip"
@@ -87,7 +87,7 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let detail = format!("the body is not UTF-8 from byte {} on{hint}; send UTF-8", error.valid_up_to());
         Problem::new(Slug::InvalidRequest, detail)
     })?;
-    // Most bodies are right; only for one that is not, the way to what is wrong is kept.
+    // Most bodies are valid. Only an invalid one is parsed again, with the path to the error.
     let mut json = serde_json::Deserializer::from_str(text);
     if let Ok(body) = objects::read(&mut json)
         && json.end().is_ok()
@@ -108,16 +108,16 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(body)
 }
 
-/// Lets go of a body whose request is refused. The answer does not wait for it: what is left is read beside it, within
-/// bounds, since a client that is still sending would otherwise see its connection break instead of the answer. Whoever
-/// asked first whether to send it (`Expect: 100-continue`) has its answer, and sends nothing.
+/// Discards the body of a refused request. The answer does not wait: a background task reads the rest, within bounds,
+/// because a client that is still sending would otherwise see its connection break instead of the answer. A client
+/// that asked first whether to send the body (`Expect: 100-continue`) already has its answer and sends nothing.
 pub fn discard_beside(headers: &HeaderMap, body: Body) {
     if !headers.contains_key(header::EXPECT) {
         tokio::spawn(discard(body));
     }
 }
 
-/// Reads what is left of a body and throws it away, within bounds.
+/// Reads the rest of a body and discards it, within bounds.
 pub async fn discard(mut body: Body) {
     let drain = async {
         let mut left = DISCARD_BYTES_MAX;
@@ -131,20 +131,20 @@ pub async fn discard(mut body: Body) {
     let _ = tokio::time::timeout(BODY_TIMEOUT, drain).await;
 }
 
-/// How long a body is, where it says so.
+/// The length of a body, if a header states it.
 pub fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
 }
 
-/// A body that is larger than `most`, which the setting `limit` says. Over HTTP/1 the connection ends with the answer:
-/// what is still on its way is in the way of the next request.
+/// The error for a body that exceeds `most`, the value of the setting `limit`. Over HTTP/1 the connection closes
+/// after the answer, because the unread rest of the body would block the next request.
 pub fn too_large(what: &str, most: u64, limit: &'static str, version: Version) -> Problem {
     let problem = Problem::new(Slug::PayloadTooLarge, format!("{what} has at most {most} bytes ({limit}); send less"));
     let problem = problem.with("limit", limit).with("most", most);
     if version < Version::HTTP_2 { problem.closing() } else { problem }
 }
 
-/// A body in the reading. One that comes in one piece is not copied.
+/// A body while it is read. A body that arrives in one piece is not copied.
 #[derive(Default)]
 struct Whole {
     first: Bytes,
@@ -167,7 +167,7 @@ impl Whole {
         self.rest.extend_from_slice(&piece);
     }
 
-    /// Reads on until there are more than `enough` bytes; whether that was all.
+    /// Reads until more than `enough` bytes have arrived. Returns true at the end of the body.
     async fn read(&mut self, body: &mut Body, enough: usize) -> Result<bool, axum::Error> {
         while self.len() <= enough {
             let Some(frame) = body.frame().await else { return Ok(true) };
@@ -183,9 +183,9 @@ impl Whole {
     }
 }
 
-/// Reads a body. A large one takes room of who pays before it is read, or, where it does not say how long it is, before it
-/// is read any further; it has that room until what comes back with it is dropped. One that is too large is refused as
-/// soon as that is known.
+/// Reads a body. A large body reserves room for its payer before it is read; if its length is unknown, before more
+/// than a small body is read. The room is held until the returned guard is dropped. A body that is too large is
+/// refused as soon as its length is known.
 async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, Option<Arc<Held>>), Problem> {
     let (limit, headers) = (app.config.limits.body_bytes, &parts.headers);
     let too_large = || too_large("a body", limit as u64, "limits.body_bytes", parts.version);
@@ -201,13 +201,13 @@ async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, O
     }
     let mut wanted = announced.and_then(|length| usize::try_from(length).ok()).filter(|length| *length > SMALL_BYTES);
     let (mut whole, mut room, mut until) = (Whole::default(), None, Instant::now() + BODY_TIMEOUT);
-    // At most twice: what is small, then all of it.
+    // At most two rounds: a small body first, then the whole body.
     loop {
         if let Some(bytes) = wanted {
             let (payer, began) = (Payer::of(&parts.extensions), Instant::now());
-            // On the heap, so that small bodies take no room for it.
+            // On the heap, so that the future for a small body stays small.
             match Box::pin(app.answers.reserve(&payer, bytes)).await {
-                // The client is not to blame for the wait.
+                // The client is not charged for the time that the server makes it wait.
                 Ok(held) => (room, until) = (Some(held), until + began.elapsed()),
                 Err(problem) => {
                     drop(whole);
@@ -237,7 +237,7 @@ async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, O
     }
     let mut bytes = whole.end();
     if encoding.is_ok_and(|encoding| encoding == Encoding::Gzip) {
-        // On the heap, so that plain bodies take no room for it.
+        // On the heap, so that the future for a plain body stays small.
         (bytes, room) = Box::pin(unpacked(app, parts, bytes, room)).await?;
     }
     let media_type = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
@@ -251,8 +251,8 @@ async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, O
     Ok((bytes, room))
 }
 
-/// The text of a body that came packed with gzip: bounded by what a plain one may have, and with room for as much where it
-/// turns out to be large.
+/// Unpacks a gzip body. The size limit is that of a plain body, and a large result reserves room as a plain body
+/// does.
 async fn unpacked(
     app: &App,
     parts: &Parts,
@@ -277,7 +277,7 @@ async fn unpacked(
     Ok((unpacked.map_err(problem)?.into(), Some(larger)))
 }
 
-/// Who asks, and under which key.
+/// The caller of a request, with its idempotency key.
 pub fn caller(app: &App, parts: &Parts, body: &[u8]) -> Result<Caller, Problem> {
     let caller = Caller::of(&parts.extensions);
     let idempotency = match key(&parts.headers)? {
@@ -285,7 +285,7 @@ pub fn caller(app: &App, parts: &Parts, body: &[u8]) -> Result<Caller, Problem> 
             let who = caller.principal.as_ref().map(|principal| principal.identity.as_ref());
             Some(bind_key(key, who, parts.method.as_str(), parts.uri.path(), fingerprint(body)))
         }
-        // To remove what is gone already does no harm.
+        // A repeated removal does no harm, so it needs no key.
         None if app.config.idempotency.required && parts.method != Method::DELETE => {
             return Err(Problem::invalid("Idempotency-Key", "is required by this server"));
         }
@@ -295,17 +295,17 @@ pub fn caller(app: &App, parts: &Parts, body: &[u8]) -> Result<Caller, Problem> 
     Ok(Caller { trace: trace(&parts.headers), ..caller })
 }
 
-/// Who the guard found to be asking.
+/// The principal that the middleware found.
 pub fn principal(parts: &Parts) -> Option<Principal> {
     parts.extensions.get::<Principal>().cloned()
 }
 
-/// Where the request came from.
+/// The client's address.
 pub fn address(parts: &Parts) -> Option<IpAddr> {
     parts.extensions.get::<Peer>().map(|Peer(peer, _)| peer.ip())
 }
 
-/// `traceparent`, where it is one.
+/// `traceparent`, if it is valid.
 pub fn trace(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(&TRACEPARENT)?.to_str().ok()?;
     let well_formed = text.len() == 55 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
@@ -327,7 +327,7 @@ pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     read_key("Idempotency-Key", text).map(Some)
 }
 
-/// The same, from a header or a field of that name.
+/// Checks an idempotency key from the header or the field `field`.
 pub fn read_key(field: &str, text: &str) -> Result<String, Problem> {
     let invalid = |reason: &str| Problem::invalid(field, reason);
     let text = text.trim();
@@ -346,7 +346,7 @@ pub fn read_key(field: &str, text: &str) -> Result<String, Problem> {
     Ok(bare.to_owned())
 }
 
-/// Binds a key to its scope (caller, method, path) and to the body it came with.
+/// Binds a key to its scope (caller, method, path) and to its request body.
 pub fn bind_key(
     key: String,
     caller: Option<&Identity>,
@@ -355,7 +355,7 @@ pub fn bind_key(
     body: blake3::Hash,
 ) -> IdempotencyKey {
     let mut scope = blake3::Hasher::new();
-    // The same subject of another issuer is another caller.
+    // The same subject from another issuer is another caller.
     let issuer = caller.and_then(|identity| identity.issuer.as_deref());
     let who = caller.map(|identity| identity.lineage.as_str());
     for part in issuer.into_iter().chain(who).chain([method, path, &key]) {
@@ -365,14 +365,14 @@ pub fn bind_key(
     IdempotencyKey { scope: digest(scope.finalize()), fingerprint: digest(body), key }
 }
 
-/// What two bodies must share to be the same: what they say, not how it is written, so that a repeat may come over
-/// another transport. What is no JSON counts byte by byte; it is refused anyway.
+/// Hashes the content of a body, not its formatting, so that a repeat may use another transport. A body that is not
+/// JSON is hashed byte by byte; it is refused later anyway.
 fn fingerprint(body: &[u8]) -> blake3::Hash {
     let body = if body.is_empty() { b"{}" } else { body };
     said(body).map_or_else(|| blake3::hash(body), |said| blake3::hash(&said))
 }
 
-/// The same of JSON that was read already. Members are in the order of their names.
+/// Hashes JSON that is already parsed. Members are in the order of their names.
 pub fn fingerprint_of(body: &Value) -> blake3::Hash {
     if !whole::has_other(body) {
         return blake3::hash(body.to_string().as_bytes());
@@ -387,7 +387,7 @@ fn digest(hash: blake3::Hash) -> u128 {
     u128::from_le_bytes(*head)
 }
 
-/// The query of a request. Each parameter is taken by name; what is left over is refused.
+/// The query of a request. Take each parameter by name, then call `done`, which refuses the rest.
 #[derive(Debug, Default)]
 pub struct Params(BTreeMap<String, Vec<String>>);
 
@@ -415,7 +415,7 @@ impl Params {
         Ok(values.pop())
     }
 
-    /// The same as a number.
+    /// The value of a parameter as a number.
     pub fn number<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, Problem> {
         let value = self.one(name)?;
         value
@@ -425,7 +425,7 @@ impl Params {
             .transpose()
     }
 
-    /// The same as `true` or `false`.
+    /// The value of a parameter as `true` or `false`.
     pub fn flag(&mut self, name: &str) -> Result<bool, Problem> {
         match self.one(name)?.as_deref() {
             None | Some("false") => Ok(false),
@@ -434,7 +434,7 @@ impl Params {
         }
     }
 
-    /// The page size: 100 if nothing is said, at most 1,000.
+    /// The page size: 100 by default, at most 1,000.
     pub fn limit(&mut self) -> Result<usize, Problem> {
         match self.number::<usize>("limit")? {
             None => Ok(100),
@@ -443,17 +443,17 @@ impl Params {
         }
     }
 
-    /// An id that another system chose: a customer, an order.
+    /// An id that another system issued: a customer or an order.
     pub fn outside_name(&mut self, field: &str) -> Result<Option<Name>, Problem> {
         self.one(field)?.map(|text| crate::wire::outside_name(field, &text)).transpose()
     }
 
-    /// The id of a location, a group, a channel or a rule.
+    /// The id of a location, group, channel or rule.
     pub fn name(&mut self, field: &str) -> Result<Option<Name>, Problem> {
         self.one(field)?.map(|text| crate::wire::name(field, &text)).transpose()
     }
 
-    /// Refuses what nobody took.
+    /// Refuses parameters that no handler took.
     pub fn done(self) -> Result<(), Problem> {
         match self.0.keys().next() {
             None => Ok(()),
@@ -462,14 +462,14 @@ impl Params {
     }
 }
 
-/// The one id in a path, percent-decoded, as it came: whether it exists is for the handler to say.
+/// The single id in a path, percent-decoded. The handler decides whether it exists.
 pub struct PathId(pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        // What cannot be read names nothing, and is no id that something new could have.
+        // An id that cannot be decoded names nothing, and a new thing cannot have it.
         let is_given = parts.method == Method::PUT
             && parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str().ends_with('}'));
         let unreadable = || match is_given {
@@ -485,7 +485,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
-/// Whether two hexadecimal digits stand behind each percent sign.
+/// True if two hexadecimal digits follow each percent sign.
 fn is_percent_encoded(path: &str) -> bool {
     let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
     path.split('%').skip(1).all(is_escape)
@@ -504,7 +504,7 @@ mod tests {
         request.body(()).unwrap().into_parts().0
     }
 
-    /// A body that says nothing of its length: pieces of 10,000 bytes each.
+    /// A body without a stated length: pieces of 10,000 bytes each.
     fn pieces(count: usize) -> Body {
         let piece = |_| Ok::<_, std::convert::Infallible>(Bytes::from(vec![b' '; 10_000]));
         Body::from_stream(futures_util::stream::iter((0..count).map(piece)))
@@ -532,7 +532,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let app = App::for_tests(folder.path()).unwrap();
         let _full = app.answers.reserve(&Payer::default(), app.config.limits.answer_bytes).await.unwrap();
-        // As many wait as may, so that nobody else does.
+        // The queue is full, so no other request may wait.
         for _ in 0..32 {
             let app = app.clone();
             tokio::spawn(async move { app.answers.reserve(&Payer::default(), 1).await });

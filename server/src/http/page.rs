@@ -1,4 +1,4 @@
-//! Lists, page by page.
+//! Pages of lists.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use crate::http::budget::Payer;
 use crate::http::problem::Problem;
 use crate::http::reply::Reply;
 
-/// Reads the `next` of a page of cells.
+/// Parses the `next` cursor of a page of cells.
 pub(crate) fn read_cell_cursor(text: Option<String>) -> Result<Option<(SkuId, LocationId)>, Problem> {
     let read = |text: String| {
         let (sku, location) = text.split_once('-')?;
@@ -20,7 +20,7 @@ pub(crate) fn read_cell_cursor(text: Option<String>) -> Result<Option<(SkuId, Lo
     text.map(|text| read(text).ok_or_else(|| Problem::invalid("after", "is not a `next` of this list"))).transpose()
 }
 
-/// A page of a list, made aside.
+/// Builds a page of a list in a long-read turn.
 pub(crate) async fn list(
     app: &App,
     payer: &Payer,
@@ -30,12 +30,11 @@ pub(crate) async fn list(
     Ok(reply.into_response())
 }
 
-/// A page in the making. It ends where it has as many bytes as a page may have, with one item at least; what is left is
-/// on the next.
+/// Builds a page. The page ends at the byte limit, with at least one item; the remaining items go to the next page.
 pub(crate) struct Page {
     bytes_max: usize,
     items: String,
-    /// The `next` behind the last item that is on it.
+    /// The `next` cursor after the last item on the page.
     at: Option<Value>,
     is_full: bool,
 }
@@ -45,7 +44,7 @@ impl Page {
         Self { bytes_max: app.config.limits.page_bytes, items: String::new(), at: None, is_full: false }
     }
 
-    /// Whether the item is on it; otherwise the page is full.
+    /// Adds an item. Returns false if the page is full.
     #[must_use]
     pub(crate) fn add(&mut self, item: impl std::fmt::Display) -> bool {
         let before = self.items.len();
@@ -57,12 +56,12 @@ impl Page {
         !self.is_full
     }
 
-    /// Everything up to here is on it.
+    /// Sets `next`: everything before it is on the page.
     pub(crate) fn is_at(&mut self, next: impl Into<Value>) {
         self.at = Some(next.into());
     }
 
-    /// The page of a list whose reader says where the next one begins; earlier, if this one is full.
+    /// Ends a page whose reader knows where the next page begins; the page ends earlier if it is full.
     pub(crate) fn end_before(mut self, seq: Seq, next: Option<String>) -> String {
         if !self.is_full {
             self.at = next.map(Value::from);
@@ -70,12 +69,12 @@ impl Page {
         self.end(Some(seq), true)
     }
 
-    /// The page; there is another if there was `more`, or if this one is full.
+    /// Ends the page. `next` is set if there are more items, or if the page is full.
     pub(crate) fn end(self, seq: Option<Seq>, more: bool) -> String {
         let Self { items: mut text, at, is_full, .. } = self;
         let seq = seq.map(|seq| format!(r#""seq":{seq},"#)).unwrap_or_default();
         let next = Value::from(at.filter(|_| more || is_full));
-        // In the room that the items have: a page is large.
+        // Reuses the buffer of the items, because a page is large.
         text.insert_str(0, &format!(r#"{{{seq}"items":["#));
         let _ = write!(text, r#"],"next":{next}}}"#);
         text

@@ -3,10 +3,10 @@
 use axum::body::Bytes;
 use tokio::sync::mpsc;
 
-/// Bytes that go out together.
+/// Bytes that are sent together.
 pub const PIECE_BYTES: usize = 64 << 10;
 
-/// Sends what is written to the body of a response, as fast as the client reads it.
+/// Sends the written bytes as a response body, at the speed of the client.
 pub struct PieceWriter(pub mpsc::Sender<std::io::Result<Bytes>>);
 
 impl std::io::Write for PieceWriter {

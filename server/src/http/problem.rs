@@ -11,51 +11,51 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-/// What a request's body may be packed with, as `Accept-Encoding` of a 415 says it.
+/// Encodings that a request body may have: the `Accept-Encoding` of a 415.
 pub const ACCEPTED_ENCODINGS: &str = "gzip, identity";
 
-/// A kind of problem.
+/// The kind of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slug {
-    /// The request is not what it should be.
+    /// The request is malformed or inconsistent.
     InvalidRequest,
     /// No known key or token.
     Unauthorized,
-    /// It is unknown, or not the caller's.
+    /// The resource does not exist, or belongs to another caller.
     NotFound,
-    /// The path has other methods.
+    /// The path does not support this method.
     MethodNotAllowed,
-    /// The caller may not.
+    /// The caller has no permission.
     Forbidden,
-    /// The request came too slowly.
+    /// The request arrived too slowly.
     Timeout,
-    /// There is not enough.
+    /// Not enough stock.
     InsufficientStock,
-    /// It cannot happen in this state.
+    /// The current state does not allow the operation.
     WrongState,
-    /// The id is taken, by something else.
+    /// Another resource already has this id.
     AlreadyExists,
-    /// It was there, and is no longer kept.
+    /// The resource existed but is no longer kept.
     Gone,
-    /// It changed meanwhile.
+    /// The resource changed meanwhile.
     StaleVersion,
     /// The body is too large.
     PayloadTooLarge,
-    /// The body is of another kind.
+    /// The body has an unsupported media type.
     UnsupportedMediaType,
-    /// The key was used for another body.
+    /// The key was used with another body.
     IdempotencyMismatch,
-    /// Too many requests in a second, or too much open.
+    /// Too many requests per second, or too many open resources.
     TooManyRequests,
-    /// An error of the server.
+    /// An internal error.
     Internal,
-    /// No writes are taken.
+    /// The server accepts no writes.
     ReadOnly,
-    /// There is no room for it now; later there may be.
+    /// No capacity now; a later attempt may succeed.
     Overloaded,
 }
 
-/// A field of a problem's own, and what it tells.
+/// A field that only this kind of problem has, and its meaning.
 type OwnField = (&'static str, &'static str);
 
 impl Slug {
@@ -81,8 +81,7 @@ impl Slug {
         Self::Overloaded,
     ];
 
-    /// What it means, what to do about it, and the fields that it may have beside those of all problems. `/problems/…` and
-    /// nothing else tells it; the texts hold no markup.
+    /// The meaning, the remedy, and the extra fields. Only `/problems/…` shows these texts; they contain no markup.
     pub fn explain(self) -> (&'static str, &'static str, &'static [OwnField]) {
         const LIMIT: OwnField = ("limit", "the setting whose limit is reached");
         const MOST: OwnField = ("most", "the value of that setting");
@@ -228,15 +227,15 @@ impl Slug {
     }
 }
 
-/// One problem, with fields of its own.
+/// A problem with its extra fields.
 #[derive(Debug, Clone)]
 pub struct Problem {
     slug: Slug,
     detail: String,
     fields: Map<String, Value>,
-    /// Seconds after which it is worth another try.
+    /// Seconds until a retry is useful.
     retry_after: Option<u64>,
-    /// Whether the connection ends with the answer.
+    /// Whether the connection closes after the answer.
     closes: bool,
 }
 
@@ -248,51 +247,51 @@ impl Problem {
         Self { slug, detail: detail.into(), fields: Map::new(), retry_after, closes: false }
     }
 
-    /// A field that says something that cannot be.
+    /// A field with an invalid value.
     pub fn invalid(field: &str, reason: impl std::fmt::Display) -> Self {
         Self::new(Slug::InvalidRequest, format!("{field}: {reason}")).with("field", field)
     }
 
-    /// `what` is unknown, or not the caller's.
+    /// `what` does not exist, or belongs to another caller.
     pub fn not_found(what: &str) -> Self {
         Self::new(Slug::NotFound, format!("there is no such {what}"))
     }
 
-    /// The hold that is to be replaced is not there, or not the caller's.
+    /// The hold to replace does not exist, or belongs to another caller.
     pub fn nothing_to_supersede(field: &str) -> Self {
         Self::not_found("reservation to supersede").with("field", field)
     }
 
-    /// The same with a field of its own.
+    /// Adds an extra field.
     #[must_use]
     pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(field.to_owned(), value.into());
         self
     }
 
-    /// When it is worth another try.
+    /// Sets `Retry-After`.
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
 
-    /// The connection ends with the answer. Of HTTP/1 only: over HTTP/2, other requests go over it.
+    /// Closes the connection after the answer, for HTTP/1 only: over HTTP/2 other requests share the connection.
     #[must_use]
     pub fn closing(self) -> Self {
         Self { closes: true, ..self }
     }
 
-    /// Its HTTP status.
+    /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.slug.describe().1
     }
 
-    /// What is wrong with this request.
+    /// The explanation for this request.
     pub fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// The field that is wrong, and why; for rows of a file, whose errors name them apart.
+    /// The wrong field and the reason, separately, as errors for rows of a file need them.
     pub fn into_field_and_reason(self) -> (Option<String>, String) {
         let field = self.fields.get("field").and_then(Value::as_str).map(str::to_owned);
         let reason = field.as_ref().and_then(|field| self.detail.strip_prefix(&format!("{field}: ")));
@@ -300,22 +299,22 @@ impl Problem {
         (field, reason)
     }
 
-    /// The lines that it tells of; empty where it tells of none.
+    /// The affected lines; empty if there are none.
     pub fn lines(&mut self) -> impl Iterator<Item = &mut Value> {
         self.fields.get_mut("lines").and_then(Value::as_array_mut).into_iter().flatten()
     }
 
-    /// The last part of its `type`.
+    /// The last part of `type`.
     pub fn slug(&self) -> &'static str {
         self.slug.describe().0
     }
 
-    /// Counts it as told.
+    /// Counts the problem in the metrics.
     pub fn count(&self) {
         metrics::counter!("anaquel_problems_total", "type" => self.slug()).increment(1);
     }
 
-    /// The document.
+    /// The JSON document.
     pub fn to_json(&self) -> Value {
         let (slug, status, title) = self.slug.describe();
         let mut document = json!({
@@ -338,7 +337,7 @@ impl Problem {
             Failure::Overloaded(reason) => Self::new(Slug::Overloaded, reason),
             Failure::KeysFull(reason, seconds) => Self::new(Slug::Overloaded, reason).retry_after(seconds),
             Failure::Unheard => Self::new(Slug::Overloaded, failure.to_string()),
-            // Whoever asks for a step hears the record itself.
+            // The caller of a single step receives the record itself.
             failure @ Failure::AsItIs(_) => Self::new(Slug::Internal, failure.to_string()),
             Failure::Replayed(seq) => {
                 Self::new(Slug::Gone, format!("the write was done at seq {seq}, but its answer is no longer stored"))
@@ -373,7 +372,7 @@ impl Problem {
                 Self::wrong_state(state, refusal.to_string()).with("limit", "reservations.changes_max")
             }
             refusal @ Refusal::TooManyUnits { state, .. } => Self::wrong_state(state, refusal.to_string()),
-            // By the same words, whoever asks: an id of somebody else's is one that does not exist.
+            // The same words for every caller: an id of another caller looks like an id that does not exist.
             Refusal::NothingToReplace { at } => Self::nothing_to_supersede(&format!("supersedes[{at}]")),
             Refusal::NotReplaceable { at, state } => Self::not_replaceable(&format!("supersedes[{at}]"), state),
             Refusal::NotFound(what) => Self::not_found(what),
@@ -395,7 +394,7 @@ impl Problem {
                     ),
                 };
                 let problem = Self::new(slug, detail).with("field", field).with("limit", limit).with("most", most);
-                // Nothing is said of when where nobody knows.
+                // Without a known time there is no `Retry-After`.
                 Self { retry_after: seconds, ..problem }
             }
             Refusal::PickupCodeRequired { has_one } => {
@@ -430,7 +429,7 @@ impl Problem {
         }
     }
 
-    /// Rows of an atomic import are wrong: so many, and these the first of them, by line.
+    /// An atomic import has wrong rows: their number, and the first of them by line.
     pub fn bad_rows(rejected: u64, errors: &[RowError]) -> Self {
         let told: Vec<_> = errors.iter().take(1000).map(row_error).collect();
         let first = errors.first().map(|error| {
@@ -444,18 +443,18 @@ impl Problem {
             .with("errors", told)
     }
 
-    /// There is not enough of something, line by line.
+    /// Insufficient stock, line by line.
     pub fn insufficient(detail: String, lines: Vec<Value>) -> Self {
         Self::new(Slug::InsufficientStock, detail).with("lines", lines)
     }
 
-    /// A hold that is to be replaced is none any more.
+    /// The reservation to replace is no longer a hold.
     pub fn not_replaceable(field: &str, state: ReservationState) -> Self {
         let detail = format!("{field}: the reservation is {}, and cannot be replaced; leave it out", state.as_str());
         Self::wrong_state(state, detail).with("field", field)
     }
 
-    /// Something cannot be retired, or be counted otherwise: what holds it, with how many there are and some of them.
+    /// The thing cannot be retired or recounted: lists what blocks it, with a count and examples.
     fn held(refusal: &Refusal) -> Self {
         let problem = Self::new(Slug::WrongState, refusal.to_string());
         let (kind, name, holders) = match refusal {
@@ -508,7 +507,7 @@ impl From<Failure> for Problem {
     }
 }
 
-/// What a refusal says of a search for more that a setting ended; nothing where it came to its end.
+/// Says that a limit ended the search for more stock; empty if the search was complete.
 pub fn search_ended(shorts: &[Short]) -> String {
     let limit = shorts.iter().find_map(|short| short.limit);
     let said = |limit| {
@@ -520,7 +519,7 @@ pub fn search_ended(shorts: &[Short]) -> String {
     limit.map(said).unwrap_or_default()
 }
 
-/// Why a row of an import was refused.
+/// The JSON of a refused import row.
 pub fn row_error(error: &RowError) -> Value {
     json!({"line": error.line, "field": error.field, "reason": error.reason})
 }

@@ -1,4 +1,4 @@
-//! Answers of what can be asked for, whatever it comes over.
+//! Successful answers, independent of the transport.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use serde_json::Value;
 use crate::http::budget::answers::Held;
 use crate::http::problem::Problem;
 
-/// A good answer.
+/// A successful answer.
 #[derive(Debug)]
 pub struct Reply {
-    /// 200, or 201 where something was created.
+    /// 200, or 201 if something was created.
     pub status: StatusCode,
     /// JSON.
     pub body: String,
-    /// Whether it is the first answer told again.
+    /// Whether this repeats the first answer to the same key.
     pub replayed: bool,
-    /// The room that it takes, where it is large.
+    /// The reserved room, if the answer is large.
     pub held: Option<Arc<Held>>,
     location: Option<String>,
 }
@@ -34,7 +34,7 @@ impl Reply {
         Self::new(StatusCode::OK, body)
     }
 
-    /// One that was made aside, with the room that it takes.
+    /// An answer from a long-read turn, with its reserved room.
     pub fn aside((body, held): (String, Arc<Held>)) -> Self {
         Self { held: Some(held), ..Self::ok(body) }
     }
@@ -43,14 +43,14 @@ impl Reply {
         Self { replayed, ..self }
     }
 
-    /// Where what was created can be read.
+    /// Sets the address of the created resource.
     pub(crate) fn at(self, path: String) -> Self {
         Self { location: Some(path), ..self }
     }
 }
 
 impl Default for Reply {
-    /// Done, and nothing to say.
+    /// Success without content.
     fn default() -> Self {
         Self::ok("{}".into())
     }
@@ -75,7 +75,7 @@ impl IntoResponse for Reply {
     }
 }
 
-/// A write came to another outcome than its kind can: a defect, told instead of hidden.
+/// A write returned an outcome that its kind cannot have. Logs it and answers with an internal error.
 pub fn unexpected(outcome: &Outcome) -> Problem {
     tracing::error!(?outcome, "a write returned an unexpected outcome");
     Failure::Unknown("the outcome does not belong to the request; this is a bug".into()).into()
@@ -93,12 +93,12 @@ fn answer(status: StatusCode, body: impl Into<Body>) -> Response {
     response
 }
 
-/// A JSON answer of a value.
+/// A JSON answer from a value.
 pub(crate) fn json_answer(value: &Value) -> Response {
     ok(value.to_string())
 }
 
-/// Marks an answer that is the first one told again.
+/// Marks an answer that repeats the first one.
 pub(crate) fn replayed(mut response: Response, again: bool) -> Response {
     if again {
         let name = HeaderName::from_static("idempotent-replayed");

@@ -1,4 +1,4 @@
-//! All routes, with the OpenAPI document beside them and the middleware around them.
+//! All routes, with the OpenAPI document and the middleware.
 
 use axum::Router;
 use axum::extract::Request;
@@ -44,7 +44,7 @@ async fn no_such_method(request: Request) -> Problem {
     )
 }
 
-/// What is said in the document beside what handlers say of themselves.
+/// The texts that the subjects add to the OpenAPI document.
 fn words() -> Vec<&'static Words> {
     subjects::words().into_iter().chain([&stream::words::WORDS, &files::words::WORDS]).collect()
 }

@@ -1,4 +1,4 @@
-//! A message whose kind is known beforehand, read in one go: `id` and `op` are taken out, and what is left is the body.
+//! A message of a known kind, parsed in one pass: `id` and `op` are extracted, and the other members are the body.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
-/// `id`, `op`, and the fields of `T` beside them. Texts with escapes in `id` and `op` are not read.
+/// `id`, `op`, and the fields of `T` beside them. An `id` or `op` with escapes is rejected.
 pub struct Envelope<'a, T> {
     pub id: &'a str,
     pub op: &'a str,
@@ -38,7 +38,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for EnvelopeVisitor<T> {
     }
 }
 
-/// The members of a message but `id` and `op`, which it keeps.
+/// All members of a message except `id` and `op`, which are stored.
 struct Body<'de, 'a, A> {
     map: A,
     id: &'a mut Option<&'de str>,

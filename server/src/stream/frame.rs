@@ -1,4 +1,5 @@
-//! What goes out, as JSON. A changed cell is written once for all who hear of it; the rest of a frame is a few numbers.
+//! Outgoing messages as JSON. A changed cell is serialised once for all subscribers; the rest of a frame is a few
+//! numbers.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::stream::streams::exceeded;
 use crate::subjects::stock::cell::CellWriter;
 use crate::wire::put::{put, write_array};
 
-/// The id of a subscription or a request, as the client chose it.
+/// The id of a subscription or a request, chosen by the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientId {
     pub text: String,
@@ -29,14 +30,14 @@ impl ClientId {
     }
 }
 
-/// What a message is: its type, its text, and the cursor that it brings.
+/// A message: its type, its text, and the cursor in it.
 pub struct Frame {
     pub kind: &'static str,
     pub text: String,
     pub cursor: Option<Cursor>,
 }
 
-/// Writes what a subscription has to tell.
+/// Serialises a message of a subscription.
 pub fn message(
     engine: &Engine,
     measures: &Measures,
@@ -119,7 +120,7 @@ fn write_place(out: &mut String, engine: &Engine, (sku, location): (SkuId, Locat
     put!(out, r#"{"sku":""#, sku, r#"","location":""#, location, r#""}"#);
 }
 
-/// Everything up to `seq` that concerns these subscriptions was told.
+/// These subscriptions are complete up to `seq`.
 pub fn heartbeat<'a>(
     engine: &Engine,
     seq: Seq,
@@ -134,7 +135,7 @@ pub fn heartbeat<'a>(
     out
 }
 
-/// A good answer.
+/// A successful answer.
 pub fn result(id: &ClientId, reply: &Reply) -> String {
     let replayed = if reply.replayed { r#","replayed":true"# } else { "" };
     format!(
@@ -145,7 +146,7 @@ pub fn result(id: &ClientId, reply: &Reply) -> String {
     )
 }
 
-/// Bad news; without an id where the request had none.
+/// An error answer; without an id if the request had none.
 pub fn error(id: Option<&ClientId>, problem: &Problem) -> String {
     let id = id.map_or("null", |id| &id.json);
     format!(r#"{{"type":"error","id":{id},"status":{},"problem":{}}}"#, problem.status().as_u16(), problem.to_json())

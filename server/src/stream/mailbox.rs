@@ -1,4 +1,4 @@
-//! How the feed's thread wakes a stream's task.
+//! How the feed thread wakes a stream's task.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use anaquel_engine::feed::Wake;
 use tokio::sync::Notify;
 
-/// Wakes one task, whichever of its subscriptions has something to tell.
+/// Wakes one task when any of its subscriptions has messages.
 #[derive(Debug)]
 pub struct Mailbox {
     notify: Notify,
     rung: AtomicBool,
     made: Instant,
-    /// Microseconds from `made` to when the bell was rung for what was not told yet, and one; 0 while there is nothing.
+    /// Microseconds from `made` to the wake-up of the oldest unsent message, plus one; 0 if there is none.
     rung_at: AtomicU64,
 }
 
@@ -24,11 +24,11 @@ impl Default for Mailbox {
 }
 
 impl Mailbox {
-    /// What the feed calls.
+    /// The callback for the feed.
     pub fn wake(self: &Arc<Self>) -> Wake {
         let mailbox = Arc::clone(self);
         Arc::new(move || {
-            // Rung already, the task has still to look.
+            // Already woken: the task has not looked yet.
             if !mailbox.rung.swap(true, Ordering::AcqRel) {
                 let now = mailbox.made.elapsed().as_micros() as u64 + 1;
                 let _ = mailbox.rung_at.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
@@ -37,16 +37,16 @@ impl Mailbox {
         })
     }
 
-    /// How long what was just told had been waiting for its task; asked once.
+    /// How long the message just sent waited for its task. Resets the value.
     pub fn waited(&self) -> Option<Duration> {
         let rung_at = self.rung_at.swap(0, Ordering::Relaxed).checked_sub(1)?;
         Some(self.made.elapsed().saturating_sub(Duration::from_micros(rung_at)))
     }
 
-    /// Returns when there may be something to tell. Look only after it returned.
+    /// Returns when there may be messages. Look only after it returns.
     pub async fn woken(&self) {
         self.notify.notified().await;
-        // A swap, not a store: what is looked at next must not be read before this is seen.
+        // A swap, not a store: the reads that follow must not move before it.
         self.rung.swap(false, Ordering::AcqRel);
     }
 }

@@ -1,4 +1,4 @@
-//! What operations can see of the streams.
+//! Metrics of the streams.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use metrics::{Counter, Histogram};
 
 thread_local! {
-    /// The histograms of commands, by op and status: a few dozen, which this thread has looked up.
+    /// The histograms of commands by op and status that this thread has looked up: a few dozen.
     static COMMANDS: RefCell<Vec<(&'static str, u16, Histogram)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Handles that are looked up once, not for every frame.
+/// Metric handles, looked up once instead of for every frame.
 pub struct Measures {
     pub snapshots: Counter,
     pub deltas: Counter,
@@ -39,12 +39,12 @@ impl Default for Measures {
 }
 
 impl Measures {
-    /// Something that had been waiting for so long is on its way.
+    /// Records a sent message that had waited for `waited`.
     pub fn told(&self, waited: Duration) {
         self.lag.record(waited.as_secs_f64());
     }
 
-    /// A command was answered after so long.
+    /// Records an answered command and its duration.
     pub fn answered(op: &'static str, status: u16, took: Duration) {
         COMMANDS.with_borrow_mut(|known| {
             let found = known.iter().find(|(of, with, _)| (*of, *with) == (op, status));
@@ -61,7 +61,7 @@ impl Measures {
         });
     }
 
-    /// A stream was ended by the server.
+    /// Records a stream that the server ended.
     pub fn closed(reason: &'static str) {
         metrics::counter!("anaquel_stream_closed_total", "reason" => reason).increment(1);
     }

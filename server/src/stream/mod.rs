@@ -1,9 +1,9 @@
-//! Live stock: the WebSocket `/v1/stream`, and the same as Server-Sent Events.
+//! Live stock over the WebSocket `/v1/stream`, and over Server-Sent Events.
 //!
-//! What is told, in which order and when, is the engine's feed's to say; this module reads what clients send, writes what
-//! they are told, and keeps both bounded. A socket costs, beyond its task: 4 KiB each way, the frames of one turn on their
-//! way out, one snapshot, and for each subscription what
-//! [`FeedSettings`](anaquel_engine::settings::FeedSettings) allows it to have pending.
+//! The engine's feed decides the content, the order and the time of messages. This module parses client messages,
+//! writes the feed's messages, and bounds both. A socket costs its task, 4 KiB in each direction, the unsent frames
+//! of one turn, one snapshot, and for each subscription the pending data that
+//! [`FeedSettings`](anaquel_engine::settings::FeedSettings) allows.
 
 mod envelope;
 mod frame;
@@ -23,7 +23,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 
-/// Its routes.
+/// The routes.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(socket::socket)).routes(routes!(sse::sse))
 }

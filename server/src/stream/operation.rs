@@ -1,4 +1,4 @@
-//! Operations of the socket: what each subject offers there beside its routes.
+//! Socket operations, which each subject offers beside its routes.
 
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
@@ -15,20 +15,20 @@ use crate::wire::objects::Objects;
 /// The members of a message.
 pub type Members = Map<String, Value>;
 
-/// One operation: a message whose `op` is its name does what a route of HTTP does. Its subject declares it in `ops.rs`.
+/// One operation: a message with this `op` does the same as an HTTP route. Its subject declares it in `ops.rs`.
 pub struct Operation {
     /// The `op` of its messages.
     pub name: &'static str,
-    /// What metrics and traces call it.
+    /// The label in metrics and traces.
     pub label: &'static str,
-    /// The scope that it needs: that of its route.
+    /// The required scope, the same as for its route.
     pub scope: Scope,
-    /// Its route, for a write: the scope of idempotency keys, so that a repeat may take either way. A path with `{id}` needs
-    /// the member `reservation`. `None` for a question, which takes no key.
+    /// For a write, its route: the scope of idempotency keys, so that a repeat may use either transport. A path with
+    /// `{id}` needs the member `reservation`. `None` for a read, which takes no key.
     pub route: Option<(Method, &'static str)>,
-    /// Makes the members of its body of those of its message, before anything of them is read.
+    /// Maps the members of the message to the members of the body, before they are parsed.
     pub parse: fn(Members) -> Members,
-    /// Does it.
+    /// Runs the operation.
     pub run: for<'a> fn(Asked<'a>) -> BoxFuture<'a, Result<Reply, Problem>>,
 }
 
@@ -42,7 +42,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// As HTTP writes it.
+    /// The name in HTTP.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Post => "POST",
@@ -51,13 +51,13 @@ impl Method {
     }
 }
 
-/// What an operation is run with.
+/// The input of an operation.
 pub struct Asked<'a> {
-    /// What every handler shares.
+    /// The state that all handlers share.
     pub app: &'a App,
-    /// Who asks.
+    /// The caller.
     pub caller: &'a Caller,
-    /// Who pays for the answer.
+    /// The payer of the answer.
     pub payer: &'a Payer,
     /// The member `reservation`; empty for an operation whose path has no `{id}`.
     pub reservation: &'a str,
@@ -65,12 +65,12 @@ pub struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// With a body that [`Asked::body`] reads.
+    /// An input whose body [`Asked::body`] parses.
     pub fn new(app: &'a App, caller: &'a Caller, payer: &'a Payer, reservation: &'a str, body: Value) -> Self {
         Self { app, caller, payer, reservation, body }
     }
 
-    /// Reads the body.
+    /// Parses the body.
     ///
     /// # Errors
     /// `invalid-request`, naming the field.
@@ -80,18 +80,18 @@ impl<'a> Asked<'a> {
 }
 
 impl Operation {
-    /// Whether it is about one reservation, which its message names.
+    /// Whether the operation needs the member `reservation`.
     pub fn names_reservation(&self) -> bool {
         self.route.is_some_and(|(_, path)| path.contains("{id}"))
     }
 }
 
-/// A message's members as they are.
+/// Keeps the members unchanged.
 pub fn as_they_are(members: Members) -> Members {
     members
 }
 
-/// Reads what a message holds, naming the field that is wrong.
+/// Parses a value; the error names the wrong field.
 ///
 /// # Errors
 /// `invalid-request`.

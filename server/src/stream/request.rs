@@ -1,4 +1,4 @@
-//! What clients send: one JSON object a message, its `op` saying what for.
+//! Client messages: one JSON object per message, with the operation in `op`.
 
 use std::net::IpAddr;
 
@@ -28,10 +28,10 @@ use crate::wire::{name, objects, sku_name};
 /// The longest id of a request.
 const ID_BYTES_MAX: usize = 64;
 
-/// Names in one list of a subscription.
+/// The most names in one list of a subscription.
 const NAMES_MAX: usize = 100_000;
 
-/// What a message asks for.
+/// The request in a message.
 #[allow(clippy::large_enum_variant, reason = "it lives for one message; a box would cost an allocation each")]
 pub enum Request {
     Subscribe { selection: Selection, mode: Mode, start: Start },
@@ -41,14 +41,14 @@ pub enum Request {
     Command(Command),
 }
 
-/// Something that a route does as well.
+/// An operation that also has a route.
 pub struct Command {
     caller: Caller,
     what: What,
 }
 
 enum What {
-    /// The hottest operation, whose body is read with its message.
+    /// The most frequent operation, whose body is parsed together with its message.
     Reserve(ReserveBody),
     Other {
         operation: &'static Operation,
@@ -81,7 +81,7 @@ struct SkusBody {
 #[serde(deny_unknown_fields)]
 struct EmptyBody {}
 
-/// Reads a message: the id that it can be answered under, as soon as that is known, and what it asks for.
+/// Parses a message: returns the id for the answer as soon as it is known, and the request.
 pub fn read(
     key_required: bool,
     principal: Option<&Principal>,
@@ -107,8 +107,8 @@ pub fn read(
     (Some(id), request)
 }
 
-/// The hottest message there is, read in one go: a reservation that says nothing of a repeat. Whatever is not right with
-/// it, [`read`] finds and names.
+/// The fast path for the most frequent message: a reservation without an idempotency key, parsed in one pass. On any
+/// error, [`read`] parses the message again and names the error.
 fn read_plain_reserve(key_required: bool, text: &str) -> Option<(ClientId, ReserveBody)> {
     if key_required || !text.contains(r#""reserve""#) {
         return None;
@@ -149,7 +149,7 @@ fn read_members(key_required: bool, principal: Option<&Principal>, mut members: 
     command(key_required, principal, operation, (operation.parse)(members)).map(Request::Command)
 }
 
-/// A message whose `op` no subject has.
+/// The error for an unknown `op`.
 fn unknown(op: &str) -> Problem {
     let own = ["subscribe", "track", "untrack", "unsubscribe"];
     let known: Vec<&str> = own.into_iter().chain(subjects::operations().map(|operation| operation.name)).collect();
@@ -194,13 +194,13 @@ fn command(
 }
 
 impl Command {
-    /// The same, asked from an address.
+    /// The same request with a client address.
     pub fn from(self, address: Option<IpAddr>) -> Self {
         let idempotency = self.caller.idempotency.clone();
         Self { caller: self.caller.with_key(idempotency, address), ..self }
     }
 
-    /// What metrics and traces call it.
+    /// The label in metrics and traces.
     pub fn label(&self) -> &'static str {
         match &self.what {
             What::Reserve(_) => "reserve",
@@ -208,13 +208,13 @@ impl Command {
         }
     }
 
-    /// Does it.
+    /// Runs the request.
     pub async fn run(self, app: App, payer: Payer) -> Result<Reply, Problem> {
         let Self { caller, what } = self;
         let caller = Caller { who: payer.who, ..caller };
         match what {
             What::Reserve(body) => ops::reserve(&app, &caller, body).await,
-            // Boxed by the operation, so that what is asked for seldom is not moved about with every reservation.
+            // Boxed by the operation, so that rare operations do not enlarge the future of every reservation.
             What::Other { operation, reservation, body } => {
                 (operation.run)(Asked::new(&app, &caller, &payer, &reservation, body)).await
             }
@@ -243,7 +243,7 @@ fn subscribe(principal: Option<&Principal>, body: SubscribeBody) -> Result<Reque
     Ok(Request::Subscribe { selection, mode: mode(body.mode.as_deref())?, start })
 }
 
-/// What a stream is to tell of.
+/// Parses the selection of a subscription.
 pub fn selection(
     skus: &[String],
     locations: &[String],
@@ -274,7 +274,7 @@ fn names(
     texts.iter().enumerate().map(|(at, text)| read(&format!("{field}[{at}]"), text)).collect()
 }
 
-/// How often a stream tells.
+/// Parses the mode of a subscription.
 pub fn mode(text: Option<&str>) -> Result<Mode, Problem> {
     match text {
         None | Some("conflated") => Ok(Mode::Conflated),
@@ -283,7 +283,7 @@ pub fn mode(text: Option<&str>) -> Result<Mode, Problem> {
     }
 }
 
-/// Where a stream goes on from. A text that is no cursor of this server starts the client anew, and says so.
+/// Parses the start of a subscription. An invalid cursor starts the client from a snapshot and reports it.
 pub fn read_cursor(text: &str) -> Result<Start, Problem> {
     if text.len() > 4 * CURSOR_BYTES_MAX {
         return Err(Problem::invalid("cursor", "is longer than any cursor of this server"));

@@ -1,4 +1,4 @@
-//! The subscriptions of one stream, told fairly.
+//! The subscriptions of one stream, served fairly.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::stream::mailbox::Mailbox;
 use crate::stream::streams::exceeded;
 use crate::wire;
 
-/// What one subscription may tell before the next has its turn.
+/// Messages of one subscription before the next one has its turn.
 const TURN: usize = 32;
 
 /// The subscriptions of one stream.
 pub struct Session {
     app: App,
-    /// What its caller has of everything that subscriptions share.
+    /// The caller's share of the resources for subscriptions.
     share: Arc<Share>,
     pub mailbox: Arc<Mailbox>,
     live: Vec<(ClientId, Subscription)>,
@@ -31,31 +31,31 @@ pub struct Session {
     catch_up: CatchUp,
 }
 
-/// Where a session is with reading back what a subscription of it missed.
+/// The state of catching up from the log.
 enum CatchUp {
-    /// Nothing is to be read back.
+    /// No subscription needs to catch up.
     Idle,
-    /// It waits for its turn.
+    /// Waits for a turn.
     Waits(BoxFuture<'static, AsideTurn>),
-    /// It has its turn, and uses it when it tells next. A turn is not kept while a client takes what was told.
+    /// Has a turn, to be used by the next poll. The session gives up the turn while the client does not read.
     Has(AsideTurn),
 }
 
-/// How long a client may take nothing before its session gives up the place in the line.
+/// How long the client may read nothing before its session gives up its turn and its place in the queue.
 const TURN_KEPT: Duration = Duration::from_millis(100);
 
-/// How long a session that found the line full waits before it stands in it again.
+/// How long a session waits before it queues again after it found the queue full.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// What a look at all subscriptions came to.
+/// The result of polling all subscriptions.
 pub enum Progress {
-    /// There may be more to tell at once.
+    /// There may be more messages now.
     More,
-    /// Nothing, until woken.
+    /// Complete; wait for a wake-up.
     All,
-    /// Nothing, until woken or until [`Session::turn`] comes: something is to be read back from the log.
+    /// Wait for a wake-up or for [`Session::turn`]: a subscription must catch up from the log.
     Waits,
-    /// A lossless subscription fell too far behind; the stream must end.
+    /// A lossless subscription is too far behind; the stream must end.
     TooFarBehind(Frame),
 }
 
@@ -95,8 +95,8 @@ impl Session {
         Ok(())
     }
 
-    /// Returns when what was missed may be read back; never where nothing is to be. To be dropped and asked again at
-    /// will. With `last`, whatever else is ready goes first.
+    /// Returns when the session has a turn to catch up; never returns if no subscription needs one. Safe to cancel
+    /// and call again. With `last`, other ready tasks run first.
     pub async fn turn(&mut self, last: bool) {
         if last {
             tokio::task::yield_now().await;
@@ -108,8 +108,8 @@ impl Session {
         }
     }
 
-    /// Does `work`, which lasts until the client takes what it is told; nothing, where that takes longer than `patience`.
-    /// A client that takes its time gives up its place in the line of those that read back.
+    /// Runs `work`, which sends messages to the client; `None` if that takes longer than `patience`. A session with a
+    /// slow client gives up its turn and its place in the queue.
     pub async fn within<T>(&mut self, patience: Duration, work: impl Future<Output = T>) -> Option<T> {
         let mut work = std::pin::pin!(work);
         if self.waits_for_turn() {
@@ -121,18 +121,17 @@ impl Session {
         tokio::time::timeout(patience, work).await.ok()
     }
 
-    /// Whether it stands in the line of those that read back.
+    /// Whether the session is in the queue for a turn.
     fn waits_for_turn(&self) -> bool {
         matches!(self.catch_up, CatchUp::Waits(_))
     }
 
-    /// Gives up the turn to read back what was missed, and the place in the line: the client takes nothing now. The next
-    /// look stands in the line again.
+    /// Gives up the turn and the place in the queue, because the client does not read. The next poll queues again.
     pub fn give_up_turn(&mut self) {
         self.catch_up = CatchUp::Idle;
     }
 
-    /// Stands in the line of those that read back, unless it does already.
+    /// Enters the queue for a turn, unless the session is already in it.
     fn wait_for_turn(&mut self) {
         if matches!(self.catch_up, CatchUp::Idle) {
             let (app, who) = (self.app.clone(), self.who);
@@ -140,7 +139,7 @@ impl Session {
                 loop {
                     match app.catch_ups.turn(who).await {
                         Ok(turn) => return turn,
-                        // The line is full, or too slow: this is nobody's refusal.
+                        // The queue is full or too slow. The session retries; this is not an error for the client.
                         Err(_) => tokio::time::sleep(AGAIN).await,
                     }
                 }
@@ -148,7 +147,7 @@ impl Session {
         }
     }
 
-    /// Lets the next subscription tell what it has, up to a turn.
+    /// Polls the next subscription for at most one turn of messages.
     pub fn tell(&mut self, out: impl FnMut(Frame)) -> Progress {
         let turn = match std::mem::replace(&mut self.catch_up, CatchUp::Idle) {
             CatchUp::Has(turn) => Some(turn),
@@ -177,9 +176,9 @@ impl Session {
         }
     }
 
-    /// The same. One stretch of the log is read back for `turn`; `waits` says whether another is to be.
+    /// As `tell`. `turn` allows one read from the log; `waits` becomes true if another read is needed.
     fn tell_next(&mut self, mut turn: Option<AsideTurn>, waits: &mut bool, mut out: impl FnMut(Frame)) -> Progress {
-        // Whoever reads back is first, so that a turn is not kept while others tell; those have theirs next.
+        // A subscription that uses the turn goes first, so that the turn is not kept while others send.
         let mut is_chosen = false;
         if turn.is_some() {
             let count = self.live.len();
@@ -190,7 +189,7 @@ impl Session {
         }
         let mut busy = false;
         for _ in 0..self.live.len() {
-            // One that has more of the same to tell goes on: one snapshot at a time is on its way out.
+            // A subscription in the middle of a snapshot continues: only one snapshot is sent at a time.
             let goes_on =
                 std::mem::take(&mut is_chosen) || self.live.get(self.next).is_some_and(|(_, live)| live.is_sending());
             if !goes_on {
@@ -237,24 +236,24 @@ impl Session {
         if busy { Progress::More } else { Progress::All }
     }
 
-    /// Whether there is anything to tell of at all.
+    /// Whether there are no subscriptions.
     pub fn is_empty(&self) -> bool {
         self.live.is_empty()
     }
 
-    /// Says up to where everything was told, and from where each subscription can go on.
+    /// A heartbeat: up to which record the messages are complete, and the cursor of each subscription.
     pub fn heartbeat(&self) -> String {
         self.app.streams.measures.heartbeats.increment(1);
         let live = self.live.iter().map(|(id, live)| (id, live));
         frame::heartbeat(&self.app.engine, self.told(), live)
     }
 
-    /// Where a stream with one subscription can go on from.
+    /// The cursor of a stream with one subscription.
     pub fn cursor(&self) -> Option<Cursor> {
         self.live.first().and_then(|(_, live)| live.cursor())
     }
 
-    /// Everything up to here was told.
+    /// The record up to which all messages are sent.
     fn told(&self) -> Seq {
         let least = self.live.iter().map(|(_, live)| live.told()).min();
         least.unwrap_or_else(|| self.app.engine.feed().position())
@@ -263,7 +262,7 @@ impl Session {
 
 fn poll(live: &mut Subscription) -> Option<Message> {
     if live.may_block() {
-        // The disk, or very many cells: other tasks of this thread go on elsewhere.
+        // A disk read, or very many cells: other tasks of this thread continue elsewhere.
         tokio::task::block_in_place(|| live.poll())
     } else {
         live.poll()
@@ -298,7 +297,7 @@ mod tests {
         Who::new(None, Some(std::net::IpAddr::from([10, 0, 0, number])))
     }
 
-    /// All turns that there are.
+    /// Takes all turns.
     fn take_all(app: &App) -> Vec<AsideTurn> {
         let turn = |number| app.catch_ups.turn(caller(number)).now_or_never();
         let turns: Vec<_> = (10..200).map_while(turn).map(Result::unwrap).collect();
@@ -315,7 +314,7 @@ mod tests {
         session.subscribe(id(text), selection, Mode::Conflated, start).unwrap();
     }
 
-    /// What is told until there is nothing more, and whether a turn is waited for then.
+    /// The messages until there are no more, and whether the session then waits for a turn.
     fn told(session: &mut Session) -> (Vec<&'static str>, bool) {
         let mut kinds = Vec::new();
         loop {
@@ -345,7 +344,7 @@ mod tests {
         follow(&mut session, "late", Start::Cursor(old));
         assert_eq!(told(&mut session), (vec![], true));
         assert!(session.turn(false).now_or_never().is_none());
-        // What is in memory costs no turn, and the others of the session go on.
+        // Data in memory needs no turn, and the other subscriptions of the session continue.
         follow(&mut session, "again", Start::Cursor(fresh));
         follow(&mut session, "new", Start::Fresh);
         assert_eq!(told(&mut session), (vec!["snapshot"], true));
@@ -353,7 +352,7 @@ mod tests {
         session.turn(false).await;
         assert_eq!(told(&mut session), (vec!["delta"], false));
         assert_eq!(session.told(), fresh.seq);
-        // No turn is kept; whoever goes leaves the line.
+        // The session keeps no turn; a dropped session leaves the queue.
         let turns = take_all(&app);
         follow(&mut session, "later", Start::Cursor(old));
         assert!(told(&mut session).1 && session.turn(false).now_or_never().is_none());

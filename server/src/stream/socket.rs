@@ -1,4 +1,4 @@
-//! The WebSocket: subscriptions and commands, pipelined, on one connection.
+//! The WebSocket: pipelined subscriptions and commands on one connection.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,27 +28,27 @@ use crate::stream::request::{self, Command, Request};
 use crate::stream::session::{Progress, Session};
 use crate::stream::streams::{Entered, exceeded, stopped};
 
-/// Bytes kept for reading and for writing. The defaults of the library, 128 KiB each, would be most of what an idle
-/// socket costs.
+/// Buffer sizes for reads and writes. The library's defaults, 128 KiB each, would be most of the cost of an idle
+/// socket.
 const BUFFER_BYTES: usize = 4096;
 
-/// The largest frame that may wait to be written. A delta of `stream.dirty_cells` cells and an answer of
-/// `limits.response_cells` with the longest names stay below it.
+/// The largest unsent frame. A delta of `stream.dirty_cells` cells and an answer of `limits.response_cells` with the
+/// longest names stay below it.
 const WRITE_BYTES_MAX: usize = 64 << 20;
 
-/// Commands of one socket that may be under way; no more are read until one is done.
+/// Concurrent commands of one socket; at the limit, reads pause until one ends.
 const COMMANDS_MAX: usize = 256;
 
-/// Messages taken in before what they came to is written.
+/// Messages that are read before their results are written.
 const READS_A_TURN: usize = 64;
 
-/// How long a farewell may take.
+/// How long the closing handshake may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Turns of telling before the socket is read again.
+/// Polls of the session before the socket is read again.
 const TELLS_A_TURN: usize = 8;
 
-/// Why the server ends a socket.
+/// Why the server closes a socket.
 #[derive(Debug, Clone, Copy)]
 struct Ending {
     code: u16,
@@ -66,7 +66,7 @@ const RESTART: Ending = Ending { code: 1012, reason: "server-stopping" };
 
 /// Live stock, and commands, over a WebSocket.
 ///
-/// What is said on it is told by the AsyncAPI document at `/asyncapi.json`.
+/// The AsyncAPI document at `/asyncapi.json` describes its messages.
 #[utoipa::path(
     get, path = "/v1/stream", tag = "live", security(("key" = ["read"])),
     responses(
@@ -111,7 +111,7 @@ pub async fn socket(
     Ok(upgrade.on_upgrade(move |socket| Connection::new(app, socket, principal, address, payer, permit).run()))
 }
 
-/// An answer, and the room that it takes where it is large.
+/// An answer, and its reserved room if it is large.
 type Answer = (String, Option<Arc<Held>>);
 
 type Running = futures_util::future::BoxFuture<'static, Answer>;
@@ -120,27 +120,27 @@ struct Connection {
     app: App,
     socket: WebSocket,
     session: Session,
-    /// The principal; `None` if the server authenticates nobody.
+    /// The principal; `None` if the server does not authenticate callers.
     principal: Option<Principal>,
     address: Option<IpAddr>,
     payer: Payer,
-    /// Of what was written and is not on its way yet.
+    /// The room of answers that are written but not flushed.
     unsent: Vec<Arc<Held>>,
     commands: FuturesUnordered<Running>,
-    /// When something last came from the client.
+    /// When the client last sent anything.
     heard: Instant,
     pinged: bool,
     greeted: bool,
-    /// A subscription goes on from a cursor: as soon as everything was told, the client shall know.
+    /// A subscription resumes from a cursor: send a heartbeat as soon as the messages are complete.
     resumes: bool,
     _permit: Entered,
 }
 
-/// How a connection came to its end.
+/// How a connection ended.
 enum End {
-    /// The client is gone.
+    /// The client closed it.
     Gone,
-    /// The server ends it.
+    /// The server closes it.
     Closing(Ending, String),
 }
 
@@ -188,7 +188,7 @@ impl Connection {
         let Err(end) = self.serve().await;
         self.session.give_up_turn();
         match end {
-            // Sends the answer to the client's own farewell, if it said one.
+            // Sends the reply to the client's close frame, if there was one.
             End::Gone => drop(timeout(FAREWELL, self.socket.flush()).await),
             End::Closing(Ending { code, reason }, text) => {
                 Measures::closed(reason);
@@ -196,8 +196,8 @@ impl Connection {
                 let close = Message::Close(Some(CloseFrame { code, reason: text.into() }));
                 let farewell = async {
                     if self.socket.send(close).await.is_ok() {
-                        // What the client still sends is read: unread, it would reset the connection, and the farewell
-                        // might be lost with it.
+                        // Reads what the client still sends: unread data would reset the connection and could lose
+                        // the close frame.
                         while let Some(Ok(_)) = self.socket.next().await {}
                     }
                 };
@@ -212,14 +212,14 @@ impl Connection {
         let mailbox = std::sync::Arc::clone(&self.session.mailbox);
         let mut stopping = self.app.stopping.clone();
         let mut changes = self.app.auth.changes();
-        // From here on it hears of changes; of those before it may not have.
+        // From here on the session receives key changes; check those from before.
         self.look_again()?;
         let mut heartbeats = interval_at(tokio::time::Instant::now() + every, every);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut had_turn = false;
         loop {
             let more = self.tell().await?;
-            // After a turn, what the client asks for is next.
+            // After a turn, the client's requests go first.
             let last = std::mem::take(&mut had_turn);
             tokio::select! {
                 biased;
@@ -235,7 +235,7 @@ impl Connection {
         }
     }
 
-    /// Answers what is under way, and tells what is known.
+    /// Answers running commands, and sends the pending messages.
     async fn finish(&mut self) -> Result<End, End> {
         self.session.give_up_turn();
         let answers = async {
@@ -251,7 +251,7 @@ impl Connection {
         }
     }
 
-    /// Writes what the subscriptions have to tell; whether there may be more.
+    /// Writes the messages of the subscriptions. Returns whether there may be more.
     async fn tell(&mut self) -> Result<bool, End> {
         let mut frames = Vec::new();
         let mut wrote = false;
@@ -287,7 +287,7 @@ impl Connection {
         Ok(true)
     }
 
-    /// Writes an answer, and those that are ready with it.
+    /// Writes an answer, and the other answers that are ready.
     async fn answer(&mut self, answer: Answer) -> Result<(), End> {
         self.write_answer(answer).await?;
         while let Some(Some(answer)) = self.commands.next().now_or_never() {
@@ -296,14 +296,14 @@ impl Connection {
         self.flush().await
     }
 
-    /// Puts an answer on its way; the room that it takes is free again once it is written.
+    /// Queues an answer for sending; its room is freed after the write.
     async fn write_answer(&mut self, (text, held): Answer) -> Result<(), End> {
         self.unsent.extend(held);
         self.write(text).await?;
         if self.unsent.is_empty() { Ok(()) } else { self.flush().await }
     }
 
-    /// Takes in a message, and those that came with it.
+    /// Reads a message, and those that arrived with it.
     async fn hear(&mut self, first: Option<Result<Message, axum::Error>>) -> Result<(), End> {
         let mut next = first;
         let mut answered = false;
@@ -332,7 +332,7 @@ impl Connection {
                 None => break,
             }
         }
-        // Polls what was just asked for: most is under way before anything else is looked at.
+        // Polls the new commands: most of them start at once.
         while let Some(Some(answer)) = self.commands.next().now_or_never() {
             answered = true;
             self.write_answer(answer).await?;
@@ -343,12 +343,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Does what a message asks for, or has it done; the answer, if it is known already.
+    /// Runs or starts the request in a message; returns the answer if it is known at once.
     fn take(&mut self, text: &str) -> Option<String> {
         self.greeted = true;
         let identity = self.principal.as_ref().map(|principal| principal.identity.as_ref());
         if let Err(problem) = self.app.auth.has_room_for(self.address, identity) {
-            // The answer still names what it is about, where that can be read.
+            // The error answer names the request, if its id can be parsed.
             let (id, _) = request::read(self.app.config.idempotency.required, self.principal.as_ref(), text);
             return Some(self.refuse(id.as_ref(), &problem));
         }
@@ -364,7 +364,7 @@ impl Connection {
         done.map(|id| frame::result(&id, &Reply::default()))
     }
 
-    /// Whether the request is done with; otherwise its answer comes as a message of its own.
+    /// Starts a request. Returns true if it is complete; otherwise its answer follows as a separate message.
     fn start(&mut self, id: &ClientId, request: Request) -> Result<bool, Problem> {
         match request {
             Request::Subscribe { selection, mode, start } => {
@@ -391,7 +391,7 @@ impl Connection {
         frame::error(id, problem)
     }
 
-    /// The protocol itself was broken: says how, and ends.
+    /// A protocol error: explains it and closes.
     async fn broken(&mut self, error: &axum::Error) -> End {
         let most = self.app.config.stream.message_bytes;
         let text = error.to_string();
@@ -412,12 +412,12 @@ impl Connection {
         ending.into()
     }
 
-    /// Who was let in may not be any more: a key was revoked, a token has expired, or the door was locked meanwhile.
+    /// Checks the principal again: its key may be revoked, its token expired, or the server may now require keys.
     fn look_again(&self) -> Result<(), End> {
         if self.app.auth.is_still_valid(self.principal.as_ref()) { Ok(()) } else { Err(UNAUTHORIZED.into()) }
     }
 
-    /// A sign of life, and a look for one.
+    /// Sends a heartbeat, and checks that the client is alive.
     async fn beat(&mut self) -> Result<(), End> {
         self.look_again()?;
         let StreamConfig { idle_seconds, hello_seconds, .. } = self.app.config.stream;
@@ -432,7 +432,7 @@ impl Connection {
             self.pinged = true;
             self.socket.feed(Message::Ping(bytes::Bytes::new())).await?;
         }
-        // As fresh as can be: what came a moment ago is told first.
+        // Sends pending messages first, so that the heartbeat is current.
         if self.tell().await? {
             return Ok(());
         }
@@ -441,7 +441,7 @@ impl Connection {
         self.flush().await
     }
 
-    /// Puts a message on its way.
+    /// Queues a message for sending.
     async fn write(&mut self, text: String) -> Result<(), End> {
         self.wait_for_reader(async |socket| socket.feed(Message::Text(text.into())).await).await
     }
@@ -452,8 +452,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Should the client not read, this waits for it: what is pending meanwhile is bounded by the feed, and a client that
-    /// does not read for as long as it may be idle is gone.
+    /// Waits for the client to read. The feed bounds the data that is pending meanwhile, and a client that does not
+    /// read for the idle limit is disconnected.
     async fn wait_for_reader(
         &mut self,
         write: impl AsyncFnOnce(&mut WebSocket) -> Result<(), axum::Error>,
@@ -465,7 +465,7 @@ impl Connection {
             return Err(End::Gone);
         };
         if started.elapsed() > Duration::from_secs(1) {
-            // It was silent only because nobody listened; that it reads is a sign of life.
+            // The client was silent because the server did not read; the client's read shows that it is alive.
             self.heard = Instant::now();
         }
         Ok(written?)

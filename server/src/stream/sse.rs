@@ -1,4 +1,4 @@
-//! Server-Sent Events: the same for pages behind proxies that break sockets.
+//! Server-Sent Events: the same messages for pages behind proxies that break WebSockets.
 
 use std::convert::Infallible;
 use std::fmt::Write;
@@ -26,7 +26,7 @@ use crate::stream::request::{mode, read_cursor, selection};
 use crate::stream::session::{Progress, Session};
 use crate::stream::streams::{Entered, stopped};
 
-/// How long a browser waits before it connects again.
+/// How long a browser waits before it reconnects.
 const RETRY_MS: u64 = 1000;
 
 /// Live stock as Server-Sent Events.
@@ -61,7 +61,7 @@ pub async fn sse(
     let (channel, mode_text, cursor) = (params.one("channel")?, params.one("mode")?, params.one("cursor")?);
     params.done()?;
     let selection = selection(&skus, &locations, &groups, channel.as_deref())?;
-    // What the browser sends by itself is newer than what stands in the address.
+    // `Last-Event-ID`, which the browser sets, is newer than the cursor in the address.
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
     let start = last.or(cursor.as_deref()).map_or(Ok(Start::Fresh), read_cursor)?;
     let permit = app.streams.enter(payer.who)?;
@@ -83,7 +83,7 @@ pub async fn sse(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Proxies that buffer answers would hold events back.
+    // Buffering proxies would hold events back.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
@@ -91,7 +91,7 @@ pub async fn sse(
 struct Events {
     app: App,
     session: Session,
-    /// The principal; `None` if the server authenticates nobody.
+    /// The principal; `None` if the server does not authenticate callers.
     principal: Option<Principal>,
     chunks: mpsc::Sender<Result<Bytes, Infallible>>,
     heartbeats: Interval,
@@ -99,8 +99,8 @@ struct Events {
 }
 
 impl Events {
-    /// Writes events until the client is gone, the server stops, or there is nothing more to tell. One chunk at a time is
-    /// on its way, so a slow reader has nothing but what the feed keeps for it.
+    /// Writes events until the client disconnects, the server stops, or there are no more messages. One chunk is in
+    /// flight at a time, so a slow client costs only what the feed keeps for it.
     async fn run(mut self) {
         let mailbox = Arc::clone(&self.session.mailbox);
         let mut stopping = self.app.stopping.clone();
@@ -114,7 +114,7 @@ impl Events {
             }
             match self.session.tell(|frame| write_event(&mut out, &frame)) {
                 Progress::More => {}
-                // As fresh as can be: what came a moment ago was told first.
+                // Pending messages were sent first, so the heartbeat is current.
                 Progress::All | Progress::Waits if std::mem::take(&mut beats) => {
                     let text = self.session.heartbeat();
                     write_event(&mut out, &Frame { kind: "heartbeat", text, cursor: self.session.cursor() });
@@ -140,8 +140,8 @@ impl Events {
         self.send(&mut out).await;
     }
 
-    /// Hands over what was written; false once nobody takes it. A client that reads nothing for as long as a socket may
-    /// be idle is gone.
+    /// Sends the written events; false if the client is gone. A client that reads nothing for the idle limit of a
+    /// socket counts as gone.
     async fn send(&mut self, out: &mut String) -> bool {
         if out.is_empty() {
             return !self.chunks.is_closed();
@@ -163,7 +163,7 @@ fn write_event(out: &mut String, frame: &Frame) {
         let cursor: &Cursor = cursor;
         let _ = writeln!(out, "id: {cursor}");
     } else if frame.kind == "reset" {
-        // An empty id: should the connection break before the snapshot, nothing is to be gone on from.
+        // An empty id: if the connection breaks before the snapshot, the client must not resume.
         out.push_str("id\n");
     }
     let _ = write!(out, "event: {}\ndata: {}\n\n", frame.kind, frame.text);

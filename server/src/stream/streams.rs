@@ -1,4 +1,4 @@
-//! What all streams share, and how it is shared out.
+//! Resources of all streams, and each caller's share.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,25 +12,25 @@ use crate::http::problem::{Problem, Slug};
 use crate::lock::lock;
 use crate::stream::measures::Measures;
 
-/// What all streams share.
+/// Resources of all streams.
 #[derive(Debug)]
 pub struct Streams {
     room: Arc<Semaphore>,
     sockets_max: usize,
-    /// Streams of one caller; 0 where that goes by what is left.
+    /// Streams per caller; 0 to derive the limit from the free streams.
     caller_max: usize,
     callers: Arc<Mutex<HashMap<Who, OfCaller>>>,
     pub(super) measures: Measures,
 }
 
-/// What one caller has of the streams.
+/// The streams and shares of one caller.
 #[derive(Debug, Default)]
 struct OfCaller {
     streams: usize,
     share: Arc<Share>,
 }
 
-/// A stream's place; it is free again when this is dropped.
+/// The slot of a stream; dropping it frees the slot.
 #[derive(Debug)]
 pub(super) struct Entered {
     _room: OwnedSemaphorePermit,
@@ -43,7 +43,7 @@ impl Drop for Entered {
         let mut callers = lock(&self.callers);
         if let Some(of_caller) = callers.get_mut(&self.who) {
             of_caller.streams -= 1;
-            // Subscriptions that still end keep their share by themselves.
+            // Subscriptions that are still ending keep their share alive.
             if of_caller.streams == 0 {
                 callers.remove(&self.who);
             }
@@ -51,12 +51,12 @@ impl Drop for Entered {
     }
 }
 
-/// A caller may have so many times the streams that it leaves to others, and so many whatever is left.
+/// A caller may have this many times the streams that it leaves to others, and always the number below.
 const PATIENCE: usize = 4;
 const FLOOR: usize = 8;
 
 impl Streams {
-    /// Nobody is connected yet.
+    /// No streams.
     pub fn new(config: &StreamConfig) -> Self {
         let room = Arc::new(Semaphore::new(config.sockets));
         Self {
@@ -68,7 +68,7 @@ impl Streams {
         }
     }
 
-    /// Streams that are open.
+    /// The number of open streams.
     pub fn open(&self) -> usize {
         self.sockets_max - self.room.available_permits()
     }
@@ -104,7 +104,7 @@ impl Streams {
         Ok(Entered { _room: room, who, callers: Arc::clone(&self.callers) })
     }
 
-    /// What a caller has of everything that subscriptions share.
+    /// The caller's share of the resources for subscriptions.
     pub(super) fn share(&self, who: Who) -> Arc<Share> {
         self.callers().get(&who).map(|of_caller| Arc::clone(&of_caller.share)).unwrap_or_default()
     }
@@ -114,12 +114,12 @@ impl Streams {
     }
 }
 
-/// Returns once the server stops taking requests.
+/// Returns when the server stops accepting requests.
 pub(super) async fn stopped(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-/// A limit that is in the way.
+/// The error for an exceeded limit.
 pub(super) fn exceeded(Exceeded { limit, most, wanted }: Exceeded) -> Problem {
     let detail = format!("{limit}: there would be {wanted}, and {most} is the limit; subscribe to less");
     Problem::new(Slug::TooManyRequests, detail).with("limit", limit).with("most", most)

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anaquel_engine::histogram::Counted;
 
-/// Appends a histogram to an answer; `per` is the number of its units in one unit of the metric.
+/// Appends a histogram to the text; `per` is the number of its units in one unit of the metric.
 pub fn histogram(text: &mut String, name: &str, help: &str, counted: &Counted, per: f64) {
     let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} histogram\n");
     for (bound, count) in &counted.cumulative {

@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn only_currencies_are_read() {
-        assert!(codes().is_sorted(), "they are searched");
+        assert!(codes().is_sorted(), "the search needs sorted codes");
         assert_eq!((digits("EUR"), digits("JPY"), digits("KWD"), digits("EUX")), (Some(2), Some(0), Some(3), None));
         assert_eq!(parse("MXN"), Ok(*b"MXN"));
         for (text, words) in [

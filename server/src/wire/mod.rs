@@ -76,11 +76,11 @@ impl Piece for Time {
 /// Milliseconds of a day.
 const DAY_MS: u64 = 86_400_000;
 
-/// 9999-12-30T22:00:00.999Z: the last moment that has four digits of a year wherever one is.
+/// 9999-12-30T22:00:00.999Z: the last time whose year has four digits in every time zone.
 const LATEST_MS: u64 = 253_402_207_200_999;
 
-/// Year, month and day of a day since 1970, in the Gregorian calendar. Years are counted from the first of March on, so that
-/// the day that some have more is their last; 400 of them have 146,097 days.
+/// Year, month and day of a day since 1970, in the Gregorian calendar. Years start on the first of March, so that the
+/// leap day is their last day; 400 years have 146,097 days.
 fn date_of(days: u64) -> (u64, u64, u64) {
     /// From the first of March of the year 0 to 1970.
     const BEFORE: u64 = 719_468;
@@ -147,7 +147,7 @@ pub fn known_location(catalogue: &Catalogue, text: &str) -> Result<LocationId, P
     catalogue.locations.id(text).ok_or_else(|| Problem::not_found("location"))
 }
 
-/// Parses a channel; `None` for an id that nobody used yet.
+/// Parses a channel; `None` for an id without any use yet.
 ///
 /// # Errors
 /// Channels are declared, this one is not, and the settings refuse undeclared channels.

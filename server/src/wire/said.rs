@@ -1,6 +1,6 @@
-//! What a body says, not how it is written: members in the order of their names, nothing between the parts, whole numbers
-//! as such. It is what bodies of one idempotency key are compared by, so it stays as it is: keys outlive a restart, and an
-//! upgrade.
+//! The canonical form of a JSON body: its content without its formatting. Members are sorted by name, without white
+//! space, and whole numbers are plain. Bodies with the same idempotency key are compared in this form, so it must not
+//! change: keys outlive restarts and upgrades.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,8 +10,8 @@ use serde_json::Number;
 
 use crate::wire::whole::written_otherwise;
 
-/// What JSON says; none where it is no JSON. The same as that of a [`serde_json::Value`] written out, in one pass and
-/// without its copies of all texts.
+/// The canonical form of a body; `None` if the body is not JSON. Equal to a sorted [`serde_json::Value`] written out,
+/// in one pass and without copies of all texts.
 pub fn said(body: &[u8]) -> Option<Vec<u8>> {
     let node: Node<'_> = serde_json::from_slice(body).ok()?;
     let mut out = Vec::with_capacity(body.len());
@@ -19,19 +19,19 @@ pub fn said(body: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// A part of a body.
+/// A node of a body.
 enum Node<'a> {
     /// `null`, `true` or `false`.
     Word(&'static str),
     Number(Number),
     Text(Cow<'a, str>),
     List(Vec<Node<'a>>),
-    /// By name; each once.
+    /// Sorted by name; each name once.
     Members(Vec<(Cow<'a, str>, Node<'a>)>),
 }
 
 impl Node<'_> {
-    /// Appends it; none where that fails, which memory does not.
+    /// Appends the node; `None` if writing fails, which cannot happen in memory.
     fn write(&self, out: &mut Vec<u8>) -> Option<()> {
         match self {
             Self::Word(word) => out.extend_from_slice(word.as_bytes()),
@@ -123,7 +123,7 @@ impl<'de> Visitor<'de> for Reader {
         while let Some((Name(name), value)) = map.next_entry()? {
             members.push((name, value));
         }
-        // The last of one name counts: it comes first, and those behind it go.
+        // For a duplicate name the last value counts: it comes first after `reverse`, and `dedup` removes the others.
         members.reverse();
         members.sort_by(|(one, _), (other, _)| one.cmp(other));
         members.dedup_by(|(next, _), (name, _)| next == name);
@@ -131,7 +131,7 @@ impl<'de> Visitor<'de> for Reader {
     }
 }
 
-/// The name of a member, where it stands in the body if it can.
+/// A member name, borrowed from the body if possible.
 struct Name<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
     use crate::wire::whole;
 
-    /// What it was before it was read in one pass, and is in logs.
+    /// The form from before the one-pass parser; existing logs contain it.
     fn expected(body: &[u8]) -> Option<String> {
         let mut value: Value = serde_json::from_slice(body).ok()?;
         if whole::has_other(&value) {

@@ -1,4 +1,4 @@
-//! What is said of a channel: its buffer, and whether it is declared.
+//! The details of a channel: its buffer, and whether it is declared.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -9,19 +9,19 @@ use crate::hash::Part;
 use crate::ids::{ChannelId, Seq};
 
 impl Catalogue {
-    /// What a channel must leave in every cell. An undeclared channel leaves nothing.
+    /// The units that a channel must leave in every cell. An undeclared channel leaves none.
     #[inline]
     pub fn buffer(&self, channel: ChannelId) -> u32 {
         self.buffers.get(channel.0 as usize).map_or(0, |buffer| buffer.load(Relaxed) & !DECLARED)
     }
 
-    /// Whether somebody declared a channel.
+    /// Whether a channel is declared.
     #[inline]
     pub fn is_declared(&self, channel: ChannelId) -> bool {
         self.buffers.get(channel.0 as usize).is_some_and(|buffer| buffer.load(Relaxed) & DECLARED != 0)
     }
 
-    /// Whether a channel that nobody declared will do: none is declared, or the settings say so.
+    /// Whether undeclared channels are accepted: no channel is declared, or the settings accept them.
     #[inline]
     pub fn takes_any_channel(&self) -> bool {
         self.channels.declared() == 0 || self.accepts_undeclared()
@@ -31,12 +31,12 @@ impl Catalogue {
         self.accepts_undeclared.load(Relaxed)
     }
 
-    /// Channels that nobody declared are accepted from here on, whatever is declared.
+    /// From now on, undeclared channels are always accepted.
     pub(crate) fn accept_undeclared(&self) {
         self.accepts_undeclared.store(true, Relaxed);
     }
 
-    /// Whether a channel was retired, and is not back.
+    /// Whether a channel is retired.
     pub fn is_retired_channel(&self, name: &str) -> bool {
         self.channels.retired_id(name).is_some()
     }

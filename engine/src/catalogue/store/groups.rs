@@ -1,4 +1,4 @@
-//! Groups of locations, from both sides.
+//! Groups and their locations, in both directions.
 
 use std::sync::{Arc, PoisonError};
 
@@ -8,12 +8,12 @@ use crate::hash::Part;
 use crate::ids::{GroupId, LocationId, Seq};
 
 impl Catalogue {
-    /// The groups that a location is in, ascending.
+    /// The groups that contain a location, ascending.
     pub fn groups_of(&self, location: LocationId) -> Vec<GroupId> {
         self.groups_of.get(&location).map(|groups| groups.clone()).unwrap_or_default()
     }
 
-    /// The members of a group, those first that fewest groups share.
+    /// The members of a group; those that belong to the fewest groups come first.
     pub fn members_in_order(&self, group: GroupId) -> Arc<[LocationId]> {
         let lock = || self.in_order.lock().unwrap_or_else(PoisonError::into_inner);
         let version = {
@@ -28,7 +28,7 @@ impl Catalogue {
             .sort_by_cached_key(|location| (self.groups_of.get(location).map_or(0, |groups| groups.len()), *location));
         let members: Arc<[LocationId]> = members.into();
         let mut known = lock();
-        // A group may have changed meanwhile, and this order be of before.
+        // A group may have changed meanwhile, so the order may be outdated.
         if known.0 == version {
             known.1.insert(group, Arc::clone(&members));
         }

@@ -1,4 +1,4 @@
-//! What is said of a location: what it takes, its quarantine, its hours and its services.
+//! The details of a location: the purposes it serves, its quarantine, its hours and its services.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -12,12 +12,13 @@ use crate::ids::{LocationId, Seq};
 use crate::reservations::promise::Purpose;
 
 impl Catalogue {
-    /// Where goods of a location are that may not be sold until somebody has looked, if there ever were any.
+    /// The quarantine of a location, which holds goods that must be inspected before sale; `None` if it never had
+    /// one.
     pub fn quarantine(&self, location: LocationId) -> Option<LocationId> {
         self.quarantines.get(&location).map(|quarantine| *quarantine)
     }
 
-    /// The location whose quarantine this is.
+    /// The location that a quarantine belongs to.
     pub fn quarantine_of(&self, location: LocationId) -> Option<LocationId> {
         if !self.has_quarantines() {
             return None;
@@ -25,13 +26,13 @@ impl Catalogue {
         self.quarantined.get(&location).map(|of| *of)
     }
 
-    /// Whether there is any quarantine.
+    /// Whether any quarantine exists.
     #[inline]
     pub fn has_quarantines(&self) -> bool {
         self.has_quarantines.load(Relaxed)
     }
 
-    /// All quarantines, each with whose it is, for a checkpoint.
+    /// All quarantines with their locations, for a checkpoint.
     pub(crate) fn all_quarantines(&self) -> Vec<(LocationId, LocationId)> {
         let mut all: Vec<_> = self.quarantined.iter().map(|entry| (*entry.key(), *entry.value())).collect();
         all.sort_unstable();
@@ -45,14 +46,15 @@ impl Catalogue {
         self.has_quarantines.store(true, Relaxed);
     }
 
-    /// What is retired hands nothing out.
+    /// A retired location hands nothing out.
     pub(super) fn retire_location(&self, location: LocationId) {
         self.barred.reach(location.0 as usize).store(NO_PICKUP | NO_SHIP, Relaxed);
         self.locations.fold_retired(location);
     }
 
-    /// Whether a location takes reservations of a purpose: pickups where customers may fetch orders, deliveries where
-    /// orders are shipped, and neither where only a movement or a count made the location up. Carts everywhere.
+    /// Whether a location accepts reservations of a purpose: pickups if customers may pick up orders there,
+    /// deliveries if orders are shipped from there, neither if only a movement or a count introduced the location,
+    /// carts always.
     #[inline]
     pub fn takes(&self, location: LocationId, purpose: Purpose) -> bool {
         let bar = match purpose {
@@ -63,12 +65,12 @@ impl Catalogue {
         self.barred.get(location.0 as usize).is_none_or(|barred| barred.load(Relaxed) & bar == 0)
     }
 
-    /// Whether a location takes reservations of every purpose.
+    /// Whether a location accepts reservations of every purpose.
     pub(crate) fn takes_all(&self, location: LocationId) -> bool {
         self.barred.get(location.0 as usize).is_none_or(|barred| barred.load(Relaxed) == 0)
     }
 
-    /// Whether only a movement or a count made a location up, so that it hands nothing out.
+    /// Whether only a movement or a count introduced a location, so that it hands nothing out.
     pub fn is_made_up(&self, location: LocationId) -> bool {
         self.barred.get(location.0 as usize).is_some_and(|barred| barred.load(Relaxed) & MADE_UP != 0)
     }
@@ -90,7 +92,7 @@ impl Catalogue {
         }
     }
 
-    /// When people work in a location, as it was set last, with the version of that.
+    /// The opening hours of a location as last set, with their version.
     pub fn hours(&self, location: LocationId) -> Versioned<LocationHours> {
         if let Some(hours) = self.hours.get(&location) {
             return hours.as_ref().clone();
@@ -101,7 +103,7 @@ impl Catalogue {
         Versioned { version: services.version, details: services.details.old_hours() }
     }
 
-    /// The same where it was set in a form of its own, for a checkpoint.
+    /// The hours if they were set by their own event, for a checkpoint.
     pub(crate) fn own_hours(&self, location: LocationId) -> Option<Arc<Versioned<LocationHours>>> {
         self.hours.get(&location).map(|hours| hours.clone())
     }
@@ -112,13 +114,12 @@ impl Catalogue {
         self.rehash_served(location, before);
     }
 
-    /// How long people in a location take, and from where they have things brought, if that was ever set.
+    /// The service times of a location and the source of its missing units, if they were ever set.
     pub fn services(&self, location: LocationId) -> Option<Arc<Versioned<ServiceDetails>>> {
         self.services.get(&location).map(|services| services.clone())
     }
 
-    /// What is digested of what people do in a location: its hours as they hold, whichever event said so. None where
-    /// nothing was ever said.
+    /// The digested services of a location: the hours in force, from whichever event. `None` if none were ever set.
     pub(super) fn served(&self, location: LocationId) -> Option<(ServiceDetails, LocationHours)> {
         let services = self.services(location).map(|set| set.details.clone()).unwrap_or_default();
         let served = (ServiceDetails { hours: Vec::new(), ..services }, self.hours(location).details);

@@ -1,4 +1,4 @@
-//! All names and details, as the durable log has them.
+//! All names and details in the durable log.
 
 mod bits;
 mod channels;
@@ -27,10 +27,10 @@ use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::kernel::id_set::IdSet;
 use crate::matrix::Arena;
 
-/// Members of groups in an order, and the version of all groups that it is of.
+/// Ordered members of groups, and the version of all groups that the order belongs to.
 type InOrder = (u64, FxHashMap<GroupId, Arc<[LocationId]>>);
 
-/// All names and details, as the durable log has them.
+/// All names and details in the durable log.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     /// SKUs.
@@ -43,24 +43,24 @@ pub struct Catalogue {
     pub channels: Registry<ChannelId, ChannelDetails>,
     services: Map<LocationId, Arc<Versioned<ServiceDetails>>>,
     hours: Map<LocationId, Arc<Versioned<LocationHours>>>,
-    /// By location: what orders are not taken there.
+    /// By location: the purposes that it does not serve.
     barred: Arena<AtomicU8, 12, 12>,
     pub(super) groups_of: Map<LocationId, Vec<GroupId>>,
     by_gtin: Map<Gtin, SmallVec<[SkuId; 2]>>,
-    /// Members of groups in the order in which promises take from them, as of a version of all groups.
+    /// Members of groups in the order in which reservations take units from them, for one version of all groups.
     pub(super) in_order: Mutex<InOrder>,
     /// By channel: its buffer, and whether it is declared.
     buffers: Arena<AtomicU32, 8, 16>,
     accepts_undeclared: AtomicBool,
-    /// SKUs that nobody counts.
+    /// Untracked SKUs.
     uncounted: IdSet,
-    /// Whether each SKU is counted of which that was ever said.
+    /// Whether a SKU is tracked, for each SKU where this was ever set.
     tracking: Map<SkuId, Versioned<bool>>,
-    /// The quarantine of each location that has one, and of which each is.
+    /// Quarantines by location, and locations by quarantine.
     quarantines: Map<LocationId, LocationId>,
     quarantined: Map<LocationId, LocationId>,
     has_quarantines: AtomicBool,
-    /// The state hash, of which this keeps the parts that are its own.
+    /// The state hash; the catalogue maintains its own parts of it.
     pub(crate) hash: Arc<StateHash>,
 }
 
@@ -69,7 +69,7 @@ impl Catalogue {
         Self { hash, ..Self::default() }
     }
 
-    /// Keeps the state hash: a thing called `key` was set. What is the same as if it were not there counts for nothing.
+    /// Updates the state hash: the item `key` was set. A value equal to the default counts for nothing.
     fn rehash<T: Serialize + PartialEq>(&self, part: Part, key: u64, before: Option<&T>, after: Option<&T>) {
         if before != after {
             let digest = |thing: Option<&T>| thing.map_or(0, |thing| hash::content::digest(self, part, key, thing));
@@ -83,7 +83,7 @@ impl Catalogue {
         Place { sku: self.skus.digest(sku), location: self.locations.digest(location) }
     }
 
-    /// Digests every thing anew.
+    /// Recomputes the digest of every item.
     pub(crate) fn digest(&self, put: &mut dyn FnMut(Part, hash::Digest)) {
         for id in (0..self.skus.count()).map(SkuId) {
             let key = self.skus.digest(id);

@@ -1,4 +1,4 @@
-//! Names that are retired, come back, or that nobody declared.
+//! Retired, revived and undeclared names.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -19,7 +19,7 @@ impl Catalogue {
         names.channels.iter().for_each(|(id, _)| self.channels.fold_made_up(*id, *by));
     }
 
-    /// Journal thread only, inside a fold: names are retired, and nothing is said of them any more.
+    /// Journal thread only, inside a fold: retires names and drops their details.
     pub(crate) fn fold_retired(&self, seq: Seq, names: &Definitions) {
         for (sku, _) in &names.skus {
             let known = self.skus.details(*sku);
@@ -55,7 +55,7 @@ impl Catalogue {
         }
     }
 
-    /// Journal thread only, inside a fold: retired names come back, with the ids that they had.
+    /// Journal thread only, inside a fold: revives retired names with their former ids.
     pub(crate) fn fold_revived(&self, names: &Definitions) {
         names.skus.iter().for_each(|(id, _)| self.skus.fold_revived(*id));
         for (location, _) in &names.locations {
@@ -71,7 +71,7 @@ impl Catalogue {
         }
     }
 
-    /// What a checkpoint keeps of names that are retired.
+    /// The retired names, for a checkpoint.
     pub(crate) fn copy_retired(&self) -> RetiredNames {
         RetiredNames {
             skus: self.skus.copy_retired(),
@@ -81,7 +81,7 @@ impl Catalogue {
         }
     }
 
-    /// Puts it back, behind the names.
+    /// Restores retired names; call it after the names are restored.
     pub(crate) fn restore_retired(&self, names: &RetiredNames) {
         names.skus.iter().for_each(|id| self.skus.fold_retired(*id));
         names.locations.iter().for_each(|id| self.retire_location(*id));
@@ -89,7 +89,7 @@ impl Catalogue {
         names.channels.iter().for_each(|id| self.channels.fold_retired(*id));
     }
 
-    /// What a checkpoint keeps of names that nobody declared.
+    /// The undeclared and released names, for a checkpoint.
     pub(crate) fn undeclared(&self) -> Undeclared {
         Undeclared {
             skus: self.skus.copy_made_up(),
@@ -100,7 +100,7 @@ impl Catalogue {
         }
     }
 
-    /// Puts it back, behind the names.
+    /// Restores undeclared and released names.
     pub(crate) fn restore_undeclared(&self, undeclared: &Undeclared) {
         undeclared.skus.iter().for_each(|(id, by)| self.skus.fold_made_up(*id, *by));
         undeclared.locations.iter().for_each(|(id, by)| self.fold_made_up_location(*id, *by));

@@ -1,4 +1,4 @@
-//! What is said of a SKU: its details, its GTINs, and whether units of it are counted.
+//! The details of a SKU: its description, its GTINs, and whether it is tracked.
 
 use super::Catalogue;
 use crate::catalogue::details::SkuDetails;
@@ -36,40 +36,40 @@ impl Catalogue {
         }
     }
 
-    /// Whether units of a SKU are counted; nobody counts services, gift cards and digital goods.
+    /// Whether a SKU is tracked. Services, gift cards and digital goods are untracked.
     #[inline]
     pub fn is_tracked(&self, sku: SkuId) -> bool {
         !self.uncounted.contains(sku.0)
     }
 
-    /// Whether it was ever said of a SKU that nobody counts it.
+    /// Whether `tracked` was ever set for any SKU.
     pub(crate) fn has_tracking(&self) -> bool {
         !self.tracking.is_empty()
     }
 
-    /// Whether there is a SKU that nobody counts.
+    /// Whether any SKU is untracked.
     #[inline]
     pub fn has_uncounted(&self) -> bool {
         self.uncounted.len() > 0
     }
 
-    /// Whether a SKU is counted, and the version of that, if it was ever said.
+    /// Whether a SKU is tracked, with its version, if this was ever set.
     pub fn tracking(&self, sku: SkuId) -> Option<Versioned<bool>> {
         self.tracking.get(&sku).map(|tracking| tracking.clone())
     }
 
-    /// The version of what is said of a SKU; `None` where nothing is.
+    /// The version of a SKU's details; `None` if it has none.
     pub fn sku_version(&self, sku: SkuId) -> Option<Seq> {
         let details = self.skus.details(sku).map(|set| set.version);
         details.max(self.tracking(sku).map(|tracking| tracking.version))
     }
 
-    /// Whether what nobody counts may be promised at a location: somebody declared it, and it is no quarantine.
+    /// Whether a location can promise untracked SKUs: it is declared, and is not a quarantine.
     pub fn has_uncounted_at(&self, location: LocationId) -> bool {
         !self.is_made_up(location) && !self.locations.is_retired(location) && self.quarantine_of(location).is_none()
     }
 
-    /// What a promise of `units` does to its cell.
+    /// The change of a cell for a promise of `units`.
     #[inline]
     pub(crate) fn promise(&self, sku: SkuId, units: u32) -> StockChange {
         if self.is_tracked(sku) { StockChange::reserve(units) } else { StockChange::conjure(units) }
@@ -79,7 +79,7 @@ impl Catalogue {
         hash::content::digest(self, Part::Skus, self.skus.digest(sku), &"nobody counts it")
     }
 
-    /// Journal thread only, inside a fold: a SKU is counted from here on, or is not.
+    /// Journal thread only, inside a fold: sets whether a SKU is tracked.
     pub(crate) fn fold_tracking(&self, sku: SkuId, version: Seq, tracked: bool) {
         let was = self.is_tracked(sku);
         self.tracking.insert(sku, Versioned { version, details: tracked });
@@ -96,7 +96,7 @@ impl Catalogue {
         }
     }
 
-    /// The SKUs that have a GTIN, in whatever form it was written; ascending.
+    /// The SKUs with a GTIN, in any form, ascending.
     pub fn skus_of_gtin(&self, gtin: Gtin) -> Vec<SkuId> {
         self.by_gtin.get(&gtin).map(|skus| skus.to_vec()).unwrap_or_default()
     }

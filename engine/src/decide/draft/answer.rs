@@ -1,4 +1,4 @@
-//! What a decided command is answered with, once its records are durable.
+//! The answer to a decided command, sent once its records are durable.
 
 use crate::answers::Thing;
 use crate::ids::{LocationId, ReservationId, Seq, SkuId};
@@ -9,46 +9,46 @@ use crate::matrix::CellId;
 use crate::outcome::{Completion, Loaded};
 use crate::refusal::Failure;
 
-/// What a command's caller is told once its records are durable.
+/// The answer to the caller of a command.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// The reservation as it was at this record.
+    /// The reservation as of this record.
     Reservation(ReservationId, Seq),
-    /// What the record holds.
+    /// The content of the record.
     Record(Seq),
-    /// What became of a chunk of an import.
+    /// The result of an import chunk.
     Loaded(Loaded),
-    /// A thing was set at this record; what it is from there on.
+    /// An item was set at this record, with its new state.
     Put(Seq, Option<Box<Thing>>),
 }
 
-/// What is still to be told of a thing that the command being decided set, once it is settled.
+/// The item that the current command set; it is reported when the command is settled.
 pub(crate) struct Telling {
-    /// The request, with its key, if it has one.
+    /// The request, with its key if it has one.
     pub cause: Option<Box<Cause>>,
     /// The record of the effect.
     pub seq: Seq,
     pub what: What,
 }
 
-/// What was set.
+/// The kind of the item.
 pub(crate) enum What {
     Thing(Thing),
-    /// What is to come to these cells: known only when everything that follows from it is decided.
+    /// Inbound supply of these cells: known only after all consequences are decided.
     Cells(Vec<(SkuId, LocationId)>),
 }
 
-/// A decided command, waiting for its records to become durable.
+/// A decided command that waits for its records to become durable.
 pub(crate) struct Decided {
-    /// Whom to tell what; none for what the engine does by itself. A refusal waits here, too, where the batch is not
-    /// empty: it may rest on what is not durable yet.
+    /// The completion and its result; `None` for commands of the engine itself. A refusal also waits if the batch is
+    /// not empty, because it may depend on records that are not durable yet.
     pub done: Option<(Completion, Result<Answer, Failure>)>,
-    /// Its key, if it came with one.
+    /// The key, if the request has one.
     pub scope: Option<u128>,
-    /// One past its last record.
+    /// The `seq` after its last record.
     pub end_seq: Seq,
-    /// Debits that promise words already carry: to be taken back should the batch come to nothing.
+    /// Debits already in promise words; they are reversed if the batch fails.
     pub debited: Few<(CellId, StockChange)>,
-    /// Credits that promise words get once the records are durable.
+    /// Credits that promise words receive once the records are durable.
     pub credits: Few<(SkuId, LocationId, StockChange)>,
 }

@@ -1,4 +1,4 @@
-//! A cell as the batch so far leaves it, and how the command being decided found it.
+//! A cell after the batch so far, and its state before the current command.
 
 use smallvec::SmallVec;
 
@@ -6,23 +6,23 @@ use crate::ids::{LocationId, SkuId, Timestamp};
 use crate::level::{StockChange, StockLevel};
 use crate::matrix::CellId;
 
-/// A cell as the batch so far leaves it.
+/// A cell after the batch so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CellNow {
-    /// Its place in the matrix, unless this batch makes it.
+    /// Its id in the matrix; `None` if this batch creates the cell.
     pub id: Option<CellId>,
-    /// Whether it exists, in the view or in this batch.
+    /// Whether the cell exists, in the view or in this batch.
     pub exists: bool,
     pub level: StockLevel,
     pub safety_stock: u32,
     pub counted_at: Timestamp,
-    /// What this batch moved, and when that happened.
+    /// Movements in this batch: the time and the units.
     pub moved: SmallVec<[(Timestamp, i64); 0]>,
-    /// How it was before the command that is being decided, once that touched it.
+    /// The cell before the current command, once the command touched it.
     pub(super) before: Option<Before>,
 }
 
-/// What a command that is refused must leave behind.
+/// The state to restore if the command is refused.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Before {
     pub(super) exists: bool,
@@ -32,8 +32,8 @@ pub(super) struct Before {
     pub(super) moved: usize,
 }
 
-/// A cell, its place in the matrix where it has one yet, and what a command did to it.
+/// A cell, its id in the matrix if it has one, and the change of the command.
 pub(crate) type CellChange = (SkuId, LocationId, Option<CellId>, StockChange);
 
-/// What the command being decided did to the matrix, for settling its promise words.
+/// Cells that the current command touched, for settling their promise words.
 pub(crate) type Touched = SmallVec<[(SkuId, LocationId); 1]>;

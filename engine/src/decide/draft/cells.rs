@@ -1,4 +1,4 @@
-//! Cells in the draft: read, changed by the command being decided, and put back where it is refused.
+//! Cells in the draft: read, changed by the current command, and restored if it is refused.
 
 use super::Draft;
 use super::cell_now::{Before, CellChange, CellNow};
@@ -10,7 +10,7 @@ use crate::reservations::plan::Shelf;
 use crate::rules::{Book, Gate};
 
 impl Draft {
-    /// A cell as the batch so far leaves it.
+    /// The cell after the batch so far.
     pub fn cell(&mut self, sku: SkuId, location: LocationId) -> &mut CellNow {
         let state = &self.state;
         self.cells.entry((sku, location)).or_insert_with(|| {
@@ -27,19 +27,19 @@ impl Draft {
         })
     }
 
-    /// The same to look at: nothing is kept of a cell that nobody touches.
+    /// The stock of a cell for reading; stores nothing in the draft.
     pub fn cell_as_it_is(&self, sku: SkuId, location: LocationId) -> Shelf {
         let made = || self.state.matrix.get(sku, location).map_or_else(Shelf::default, Shelf::of);
         self.in_batch(sku, location).unwrap_or_else(made)
     }
 
-    /// A cell that this batch touched, as it leaves it.
+    /// The stock of a cell that this batch touched.
     pub fn in_batch(&self, sku: SkuId, location: LocationId) -> Option<Shelf> {
         let CellNow { exists, level, safety_stock, .. } = self.cells.get(&(sku, location))?;
         Some(Shelf { exists: *exists, level: *level, safety_stock: *safety_stock })
     }
 
-    /// The cells of a SKU that this batch makes.
+    /// Visits the cells of a SKU that this batch creates.
     pub fn made_in_this_batch(&self, sku: SkuId, visit: &mut dyn FnMut(LocationId, Shelf)) {
         for (_, location) in self.made.range((sku, LocationId(0))..=(sku, LocationId(u32::MAX))) {
             let cell = self.cell_as_it_is(sku, *location);
@@ -49,8 +49,8 @@ impl Draft {
         }
     }
 
-    /// The same, to be changed by the command being decided: every change to a cell goes through here, so that a
-    /// command that is refused after all leaves none.
+    /// The cell for a change by the current command. Every change goes through this function, so that a refused
+    /// command leaves none.
     pub fn touch(&mut self, sku: SkuId, location: LocationId) -> &mut CellNow {
         let cell = self.cell(sku, location);
         let (is_touched, exists) = (cell.before.is_some(), cell.exists);
@@ -76,40 +76,40 @@ impl Draft {
         cell
     }
 
-    /// Sets a cell's level as part of the command being decided.
+    /// Sets a cell's level in the current command.
     pub fn set_level(&mut self, sku: SkuId, location: LocationId, level: StockLevel) {
         self.touch(sku, location).level = level;
     }
 
-    /// The cell as an event tells it.
+    /// The cell in the form of an event.
     pub fn cell_after(&mut self, sku: SkuId, location: LocationId) -> CellAfter {
         let cell = self.cell(sku, location);
         CellAfter { sku, location, level: cell.level, safety_stock: cell.safety_stock }
     }
 
-    /// What a promise through `channel` must pass in a cell. The rules are those of the durable view: a command that
-    /// changes them ends its batch.
+    /// The limits for a reservation through `channel` in a cell. The rules are those of the durable view, because a
+    /// command that changes rules ends its batch.
     pub fn gate(&mut self, book: &Book, sku: SkuId, location: LocationId, channel: ChannelId) -> Gate {
         let buffer = self.buffer_of(channel);
         let terms = book.terms(&self.state.catalogue, sku, location, Some(channel));
         terms.limits().gate(self.cell(sku, location).safety_stock, buffer)
     }
 
-    /// What moved in a cell after `time`, this batch included; `None` where that is no longer known.
+    /// The units that moved in a cell after `time`, including this batch; `None` if that is no longer known.
     pub fn moved_since(&mut self, sku: SkuId, location: LocationId, time: Timestamp) -> Option<i64> {
         let earlier = self.state.movements.since(sku, location, time)?;
         let here: i64 = self.cell(sku, location).moved.iter().filter(|(at, _)| *at > time).map(|(_, c)| c).sum();
         Some(earlier + here)
     }
 
-    /// What was told to have moved in a cell after record `seq`, which is durable; `None` where that is no longer known.
+    /// The units recorded as moved in a cell after the durable record `seq`; `None` if that is no longer known.
     pub fn told_since(&mut self, sku: SkuId, location: LocationId, seq: Seq) -> Option<i64> {
         let earlier = self.state.movements.told_since(sku, location, seq)?;
         let here: i64 = self.cell(sku, location).moved.iter().map(|(_, change)| change).sum();
         Some(earlier + here)
     }
 
-    /// What the command did to each cell; bounded by those cells. Ends the command's touch list.
+    /// The change of each touched cell. Bounded by those cells. Clears the touch list.
     pub fn take_touched(&mut self) -> Few<CellChange> {
         let touched = std::mem::take(&mut self.touched);
         let mut changes = Few::new();
@@ -122,12 +122,12 @@ impl Draft {
         changes
     }
 
-    /// So many units are told to be missing in a cell.
+    /// Records that `units` were reported missing in a cell.
     pub fn tell_missing(&mut self, sku: SkuId, location: LocationId, units: u32) {
         self.missing.insert((sku, location), units);
     }
 
-    /// Units that were last told to be missing in a cell that was short by `short_before`.
+    /// The last reported missing units of a cell that was short by `short_before`.
     pub fn told_missing(&self, sku: SkuId, location: LocationId, short_before: u32) -> u32 {
         if short_before == 0 {
             return 0;
@@ -136,7 +136,7 @@ impl Draft {
         here.unwrap_or_else(|| self.state.told_missing(sku, location))
     }
 
-    /// Takes back every change to a cell that the command being decided made; it is refused.
+    /// Reverses every cell change of the current command, which is refused.
     pub fn undo_touched(&mut self) {
         for (sku, location) in std::mem::take(&mut self.touched) {
             let cell = self.cell(sku, location);

@@ -1,4 +1,4 @@
-//! Definitions of the names that the batch interned: logged ahead of the record that uses them, or forgotten.
+//! Definitions of the names that the batch interned: logged before the record that uses them, or dropped.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use crate::catalogue::names::{Definitions, MadeUp};
 use crate::ids::Seq;
 use crate::kernel::cause::Cause;
 
-/// Names in one record of definitions, of each kind.
+/// The most names of each kind in one record of definitions.
 const NAMES_PER_RECORD: usize = 4096;
 
-/// Splits the first names off, as many as go into one record.
+/// Splits off the names for one record.
 pub(super) fn first<T>(names: &mut Vec<T>) -> Vec<T> {
     let rest = names.split_off(names.len().min(NAMES_PER_RECORD));
     std::mem::replace(names, rest)
 }
 
-/// The same, of each kind.
+/// Splits off the names of each kind for one record.
 fn first_of_each(names: &mut Definitions) -> Definitions {
     Definitions {
         skus: first(&mut names.skus),
@@ -27,12 +27,12 @@ fn first_of_each(names: &mut Definitions) -> Definitions {
     }
 }
 
-/// How many names of each kind wait for their definition, and how many come back.
+/// The number of unlogged names of each kind: new ones, and revived ones.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct DefinedSoFar([[usize; 4]; 2]);
 
 impl Draft {
-    /// Logs the names and quarantines that no record tells of yet: what is logged next has the next `seq`.
+    /// Logs names and quarantines that are not logged yet; the next record gets the next `seq`.
     pub fn flush_names(&mut self, cause: Option<&Cause>) {
         if self.has_definitions() {
             self.log_definitions(cause.and_then(Cause::of_part));
@@ -43,17 +43,17 @@ impl Draft {
         }
     }
 
-    /// Whether names were interned that no record has defined yet.
+    /// Whether any interned name is not defined by a record yet.
     pub fn has_definitions(&self) -> bool {
         !(self.undefined.is_empty() && self.revived.is_empty())
     }
 
-    /// Logs definitions by themselves: names were declared, and nothing more was said of them.
+    /// Logs definitions alone, for declared names without further details.
     pub fn log_definitions(&mut self, cause: Option<Box<Cause>>) -> Seq {
         let mut names = std::mem::take(&mut self.undefined);
         self.revive_pairs();
         let mut revived = std::mem::take(&mut self.revived);
-        // Those of them that nobody declares are made up once more.
+        // Revived names that stay undeclared are introduced again.
         names.skus.extend(self.skus.made_up_of(&revived.skus));
         names.locations.extend(self.locations.made_up_of(&revived.locations));
         names.groups.extend(self.groups.made_up_of(&revived.groups));
@@ -92,7 +92,7 @@ impl Draft {
         }
     }
 
-    /// A location and its quarantine come back together, as they were retired.
+    /// Revives a location and its quarantine together, as they were retired.
     fn revive_pairs(&mut self) {
         let catalogue = &self.state.catalogue;
         if !catalogue.has_quarantines() {
@@ -109,7 +109,7 @@ impl Draft {
         }
     }
 
-    /// How many names wait for their definition: where to go back to, should what comes next come to nothing.
+    /// The number of unlogged names: the point to return to if the next step fails.
     pub fn defined_so_far(&self) -> DefinedSoFar {
         let lengths = |names: &Definitions| {
             let Definitions { skus, locations, groups, channels } = names;
@@ -118,7 +118,7 @@ impl Draft {
         DefinedSoFar([lengths(&self.undefined), lengths(&self.revived)])
     }
 
-    /// Forgets names that were interned since for something which came to nothing.
+    /// Drops the names that were interned since `since`, because the step failed.
     pub fn forget_definitions(&mut self, since: DefinedSoFar) {
         let DefinedSoFar(since) = since;
         for (names, [skus, locations, groups, channels]) in

@@ -1,4 +1,4 @@
-//! Details in the draft: what is set for SKUs, locations, groups and channels, and what a channel may do.
+//! Details in the draft: for SKUs, locations, groups and channels, and the channels that are accepted.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId};
 macro_rules! details {
     ($get:ident, $set:ident, $id:ident, $details:ident, $field:ident) => {
         impl Draft {
-            /// The details as the batch so far leaves them, with their version; `None` where none were ever set.
+            /// The details after the batch so far, with their version; `None` if none were ever set.
             pub fn $get(&self, id: $id) -> Option<(Seq, Arc<$details>)> {
                 let fresh = self.$field.details.get(&id).cloned();
                 fresh.or_else(|| {
@@ -20,7 +20,7 @@ macro_rules! details {
                 })
             }
 
-            /// Lets later decisions in this batch see the details.
+            /// Makes the details visible to later decisions in this batch.
             pub fn $set(&mut self, id: $id, seq: Seq, details: $details) {
                 self.$field.details.insert(id, (seq, Arc::new(details)));
             }
@@ -34,7 +34,7 @@ details!(group_details, set_group_details, GroupId, GroupDetails, groups);
 details!(channel_details, set_channel_details, ChannelId, ChannelDetails, channels);
 
 impl Draft {
-    /// Units that a channel leaves to others.
+    /// The units that a channel leaves to others.
     pub fn buffer_of(&self, channel: ChannelId) -> u32 {
         match self.channels.details.get(&channel) {
             Some((_, details)) => details.buffer,
@@ -42,13 +42,13 @@ impl Draft {
         }
     }
 
-    /// Groups that this batch put `location` into.
+    /// The groups that this batch added `location` to.
     pub fn fresh_groups_of(&self, location: LocationId) -> Vec<GroupId> {
         let holds = |details: &GroupDetails| details.locations.binary_search(&location).is_ok();
         self.groups.details.iter().filter(|(_, (_, details))| holds(details)).map(|(group, _)| *group).collect()
     }
 
-    /// Takes back every detail that the command being decided set: what the records of the batch say is what holds.
+    /// Reverses the details that the refused command set: only the details in the records of the batch remain.
     /// Bounded by the records of one batch.
     pub fn undo_details(&mut self) {
         self.skus.details.clear();
@@ -60,7 +60,7 @@ impl Draft {
         self.records = records;
     }
 
-    /// Lets later decisions in this batch see the details that `record` set.
+    /// Makes the details in `record` visible to later decisions in this batch.
     pub fn remember_details(&mut self, record: &Record) {
         let seq = record.seq;
         record.event.effects(|effect| {
@@ -78,7 +78,7 @@ impl Draft {
                 Described::Channels(rows) => {
                     rows.iter().for_each(|(id, details)| self.set_channel_details(*id, seq, *details));
                 }
-                // A row that sets one of these is looked at against the durable view: its command ends the batch.
+                // These rows are checked against the durable view, because their command ends the batch.
                 Described::Tracking(_) | Described::Services(_) | Described::Hours(_) => {}
             }
         });
@@ -86,7 +86,7 @@ impl Draft {
 }
 
 impl Draft {
-    /// Whether what is asked for through a channel is accepted: it is declared, or none is, or the settings say so.
+    /// Whether requests through a channel are accepted: it is declared, or no channel is, or the settings accept it.
     #[inline]
     pub fn takes_channel(&self, channel: Option<ChannelId>) -> bool {
         let catalogue = &self.state.catalogue;

@@ -1,4 +1,4 @@
-//! Names of one kind that the batch interns, and the details that it sets for them.
+//! Names of one kind that the batch interns, and the details that it sets.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::kernel::maps::empty;
 pub(super) struct Fresh<I, D> {
     pub(super) names: FxHashMap<Name, I>,
     pub(super) details: FxHashMap<I, (Seq, Arc<D>)>,
-    /// Those of the names that nobody declares, each with who made it up.
+    /// The undeclared names among them, with the caller that introduced each.
     pub(super) made_up: FxHashMap<I, u64>,
     pub(super) made_up_by: FxHashMap<u64, u32>,
-    /// Ids of the names that others had before, with the `seq` at which they were given back.
+    /// Reused ids, with the `seq` of their release.
     pub(super) reused: BTreeSet<(Seq, u32)>,
-    /// Ids of the names that were retired, and come back.
+    /// Ids of revived names.
     pub(super) revived: BTreeSet<u32>,
 }
 
@@ -50,7 +50,7 @@ impl<I: Copy + Eq + std::hash::Hash + Into<u32>, D> Fresh<I, D> {
         *self.made_up_by.entry(by).or_default() += 1;
     }
 
-    /// Forgets names that were interned for something which came to nothing.
+    /// Drops names that were interned for a failed step.
     pub(super) fn forget(&mut self, gone: &[(I, Name)]) {
         for (id, name) in gone {
             self.names.remove(name);
@@ -67,12 +67,12 @@ impl<I: Copy + Eq + std::hash::Hash + Into<u32>, D> Fresh<I, D> {
         }
     }
 
-    /// Those of `names` that nobody declares.
+    /// The undeclared names among `names`.
     pub(super) fn made_up_of(&self, names: &[(I, Name)]) -> Vec<(I, Name)> {
         names.iter().filter(|(id, _)| self.made_up.contains_key(id)).cloned().collect()
     }
 
-    /// Splits those off that were made up, by whom.
+    /// Splits off the undeclared names, and passes each to `put` with its caller.
     pub(super) fn split(&self, names: Vec<(I, Name)>, put: &mut impl FnMut(u64, (I, Name))) -> Vec<(I, Name)> {
         if self.made_up.is_empty() {
             return names;

@@ -1,4 +1,4 @@
-//! From a name to its id: known, retired and back, or defined by this batch.
+//! From a name to its id: known, revived, or defined by this batch.
 
 use super::Draft;
 use crate::catalogue::holders::stands;
@@ -12,12 +12,12 @@ macro_rules! names {
     ($intern:ident, $known:ident, $make_up:ident, $count_max:expr, $id:ident, $field:ident,
      $limit:ident, $setting:expr, $remedy:expr, $refuses:expr) => {
         impl Draft {
-            /// The interned id, defined in this batch if nobody defined it before. `None` where no more ids are left.
+            /// The id of a name; a name without an id is defined in this batch. `None` if no ids are left.
             pub fn $intern(&mut self, name: &NameRef<$id>) -> Option<$id> {
                 let registry = &self.state.catalogue.$field;
                 let name = match name {
                     NameRef::Known(id) if stands(registry, *id) => return Some(*id),
-                    // It was retired since the command was queued.
+                    // The name was retired after the command was queued.
                     NameRef::Known(id) => registry.name(*id),
                     NameRef::New(name) => name,
                 };
@@ -48,10 +48,10 @@ macro_rules! names {
                 Some($id(next))
             }
 
-            /// The same for a name that nobody declares, and that the caller `by` makes up where nobody knows it.
+            /// The id of a name without a declaration; an unknown name is introduced by the caller `by`.
             ///
             /// # Errors
-            /// Names `field` and the limit: there are as many such names as there may be, or the caller has its share.
+            /// Names `field` and the limit: there are too many undeclared names, in total or for this caller.
             pub fn $make_up(
                 &mut self,
                 name: &NameRef<$id>,
@@ -84,7 +84,7 @@ macro_rules! names {
                 let own = own + self.$field.made_up_by.get(&by).copied().unwrap_or(0);
                 let limit = self.names.$limit;
                 let left = limit.saturating_sub(all);
-                // Whoever is known by a key leaves as many to others as it has.
+                // A caller with a key must leave as many names to others as it has.
                 if left == 0 || (by != 0 && own >= left) {
                     let whose = if left == 0 { "all callers together have" } else { "this caller has its share of" };
                     let reason = format!(
@@ -99,7 +99,7 @@ macro_rules! names {
                 Ok(id)
             }
 
-            /// The interned id, if the view or this batch has it.
+            /// The id of a name in the view or in this batch.
             pub fn $known(&self, name: &Name) -> Option<$id> {
                 let fresh = self.$field.names.get(name).copied();
                 fresh.or_else(|| self.state.catalogue.$field.id(name.as_str()))
@@ -146,7 +146,7 @@ names!(
 );
 
 impl Draft {
-    /// The interned id, defined in this batch if nobody defined it before. `None` where no more ids are left.
+    /// The id of a group; a name without an id is defined in this batch. `None` if no ids are left.
     pub fn intern_group(&mut self, name: &Name) -> Option<GroupId> {
         if let Some(id) = self.known_group(name) {
             return Some(id);
@@ -167,7 +167,7 @@ impl Draft {
         Some(GroupId(next))
     }
 
-    /// The interned id, if the view or this batch has it.
+    /// The id of a group in the view or in this batch.
     pub fn known_group(&self, name: &Name) -> Option<GroupId> {
         self.groups.names.get(name).copied().or_else(|| self.state.catalogue.groups.id(name.as_str()))
     }

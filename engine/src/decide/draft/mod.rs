@@ -1,7 +1,7 @@
-//! A batch in the making: the records so far, and what the durable view would be if they were in it.
+//! The draft of a batch: its records so far, and the durable view as it would be with them.
 //!
-//! Every decision is made against the draft, which is the durable view plus the batch so far. Nobody else sees it; if
-//! the batch cannot be appended, the draft is dropped and the view never knew.
+//! Every decision reads the draft. Only the sequencer sees the draft; if the batch cannot be appended, the draft is
+//! dropped and the durable view stays unchanged.
 
 mod answer;
 mod cell_now;
@@ -41,20 +41,20 @@ use fresh::Fresh;
 pub(crate) use answer::{Answer, Decided, Telling, What};
 pub(crate) use cell_now::CellChange;
 
-/// Makes what a batch in the making knows of the stores of subjects.
+/// Defines the part of the draft that belongs to the stores of the subjects.
 macro_rules! drafts {
     (effects: $($effects:ident),*; own: $($module:ident $event:ident,)*) => {
-        /// What the batch made of what subjects keep.
+        /// The drafts of the subjects.
         #[derive(Debug, Default)]
         pub(crate) struct Drafts { $(pub $module: crate::$module::draft::Draft,)* }
 
         impl Drafts {
-            /// Forgets everything: another batch begins.
+            /// Clears everything for the next batch.
             fn restart(&mut self) {
                 $(self.$module.restart();)*
             }
 
-            /// Lets later decisions of the batch see what an event does.
+            /// Makes the effects of an event visible to later decisions of the batch.
             #[inline]
             fn stage(&mut self, _state: &DurableState, record: &Record) {
                 match &record.event {
@@ -68,7 +68,7 @@ macro_rules! drafts {
 
 crate::subjects::stores!(drafts);
 
-/// The batch in the making.
+/// The draft of a batch.
 pub(crate) struct Draft {
     pub state: Arc<DurableState>,
     pub now: Timestamp,
@@ -83,35 +83,35 @@ pub(crate) struct Draft {
     groups: Fresh<GroupId, GroupDetails>,
     channels: Fresh<ChannelId, ChannelDetails>,
     undefined: Definitions,
-    /// Retired names that come back, and that no record tells of yet.
+    /// Revived names that are not logged yet.
     revived: Definitions,
-    /// The oldest record of the log: an id that was given back before it may get another name.
+    /// The oldest record of the log: an id released before it may get another name.
     pub log_from: Seq,
     names: NameSettings,
-    /// What it made of what subjects keep.
+    /// The drafts of the subjects.
     pub own: Drafts,
-    /// What is promised on terms, this batch included.
+    /// Counters derived from reservations, including this batch.
     pub ledger: Ledger,
-    /// The members of groups, those first that fewest groups share.
+    /// Members of groups; those that belong to the fewest groups come first.
     members: FxHashMap<GroupId, Arc<[LocationId]>>,
-    /// Cells that this batch makes.
+    /// Cells that this batch creates.
     made: BTreeSet<(SkuId, LocationId)>,
-    /// Cells for which the command being decided may have changed when what is waited for comes.
+    /// Cells whose backorder dates the current command may have changed.
     redated: BTreeSet<(SkuId, LocationId)>,
-    /// What is to be told of what the command being decided set.
+    /// What the current command set, to be reported.
     pub telling: Option<Telling>,
-    /// Open reservations, counted.
+    /// Counts of open reservations.
     pub holds: Holds,
-    /// Quarantines that no record has made yet.
+    /// Quarantines that are not logged yet.
     unmade_quarantines: Vec<(LocationId, LocationId)>,
-    /// Quarantines that this batch makes, by whose they are.
+    /// Quarantines that this batch creates, by their location.
     quarantines: FxHashMap<LocationId, LocationId>,
-    /// Units that this batch tells to be missing.
+    /// Units that this batch reports missing.
     missing: FxHashMap<(SkuId, LocationId), u32>,
 }
 
 impl Draft {
-    /// Tells what the command being decided set: to its caller, and, under a key, in the log.
+    /// Reports what the current command set: to its caller and, if it has a key, in the log.
     pub fn tell(&mut self) -> Option<(Seq, Box<Thing>)> {
         let Telling { cause, seq, what } = self.telling.take()?;
         let thing = match what {
@@ -131,7 +131,7 @@ impl Draft {
         let Some(outlook) = self.ledger.outlook(sku, location) else {
             return CellToCome { sku, location, supplies: Vec::new(), waiting: 0, at_risk: Vec::new() };
         };
-        // Bounded by those who wait for the cell, whom the supply was dated for just before.
+        // Bounded by the backorders of the cell, which were just dated for this supply.
         let at_risk: Vec<_> = risks(outlook, *left)
             .into_iter()
             .map(|waiting| (waiting.holder.0, waiting.units, waiting.promised_for, waiting.expected_at))
@@ -172,29 +172,29 @@ impl Draft {
         }
     }
 
-    /// The batch came to nothing: the ledger goes back to what is durable.
+    /// The batch failed: restores the ledger to the durable state.
     pub fn forget_ledger(&mut self) {
         self.ledger = self.state.ledger().clone();
         self.holds.undo();
     }
 
-    /// Who made a reservation; 0 where nobody knows.
+    /// The creator of a reservation; 0 if unknown.
     pub fn owner(&self, id: ReservationId) -> u64 {
         self.holds.fresh_caller(id).unwrap_or_else(|| self.state.owner(id))
     }
 
-    /// Groups changed.
+    /// Forgets group members, because groups changed.
     pub fn forget_members(&mut self) {
         self.members.clear();
     }
 
-    /// The members of a group, those first that fewest groups share.
+    /// The members of a group; those that belong to the fewest groups come first.
     pub fn members_of(&mut self, group: GroupId) -> Arc<[LocationId]> {
         let catalogue = &self.state.catalogue;
         Arc::clone(self.members.entry(group).or_insert_with(|| catalogue.members_in_order(group)))
     }
 
-    /// Forgets everything and starts the batch that follows the durable view.
+    /// Clears everything and starts the next batch from the durable view.
     pub fn restart(&mut self, now: Timestamp) {
         self.now = now;
         self.builder.restart(self.state.view.seq() + 1, now);
@@ -218,7 +218,7 @@ impl Draft {
         self.channels.clear();
     }
 
-    /// Logs an event, definitions that it rests on first, and lets the reservations in the draft know.
+    /// Logs an event after the definitions that it needs, and applies it to the reservations in the draft.
     pub fn log(&mut self, cause: Option<Box<Cause>>, event: impl Into<Event>) -> Seq {
         self.flush_names(cause.as_deref());
         self.push(cause, event.into())
@@ -240,7 +240,7 @@ impl Draft {
         seq
     }
 
-    /// Makes a reservation known to the draft, so that it hears of what the batch does to it.
+    /// Adds a reservation to the draft, which then applies the batch's changes to it.
     pub fn take_in(&mut self, id: ReservationId) {
         if !self.reservations.contains_key(&id)
             && let Some(durable) = self.state.reservations.get(id)
@@ -249,7 +249,7 @@ impl Draft {
         }
     }
 
-    /// A reservation as the batch so far leaves it; later records of the batch are applied to the same copy.
+    /// A reservation after the batch so far; later records of the batch change the same copy.
     pub fn reservation(&mut self, id: ReservationId) -> Option<&Reservation> {
         self.take_in(id);
         self.reservations.get(&id)
@@ -257,7 +257,7 @@ impl Draft {
 }
 
 impl Draft {
-    /// The channels that promises and lost demand of this batch came through. Looks at each of its records once.
+    /// The channels of reservations and lost demand in this batch. Reads each record once.
     pub fn channels_used(&self) -> BTreeSet<ChannelId> {
         let mut used = BTreeSet::new();
         for record in &self.records {

@@ -1,4 +1,5 @@
-//! What later decisions of the batch see of each record: reservations, the ledger, and cells whose dates are due anew.
+//! Makes each record visible to later decisions of the batch: reservations, the ledger, and cells whose backorders
+//! need new dates.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use crate::reservations::{Progress, Reservation};
 use crate::supply::SupplyOutlook;
 
 impl Draft {
-    /// Lets later decisions of the batch see what an event does.
+    /// Makes an effect visible to later decisions of the batch.
     #[inline]
     pub(super) fn stage(&mut self, at: At<'_>, effect: Effect<'_>, shift: &mut Shift) {
         match effect {
@@ -57,7 +58,7 @@ impl Draft {
                     }
                 }
             }
-            // Cells are staged as they are decided, and so is what is said of things.
+            // Cells and details are staged when they are decided.
             Effect::Cell(..)
             | Effect::Moved(..)
             | Effect::Counted(..)
@@ -71,7 +72,7 @@ impl Draft {
         }
     }
 
-    /// A reservation that the draft knows goes a step on.
+    /// Applies a change to a reservation in the draft.
     fn stage_change(&mut self, id: ReservationId, at: At<'_>, progress: Progress<'_>, shift: &mut Shift) {
         let Some(reservation) = self.reservations.get_mut(&id) else { return };
         let (state, channel) = (reservation.state, reservation.channel);
@@ -86,9 +87,9 @@ impl Draft {
         }
     }
 
-    /// Notes the cells for which an event may change when what is waited for comes, beside those of which supply comes or
-    /// changes. A promise joins the end of the queue, and what comes as it should leaves every date as it was: only what
-    /// shortens the queue brings others forward.
+    /// Records the cells whose backorder dates an event may change, beside the cells whose supply changes. A new
+    /// reservation joins the end of the queue, and supply that arrives as expected changes no date: only an event
+    /// that shortens the queue moves others forward.
     pub(super) fn note_redated(&mut self, effect: Effect<'_>) {
         let Effect::Promise(step) = effect else { return };
         if let Some(lines) = step.given_back() {
@@ -100,7 +101,7 @@ impl Draft {
             }
             let lines = made.reserved.lines.iter().filter(|line| line.quantity > 0);
             lines.for_each(|line| self.redate_if_risky(&line.cell));
-            // Who takes over a place in the queue is at risk if whoever had it was.
+            // A backorder that takes over a queue position is at risk if its predecessor was.
             for wait in made.waits().iter().filter(|wait| wait.turn.is_some()) {
                 let line = made.reserved.lines.get(usize::from(wait.line));
                 self.redated.extend(line.map(|line| (line.cell.sku, line.cell.location)));
@@ -114,17 +115,17 @@ impl Draft {
         }
     }
 
-    /// Those cells. Ends the list.
+    /// Returns these cells, and clears the list.
     pub fn take_redated(&mut self) -> BTreeSet<(SkuId, LocationId)> {
         std::mem::take(&mut self.redated)
     }
 
-    /// What is waited for in a cell has to be looked at anew.
+    /// Marks a cell whose backorders need new dates.
     pub fn redate(&mut self, sku: SkuId, location: LocationId) {
         self.redated.insert((sku, location));
     }
 
-    /// Those cells, and those that the command being decided touched.
+    /// These cells, and the cells that the current command touched.
     pub fn touched_or_redated(&self) -> BTreeSet<(SkuId, LocationId)> {
         self.redated.iter().chain(&self.touched).copied().collect()
     }

@@ -1,4 +1,4 @@
-//! What the lines of a promise ask of each cell together, and what no request may ask.
+//! The units that the lines of a reservation request from each cell together, and the bounds of a request.
 
 use super::request::{LineRequest, Place};
 use crate::ids::ReservationId;
@@ -10,26 +10,27 @@ use crate::reservations::ReservationState;
 use crate::reservations::command::{Reserve, SUPERSEDES_MAX};
 use crate::state::DurableState;
 
-/// What all lines together ask of one cell.
+/// The total demand of all lines on one cell.
 pub(super) struct Demand {
     pub(super) cell: CellId,
     pub(super) line: usize,
-    /// Units asked for.
+    /// Units requested.
     pub(super) requested: u32,
-    /// Units of them that the replaced hold gives back.
+    /// Units that the replaced hold returns.
     pub(super) released: u32,
     pub(super) taken: u32,
 }
 
 impl Demand {
-    /// Units that must come from what is free.
+    /// Units that must come from the available units.
     pub(super) fn wanted(&self) -> u32 {
         self.requested.saturating_sub(self.released)
     }
 }
 
-/// Refuses lines that ask more of one SKU in one place, together, than one line may: no sum of units is ever cut short.
-/// The loop is bounded by the lines of a request, squared, and runs only where all of them together ask for that much.
+/// Refuses lines that together request more of one SKU in one place than one line may: a sum of units is never
+/// truncated. The loop is bounded by the square of the request's lines, and runs only if all lines together request
+/// that much.
 pub(super) fn check_sums(lines: &[LineRequest]) -> Result<(), Failure> {
     let all: u64 = lines.iter().map(|line| u64::from(line.quantity)).sum();
     if all <= LINE_QUANTITY_MAX.into() {
@@ -54,7 +55,7 @@ pub(super) fn check_sums(lines: &[LineRequest]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses to replace more holds than one promise may.
+/// Refuses to replace more holds than one reservation may.
 pub(super) fn check_supersedes(supersedes: &[ReservationId]) -> Result<(), Failure> {
     if supersedes.len() > SUPERSEDES_MAX {
         let reason = format!("names {} holds; one reservation replaces at most {SUPERSEDES_MAX}", supersedes.len());
@@ -64,8 +65,8 @@ pub(super) fn check_supersedes(supersedes: &[ReservationId]) -> Result<(), Failu
 }
 
 impl DurableState {
-    /// What the lines ask of each cell, beyond what the holds that they replace give back; `None` where a cell does not
-    /// exist, which the journal thread will say, since it may exist by then. Of what nobody counts there is nothing to take.
+    /// The demand on each cell, less the units that the replaced holds return. `None` if a cell does not exist: the
+    /// journal thread decides then, because the cell may exist by that time. Untracked SKUs have no demand.
     pub(super) fn demands(&self, reserve: &Reserve) -> Option<Few<Demand>> {
         let mut demands: Few<Demand> = Few::new();
         for (at, line) in reserve.lines.iter().enumerate() {

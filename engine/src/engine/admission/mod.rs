@@ -1,8 +1,7 @@
-//! The caller's side of a write: resolve names, take units early, queue.
+//! The caller's side of a write: resolves names, takes units early, and queues the command.
 //!
-//! Nothing here is final but a refusal that the durable view confirms. What is taken here keeps others from being
-//! promised the same unit meanwhile; whether it is really granted is decided in log order, by the
-//! [`sequencer`](crate::engine::sequencer).
+//! Only a refusal that the durable view confirms is final here. Units taken here cannot be promised to other callers
+//! meanwhile; the [`sequencer`](crate::engine::sequencer) makes the actual decision in log order.
 
 mod demand;
 mod names;
@@ -29,7 +28,7 @@ use demand::{check_sums, check_supersedes};
 pub use request::{LineRequest, MovementRequest, Place, ReserveRequest};
 
 impl DurableState {
-    /// Admits a promise: on success its units are taken from the promise words and travel with the command.
+    /// Admits a reservation: on success its units are taken from the promise words and travel with the command.
     pub(crate) fn admit_reserve(&self, request: ReserveRequest, bounds: Bounds) -> Result<Command, Failure> {
         check_sums(&request.lines)?;
         check_supersedes(&request.supersedes)?;
@@ -106,8 +105,8 @@ impl DurableState {
         Ok(Command::Reservations(reservations::command::Command::Reserve(Box::new(reserve))))
     }
 
-    /// Takes the units of resolved lines; none where only admissions in flight stand in the way, so that the command
-    /// waits in the queue behind them and is decided when they are.
+    /// Takes the units of resolved lines. Empty if only other admissions in flight block them: then the command is
+    /// queued behind those and decided after them.
     ///
     /// # Errors
     /// A refusal that the durable view confirms.
@@ -131,7 +130,7 @@ impl DurableState {
         self.admit_cart(reserve, book, channel)
     }
 
-    /// The same where lines are added up.
+    /// Takes the units of several lines.
     #[inline(never)]
     fn admit_cart(
         &self,
@@ -141,7 +140,7 @@ impl DurableState {
     ) -> Result<Few<(CellId, StockChange)>, Failure> {
         let gate_of = |cell: CellId| self.gate(book, self.matrix.cell(cell), channel);
         let Some(mut demands) = self.demands(reserve) else { return Ok(Few::new()) };
-        // All lines are checked before any is taken, so that a cart which must fail disturbs nobody.
+        // Checks all lines before taking any, so that a failing cart does not affect other callers.
         let mut shorts = Vec::new();
         for demand in &mut demands {
             let cell = self.matrix.cell(demand.cell);
@@ -168,7 +167,7 @@ impl DurableState {
             shorts.sort_by_key(|short| short.line);
             return Err(Refusal::Insufficient(shorts).into());
         }
-        // One canonical order, so that two carts with the same lines meet at the first of them.
+        // A canonical order, so that two carts with the same lines meet at the first line.
         demands.sort_unstable_by_key(|demand| demand.cell);
         let mut taken = Few::new();
         for demand in demands.iter().filter(|demand| demand.wanted() > 0) {
@@ -201,7 +200,7 @@ impl DurableState {
         self.refuse_line(line, cell, channel)
     }
 
-    /// What a promise through `channel` must pass in a cell.
+    /// The limits for a reservation through `channel` in a cell.
     #[inline]
     pub(crate) fn gate(&self, book: Option<&Book>, cell: &StockCell, channel: Option<ChannelId>) -> Gate {
         let terms = |book: &Book| book.terms(&self.catalogue, cell.sku(), cell.location(), channel).limits();
@@ -209,14 +208,14 @@ impl DurableState {
         limits.gate(cell.safety_stock(), channel.map_or(0, |channel| self.catalogue.buffer(channel)))
     }
 
-    /// Gives back what was taken for a command that never reached the log.
+    /// Returns the units of a command that never reached the log.
     pub fn give_back(&self, taken: &[(CellId, StockChange)]) {
         for (cell, change) in taken {
             self.matrix.cell(*cell).adjust_promise(change.inverse());
         }
     }
 
-    /// Admits movements: what goes out is taken from the promise words at once, so that nobody else is promised it.
+    /// Admits movements: outgoing units leave the promise words at once, so that no other caller is promised them.
     pub(crate) fn admit_movements(&self, requests: Vec<MovementRequest>) -> Command {
         let admit = |request: MovementRequest| {
             let (sku, location) = (self.sku_ref(&request.sku), self.location_ref(&request.location));

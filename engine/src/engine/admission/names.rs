@@ -1,4 +1,4 @@
-//! The names of a request: known ids, channels that are taken, and what a rule may name.
+//! The names of a request: known ids, accepted channels, and names in rules.
 
 use crate::ids::{ChannelId, LocationId, Name, SkuId};
 use crate::kernel::name_ref::NameRef;
@@ -8,20 +8,20 @@ use crate::rules::known::all_known;
 use crate::state::DurableState;
 
 impl DurableState {
-    /// A name on its way in.
+    /// Resolves a SKU name.
     pub fn sku_ref(&self, name: &Name) -> NameRef<SkuId> {
         self.catalogue.skus.id(name.as_str()).map_or_else(|| NameRef::New(name.clone()), NameRef::Known)
     }
 
-    /// A name on its way in.
+    /// Resolves a location name.
     pub fn location_ref(&self, name: &Name) -> NameRef<LocationId> {
         self.catalogue.locations.id(name.as_str()).map_or_else(|| NameRef::New(name.clone()), NameRef::Known)
     }
 
-    /// The id of a channel that is asked for, if it has one.
+    /// The id of a requested channel, if it has one.
     ///
     /// # Errors
-    /// Where channels are declared and this one is not, unless the settings accept it.
+    /// Channels are declared, this one is not, and the settings refuse undeclared channels.
     #[inline]
     pub fn channel(&self, field: &str, name: &Name) -> Result<Option<ChannelId>, Refusal> {
         let channel = self.catalogue.channels.id(name.as_str());
@@ -34,10 +34,10 @@ impl DurableState {
         }
     }
 
-    /// Whether everything that a rule names is there.
+    /// Checks that every name in a rule exists.
     ///
     /// # Errors
-    /// The names that are not, each with its field.
+    /// The unknown names, each with its field.
     pub fn names_of_rule(&self, fields: &RuleFields) -> Result<(), Refusal> {
         let catalogue = &self.catalogue;
         all_known(

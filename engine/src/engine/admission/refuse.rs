@@ -13,10 +13,10 @@ use crate::reservations::promise::Purpose;
 use crate::rules::RuleId;
 use crate::state::DurableState;
 
-/// What was short, how many there are, the rule behind it, and the setting that ended the search for more.
+/// The constraint, the available units, the rule that limits them, and the setting that ended the search for more.
 type Refused = (Constraint, u32, Option<RuleId>, Option<&'static str>);
 
-/// What is told of a SKU in a group.
+/// The shortage of a SKU in a group.
 #[derive(Debug, Clone, Copy)]
 struct GroupShortage {
     units: i64,
@@ -26,7 +26,7 @@ struct GroupShortage {
 }
 
 impl DurableState {
-    /// The same where the promise word has too little: kept apart, so that nobody else pays for it.
+    /// Handles a line whose promise word has too few units. In its own function, so that the common case stays fast.
     #[cold]
     #[inline(never)]
     pub(super) fn refuse_line(
@@ -36,7 +36,7 @@ impl DurableState {
         channel: Option<ChannelId>,
     ) -> Result<Few<(CellId, StockChange)>, Failure> {
         if !self.catalogue.is_tracked(line.sku) {
-            // There is enough, and nothing to take: it comes into being with the promise.
+            // An untracked SKU has unlimited units: they come into being with the reservation.
             return Ok(Few::new());
         }
         let refused = self.refused_for_good(cell, line.quantity, channel);
@@ -45,7 +45,7 @@ impl DurableState {
         Err(Refusal::Insufficient(vec![short]).into())
     }
 
-    /// Refuses lines that name places which take no orders of their purpose: whatever is there, nobody gets it.
+    /// Refuses lines that name places without orders of their purpose, whatever the stock there.
     ///
     /// # Errors
     /// A refusal that the durable view confirms.
@@ -56,13 +56,13 @@ impl DurableState {
         let lines = reserve.lines.iter().enumerate().filter(|(_, line)| self.is_barred(reserve, line.location));
         let shorts = lines.map(|(nth, line)| Short::barred(reserve.line_number(nth), line.quantity));
         let shorts: Vec<Short> = shorts.collect();
-        // What others of the lines get is known in log order.
+        // The units of the other lines are decided in log order.
         let some_may_do = reserve.allow_partial && shorts.len() < reserve.lines.len() + reserve.group_lines.len();
         if shorts.is_empty() || some_may_do { Ok(()) } else { Err(Refusal::Insufficient(shorts).into()) }
     }
 
-    /// Whether a promise may not have units at a location, whatever is there: one that takes no orders of its purpose, or
-    /// that nobody declared.
+    /// Whether a reservation cannot have units at a location, whatever the stock: the location does not serve its
+    /// purpose, or is undeclared.
     #[inline]
     pub(crate) fn is_barred(&self, reserve: &Reserve, location: LocationId) -> bool {
         if reserve.purpose == Purpose::Cart {
@@ -74,7 +74,7 @@ impl DurableState {
         }
     }
 
-    /// Whether the groups of all lines have no more locations than one promise may reach.
+    /// Checks that the groups of all lines have no more locations than one reservation may cover.
     pub(super) fn bound_groups(&self, reserve: &Reserve) -> Result<(), Failure> {
         let members =
             |line: &GroupLine| self.catalogue.groups.details(line.group).map_or(0, |set| set.details.locations.len());
@@ -89,21 +89,21 @@ impl DurableState {
         Ok(())
     }
 
-    /// Refuses what is asked of groups and cannot be had there, as the durable view has it, so that the journal thread need
-    /// not look: each SKU is looked at once in each group.
+    /// Refuses demand on groups that the durable view cannot meet, so that the journal thread need not examine it:
+    /// each SKU is checked once per group.
     ///
     /// # Errors
     /// A refusal that the durable view confirms.
     pub(super) fn refuse_groups(&self, reserve: &Reserve) -> Result<(), Failure> {
         if !reserve.supersedes.is_empty() || (reserve.allow_partial && !reserve.lines.is_empty()) {
-            // What the replaced holds give back, or what others of the lines get, is known in log order.
+            // The units that the replaced holds return, or that the other lines get, are decided in log order.
             return Ok(());
         }
         let channel = match &reserve.channel {
             NameRef::Known(channel) => Some(*channel),
             NameRef::New(_) => None,
         };
-        // What all lines ask of a SKU in a group; who waits may get what is to come.
+        // The demand for a SKU in a group; backorders may get inbound supply.
         let mut asked: BTreeMap<(SkuId, GroupId), i64> = BTreeMap::new();
         let is_counted = |line: &&GroupLine| self.catalogue.is_tracked(line.sku);
         for line in reserve.group_lines.iter().filter(|line| line.latest.is_none()).filter(is_counted) {
@@ -132,7 +132,7 @@ impl DurableState {
                         break;
                     }
                 }
-                // What is added up is enough where nothing else has a say; a quota, or a promise that makes room, may.
+                // The sum is sufficient only without quotas and without reservations that can make room.
                 let is_known = told.constraint == Constraint::Group && has_plans;
                 if is_known && self.takes_a_plan(&self.rules.book(), &self.ledger(), *sku) {
                     if told.units < *wanted || self.rules.book().has_quotas() {
@@ -145,7 +145,7 @@ impl DurableState {
             }
             (known, planned)
         });
-        // One SKU after the other, so that a writer waits for the copy of one row at most; all of them on one budget.
+        // One SKU after the other, so that a writer waits for the copy of at most one row. All SKUs share one budget.
         let mut looks = self.bounds().budget.looks;
         for of_sku in planned.chunk_by(|one, next| one.0 == next.0) {
             let skus = of_sku.iter().map(|(sku, _)| *sku).take(1);
@@ -188,8 +188,8 @@ impl DurableState {
         Ok(())
     }
 
-    /// Whether the durable view refuses what the promise word refused. A record folds row by row, and a rule may have changed
-    /// since: only a level and rules that are read together, between folds, are what the log grants.
+    /// Whether the durable view confirms the refusal of the promise word. A record folds row by row, and a rule may
+    /// have changed meanwhile: only a level and rules that are read together, between folds, are what the log grants.
     pub(super) fn refused_for_good(
         &self,
         cell: &StockCell,
@@ -205,7 +205,7 @@ impl DurableState {
             };
             let refused = gate.reserve(level, quantity).map(drop);
             let refused = refused.map_err(|constraint| (constraint, gate.available(level), rule(constraint), None));
-            // What is promised there to a group may make room.
+            // Units promised there to a group may make room.
             let may_make_room = refused.is_err() && self.has_open_promises(sku, location);
             let none = std::iter::empty();
             (refused, may_make_room.then(|| self.shelves(std::iter::once(sku), none, channel)))

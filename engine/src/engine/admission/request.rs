@@ -1,75 +1,75 @@
-//! What callers ask for, by name.
+//! Requests, by name.
 
 use crate::ids::{Name, ReservationId, Timestamp};
 use crate::kernel::few::Few;
 use crate::reservations::promise::Purpose;
 use crate::stock::movement::MovementKind;
 
-/// A promise that is asked for, by name.
+/// A requested reservation, by name.
 #[derive(Debug, Clone)]
 pub struct ReserveRequest {
-    /// Through which channel.
+    /// The channel.
     pub channel: Name,
-    /// For what.
+    /// The purpose.
     pub purpose: Purpose,
-    /// For whom.
+    /// The customer.
     pub customer: Option<Box<str>>,
-    /// For which order.
+    /// The order.
     pub order: Option<Box<str>>,
-    /// How long it is held.
+    /// The life of the hold, in seconds.
     pub ttl_seconds: u32,
-    /// Whether it is confirmed in the same step.
+    /// Whether to confirm in the same step.
     pub confirm: bool,
-    /// Whether fewer units than asked for will do.
+    /// Whether fewer units than requested are acceptable.
     pub allow_partial: bool,
-    /// The holds that this one replaces, up to [`SUPERSEDES_MAX`](crate::reservations::command::SUPERSEDES_MAX); what is
-    /// named twice is replaced once.
+    /// The holds that this one replaces, up to [`SUPERSEDES_MAX`](crate::reservations::command::SUPERSEDES_MAX);
+    /// duplicates count once.
     pub supersedes: Few<ReservationId>,
-    /// What is asked for.
+    /// The requested lines.
     pub lines: Few<LineRequest>,
-    /// Where a pickup is handed over whose lines are brought from other places: those need not take pickups themselves.
+    /// The handover location of a pickup whose lines come from other places; those places need not serve pickups.
     pub fetched_at: Option<Name>,
-    /// Whether a refusal is no lost demand, since the caller tries something else then.
+    /// Whether a refusal is not lost demand, because the caller will try an alternative.
     pub is_attempt: bool,
 }
 
-/// One line of it.
+/// One requested line.
 #[derive(Debug, Clone)]
 pub struct LineRequest {
     /// The SKU.
     pub sku: Name,
-    /// Where.
+    /// The place.
     pub place: Place,
     /// Units, at least 1.
     pub quantity: u32,
-    /// Units that are to come by then will do.
+    /// If set, units from inbound supply by this time are acceptable.
     pub latest: Option<Timestamp>,
 }
 
-/// Where units are asked for.
+/// The place of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// At this location.
+    /// This location.
     Location(Name),
-    /// Anywhere in this group.
+    /// Any location of this group.
     Group(Name),
 }
 
-/// A movement that is reported, by name.
+/// A reported movement, by name.
 #[derive(Debug, Clone)]
 pub struct MovementRequest {
-    /// Why.
+    /// The kind.
     pub kind: MovementKind,
     /// The SKU.
     pub sku: Name,
-    /// Where.
+    /// The location.
     pub location: Name,
     /// Added to `on_hand`, signed.
     pub change: i64,
-    /// When it happened, where the caller says so.
+    /// When it happened, if given.
     pub occurred_at: Option<Timestamp>,
     /// The caller's own document.
     pub reference: Option<String>,
-    /// Whether a receipt is of nothing that was known to come.
+    /// Whether a receipt has no known inbound supply.
     pub unplanned: bool,
 }

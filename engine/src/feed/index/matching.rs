@@ -1,4 +1,4 @@
-//! A round: the changed cells of a batch go to the subscriptions that want them.
+//! A round: passes the changed cells of a batch to the subscriptions that select them.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
@@ -16,7 +16,7 @@ use crate::kernel::cell_after::CellAfter;
 use crate::state::DurableState;
 
 impl Index {
-    /// Puts in `entries`, after which everything up to `last` is in, and wakes whoever was told something.
+    /// Adds `entries`, which complete the index up to `last`, and wakes every subscription with new messages.
     pub fn round(&mut self, state: &DurableState, entries: &[Entry], last: Seq, shared: &Shared<'_>) {
         self.round += 1;
         if self.is_empty() {
@@ -34,7 +34,7 @@ impl Index {
                     | What::Rules(_)
                     | What::Stands(..)
                     | What::Declared(_) => {
-                        // What came before this entry is matched as things stood before it.
+                        // Cells before this entry are matched with the structure before it.
                         self.match_cells(&cells, shared);
                         cells.clear();
                         self.restructure(state, entry, shared);
@@ -44,7 +44,7 @@ impl Index {
             self.match_cells(&cells, shared);
         }
         self.position = last;
-        // Release: whoever sees this position finds everything up to it in what is pending.
+        // Release: a reader of this position finds everything up to it in the pending data.
         shared.position.store(last, Release);
         let held = &mut self.held;
         let due: Slots = held.extract_if(.., |(seq, _)| *seq <= last).map(|(_, slot)| slot).collect();
@@ -62,7 +62,7 @@ impl Index {
             }
         }
         if !self.conflated.is_empty() {
-            // Of several changes of a cell in one round, only the last is told.
+            // Of several changes of a cell in one round, only the last is sent.
             let mut latest = FxHashMap::default();
             for (at, (_, cell)) in cells.iter().enumerate() {
                 latest.insert(cell_key(cell.sku, cell.location), at);
@@ -119,7 +119,7 @@ impl Index {
                 let Some(Some(sub)) = subs.get(*slot as usize) else { continue };
                 let change = change.get_or_insert_with(|| Arc::new(Change::new(seq, *cell)));
                 let mut pending = sub.lock_pending();
-                // Found under two keys, it is the same change still.
+                // A change found under two keys is still one change.
                 let again = matches!(pending.queue.back(), Some(Step::Changed(last)) if Arc::ptr_eq(last, change));
                 if pending.overrun || again {
                     continue;

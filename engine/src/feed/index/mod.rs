@@ -1,8 +1,8 @@
-//! Who must hear of what: subscriptions by key, and what each has not been told yet.
+//! The index: subscriptions by key, and the pending changes of each.
 //!
-//! Only the feed's thread puts changes in, round by round, under the one lock of the index; a subscription's own task
-//! takes them out, under that subscription's lock alone. Registering takes the lock of the index, so it falls between two
-//! rounds: everything after the position at that moment will be heard.
+//! Only the feed's thread adds changes, round by round, under the single lock of the index; a subscription's own task
+//! removes them, under that subscription's lock alone. Registering takes the lock of the index, so it happens between
+//! two rounds: the subscription receives everything after the position of that moment.
 
 mod matching;
 mod pending;
@@ -32,25 +32,25 @@ type Slots = SmallVec<[Slot; 2]>;
 /// All subscriptions.
 #[derive(Default)]
 pub(super) struct Index {
-    /// Everything up to this record was put in.
+    /// Everything up to this record was added.
     position: Seq,
     round: u64,
     subs: Vec<Option<Arc<Sub>>>,
     unused: Vec<Slot>,
     conflated: FxHashMap<Key, Slots>,
     lossless: FxHashMap<Key, Slots>,
-    /// Names that subscriptions wait for, and those with any.
+    /// Subscriptions that wait for unknown names.
     waiting: Vec<Slot>,
-    /// Subscriptions by the channel that they asked for.
+    /// Subscriptions by their requested channel.
     channels: FxHashMap<Name, Slots>,
-    /// Subscriptions that want to be woken once the position is there.
+    /// Subscriptions to wake when the position reaches a `seq`.
     held: Vec<(Seq, Slot)>,
-    /// Group membership as of the position.
+    /// Group membership at the position.
     members: FxHashMap<GroupId, Arc<[LocationId]>>,
     groups_of: FxHashMap<LocationId, SmallVec<[GroupId; 4]>>,
-    /// What channels leave to others, as of the position.
+    /// Buffers of channels at the position.
     buffers: FxHashMap<ChannelId, u32>,
-    /// The rules in force, as of the position or later.
+    /// The rules in force at the position or later.
     book: Arc<Book>,
     keys: usize,
     unknown_bytes: usize,
@@ -86,7 +86,7 @@ impl Index {
         self.keys
     }
 
-    /// Gives a subscription its slot, if its keys fit. It hears nothing before [`Index::register`].
+    /// Gives a subscription its slot, if its keys fit. It receives nothing before [`Index::register`].
     pub fn admit(&mut self, sub: &Arc<Sub>, settings: &FeedSettings) -> Result<Slot, Exceeded> {
         let cost = sub.lock_filter().cost();
         self.make_room(sub, Cost::default(), cost, settings)?;
@@ -100,7 +100,7 @@ impl Index {
         Ok(slot)
     }
 
-    /// Counts anew what a subscription takes, unless that would be too much, or too much for one caller.
+    /// Updates the resources of a subscription, unless the total or the caller's share would be exceeded.
     pub fn make_room(&mut self, sub: &Sub, before: Cost, after: Cost, settings: &FeedSettings) -> Result<(), Exceeded> {
         if after.keys > settings.subscription_keys_max {
             let most = settings.subscription_keys_max;
@@ -128,7 +128,7 @@ impl Index {
         Ok(())
     }
 
-    /// What a subscription takes is not what it took before.
+    /// Replaces the counted resources of a subscription.
     fn count_anew(&mut self, sub: &Sub, before: Cost, after: Cost) {
         self.keys = self.keys - before.keys + after.keys;
         self.unknown_bytes = self.unknown_bytes - before.unknown_bytes + after.unknown_bytes;
@@ -139,13 +139,13 @@ impl Index {
         }
     }
 
-    /// From here on the subscription hears of everything after the position, which it is told.
+    /// Registers a subscription: it receives everything after the returned position.
     pub fn register(&mut self, slot: Slot, state: &DurableState) -> Seq {
         if let Some(sub) = self.sub(slot) {
             let (keys, waits, channel, before, after) = {
                 let mut filter = sub.lock_filter();
                 let before = filter.cost();
-                // Names may have become known since they were looked up.
+                // Names may have become known since their lookup.
                 filter.resolve(&state.catalogue);
                 (filter.keys(), filter.has_unknown(), filter.channel.clone(), before, filter.cost())
             };
@@ -162,7 +162,7 @@ impl Index {
         self.position
     }
 
-    /// The subscription is over.
+    /// Removes a subscription.
     pub fn remove(&mut self, slot: Slot) {
         let Some(sub) = self.subs.get_mut(slot as usize).and_then(Option::take) else { return };
         let (keys, cost, channel) = {
@@ -206,14 +206,14 @@ impl Index {
         }
     }
 
-    /// The subscription waits for names.
+    /// Adds the subscription to those that wait for names.
     pub fn wait_for_names(&mut self, slot: Slot) {
         if !self.waiting.contains(&slot) {
             self.waiting.push(slot);
         }
     }
 
-    /// Wakes the subscription once the position is at `seq`.
+    /// Wakes the subscription when the position reaches `seq`.
     pub fn hold(&mut self, slot: Slot, seq: Seq) {
         if seq > self.position {
             self.held.push((seq, slot));
@@ -222,12 +222,12 @@ impl Index {
         }
     }
 
-    /// Groups of a location, as of the position.
+    /// The groups of a location at the position.
     pub fn groups_of(&self, location: LocationId) -> &[GroupId] {
         self.groups_of.get(&location).map_or(&[], SmallVec::as_slice)
     }
 
-    /// The locations that `filter` selects, as of the position; `None` where it selects any.
+    /// The locations that `filter` selects at the position; `None` if it selects any location.
     pub fn places(&self, filter: &Filter) -> Option<FxHashSet<LocationId>> {
         if filter.anywhere() {
             return None;
@@ -236,8 +236,8 @@ impl Index {
         Some(filter.locations.ids.iter().chain(members.flat_map(|members| members.iter())).copied().collect())
     }
 
-    /// How `filter`'s channel sees cells: its buffer as of the position, under the rules of now. Should those be newer
-    /// than the position, all cells are told again when it comes to them.
+    /// The lens of `filter`'s channel: its buffer at the position, under the current rules. If the rules are newer
+    /// than the position, all cells are sent again when the position reaches them.
     pub fn lens(&self, state: &DurableState, filter: &Filter) -> Lens {
         let channel = filter.channel(&state.catalogue);
         let buffer = channel.and_then(|channel| self.buffers.get(&channel)).copied().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! What a subscription has not been told yet.
+//! The pending changes of a subscription.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::feed::reset::Reset;
 use crate::ids::{LocationId, Seq, SkuId};
 use crate::settings::FeedSettings;
 
-/// A place in the index; it is used again when its subscription ends.
+/// A place in the index; it is reused after its subscription ends.
 pub(in crate::feed) type Slot = u32;
 
 /// What a round needs from the feed.
@@ -25,29 +25,29 @@ pub(in crate::feed) struct Shared<'a> {
     pub counters: &'a Counters,
 }
 
-/// What a subscription has not been told yet.
+/// The pending changes of a subscription.
 #[derive(Default)]
 pub(in crate::feed) struct Pending {
-    /// Conflated: what was pending before the round that last put something in, exact at `ready_at`.
+    /// Conflated: the changes pending before the latest round that added any, exact at `ready_at`.
     pub ready: FxHashMap<CellKey, Arc<Change>>,
     pub ready_at: Seq,
     /// Conflated: the latest change of each cell.
     pub dirty: FxHashMap<CellKey, Arc<Change>>,
-    /// Conflated: what came into the selection (true) or left it (false), and at which record it did last.
+    /// Conflated: names that entered (true) or left (false) the selection, with the record of the last such change.
     pub moved: BTreeMap<Moving, (Seq, bool)>,
-    /// Conflated: the record since which all cells count differently, and why.
+    /// Conflated: the record since which all cells have other results, and the reason.
     pub recounted: Option<(Seq, Reset)>,
-    /// Lossless: what happened, in order.
+    /// Lossless: the events, in order.
     pub queue: VecDeque<Step>,
-    /// The record of the last thing put in.
+    /// The record of the last addition.
     pub last: Seq,
-    /// There was more than fits; nothing is put in until the reader starts over.
+    /// More changes than the limit; nothing is added until the reader starts over.
     pub overrun: bool,
     pub(super) marked: u64,
 }
 
 impl Pending {
-    /// Conflated: before the first thing of a round is put in, what is there is known to be all up to `position`.
+    /// Conflated: called before the first addition of a round; the pending changes are complete up to `position`.
     pub(super) fn settle(&mut self, position: Seq, round: u64) {
         if self.marked == round {
             return;
@@ -61,7 +61,7 @@ impl Pending {
         self.ready_at = position;
     }
 
-    /// Lossless: one more thing to tell, unless there are too many.
+    /// Lossless: adds one step, unless there are too many.
     pub(super) fn push(&mut self, step: Step, shared: &Shared<'_>) {
         if self.overrun {
             return;
@@ -84,12 +84,12 @@ impl Pending {
     }
 }
 
-/// One thing that a lossless subscription hears of.
+/// One step of a lossless subscription.
 pub(in crate::feed) enum Step {
     Changed(Arc<Change>),
-    /// Something came into the selection (true) or left it (false).
+    /// A name entered (true) or left (false) the selection.
     Moved(Seq, Moving, bool),
-    /// All cells count differently.
+    /// All cells have other results.
     Recounted(Seq, Reset),
 }
 
@@ -102,7 +102,7 @@ impl Step {
     }
 }
 
-/// Of several cells of one event, the last word on each; in the order of those last words.
+/// The last change of each cell of one event, in the order of those changes.
 pub(in crate::feed) fn last_words(changes: Vec<Arc<Change>>) -> Vec<Arc<Change>> {
     let key = |change: &Change| (change.cell.sku, change.cell.location);
     if changes.len() < 2 {

@@ -1,4 +1,5 @@
-//! Names, groups, channels and rules change: the keys of subscriptions, and what their cells count, change with them.
+//! Changes of names, groups, channels and rules: they change the keys of subscriptions, and the results of their
+//! cells.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::ids::{GroupId, LocationId, Seq, SkuId};
 use crate::state::DurableState;
 
 impl Index {
-    /// Names became known, a group or a channel changed: rare, and may go over all subscriptions.
+    /// Handles new names and changed groups or channels: rare, and may visit all subscriptions.
     pub(super) fn restructure(&mut self, state: &DurableState, entry: &Entry, shared: &Shared<'_>) {
         match &entry.what {
             What::Cell(_) => {}
@@ -31,9 +32,9 @@ impl Index {
             What::Rules(rests) => {
                 let before = std::mem::replace(&mut self.book, state.rules.share_book());
                 let described_anew = matches!(rests, Rests::Skus) && self.book.looks_at_traits();
-                // Rules that came and went since the last look count as well: somebody may have read under them.
+                // Rules that came and went since the last check count too: a reader may have read under them.
                 if described_anew || self.book.has_turned_since(&before) {
-                    // The book may be newer than the entry: whoever knows its cells from before it must read again.
+                    // The book may be newer than the entry: a reader of earlier cells must read again.
                     let seq = entry.seq.max(self.book.seq());
                     let all = 0..self.subs.len() as Slot;
                     self.recount(seq, Reset::RulesChanged, all, shared);
@@ -42,13 +43,13 @@ impl Index {
         }
     }
 
-    /// All cells of some subscriptions count differently.
+    /// All cells of some subscriptions have other results.
     fn recount(&mut self, seq: Seq, reason: Reset, slots: impl Iterator<Item = Slot>, shared: &Shared<'_>) {
         for slot in slots {
             let Some(Some(sub)) = self.subs.get(slot as usize) else { continue };
             let mut pending = sub.lock_pending();
             match sub.mode {
-                // One that is known from a later record on stays.
+                // A recount from a later record stays.
                 Mode::Conflated => {
                     pending.recounted = pending.recounted.filter(|(of, _)| *of > seq).or(Some((seq, reason)))
                 }
@@ -64,7 +65,7 @@ impl Index {
         self.waiting = waiting;
     }
 
-    /// Looks up a registered subscription's unknown names again; whether any are left.
+    /// Looks up the unknown names of a registered subscription again; returns whether any remain.
     pub fn resolve(&mut self, slot: Slot, state: &DurableState) -> bool {
         let Some(sub) = self.sub(slot) else { return false };
         let (keys, waits, before, after) = {
@@ -77,7 +78,7 @@ impl Index {
         waits
     }
 
-    /// Names were retired, or came back: their cells leave every selection that they are in, or come into it.
+    /// Names were retired or revived: their cells leave or enter every selection that covers them.
     fn restand(&mut self, seq: Seq, moving: &[Moving], joins: bool, shared: &Shared<'_>) {
         for (slot, sub) in (0..).zip(&self.subs) {
             let Some(sub) = sub else { continue };
@@ -100,7 +101,8 @@ impl Index {
         }
     }
 
-    /// What nobody counts may be had at more locations: whoever names it, and one of them, is told of it anew.
+    /// Untracked SKUs are available at more locations: subscriptions that name such a SKU and such a location receive
+    /// it again.
     fn redeclare(&mut self, state: &DurableState, seq: Seq, locations: &[LocationId], shared: &Shared<'_>) {
         for (slot, sub) in (0..).zip(&self.subs) {
             let Some(sub) = sub else { continue };
@@ -138,7 +140,7 @@ impl Index {
             }
             let mut pending = sub.lock_pending();
             for ((location, joins), groups_before) in moved.iter().zip(&groups_before) {
-                // Selected by its own name or by another group, it neither comes nor goes.
+                // A location that is selected by its own name or by another group neither enters nor leaves.
                 let had = filter.has_place(*location, groups_before);
                 let has = filter.has_place(*location, self.groups_of(*location));
                 if had == has {

@@ -1,4 +1,4 @@
-//! A subscription as the feed sees it, and its caller's share of what all subscriptions take.
+//! A subscription in the feed, and its caller's share of the resources.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::pending::Pending;
 use crate::feed::filter::Filter;
 
-/// Tells a subscriber that there may be something for it.
+/// Notifies a subscriber that there may be messages.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
-/// What a subscriber wants of a cell that changes often.
+/// The mode of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     /// The latest value of each changed cell.
@@ -19,11 +19,11 @@ pub enum Mode {
     Lossless,
 }
 
-/// A subscription as the feed sees it.
+/// A subscription in the feed.
 pub(in crate::feed) struct Sub {
     pub mode: Mode,
     pub wake: Wake,
-    /// What its caller has of everything that subscriptions share.
+    /// The caller's share of the resources.
     pub share: Option<Arc<Share>>,
     pub filter: Mutex<Filter>,
     pub pending: Mutex<Pending>,
@@ -39,31 +39,30 @@ impl Sub {
     }
 }
 
-/// What the subscriptions of one caller take together of what all share: keys, and names that nobody declared. It changes
-/// under the lock of the index alone.
+/// The resources of one caller's subscriptions: keys, and undeclared names. Changes only under the lock of the index.
 #[derive(Debug, Default)]
 pub struct Share {
     pub(super) keys: AtomicUsize,
     pub(super) unknown_bytes: AtomicUsize,
 }
 
-/// Keys, and bytes of unknown names, that a caller may have whatever is left.
+/// Keys, and bytes of unknown names, that a caller may always have.
 pub(super) const KEYS_FLOOR: usize = 64;
 
 pub(super) const UNKNOWN_BYTES_FLOOR: usize = 16 << 10;
 
-/// What a caller that has `mine` may have in all: as much as it leaves to others of what is free.
+/// The total limit of a caller that has `mine`: as much as it leaves to others of the free resources.
 pub(super) fn share_of(mine: usize, free: usize, floor: usize) -> usize {
     (mine.saturating_add(free) / 2).max(floor)
 }
 
-/// What was refused, and by which limit.
+/// A refusal by a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exceeded {
     /// The setting.
     pub limit: &'static str,
     /// Its value.
     pub most: usize,
-    /// What there would be.
+    /// The requested value.
     pub wanted: usize,
 }

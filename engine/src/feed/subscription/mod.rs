@@ -8,12 +8,11 @@
 //! Cells that join a live subscription (tracked SKUs, a location that joins a group, all cells when the buffer changes)
 //! are read at their own `seq` and then become part of what the subscriber knows: see [`Joining`].
 //!
-//! # When is what is pending exact?
-//! The feed's position is stored after a round's changes were put in. A reader loads the position, then takes the lock;
-//! if nothing pending is newer than the position, then all of it up to the position is there and nothing else. If
-//! something is newer, a round is under way that will wake this subscription when it ends, and there is nothing to do but
-//! wait for that. Should rounds follow each other without a pause, a conflated subscription is told what was pending
-//! before the one that is under way.
+//! # When are the pending changes exact?
+//! The feed stores its position after it adds a round's changes. A reader loads the position, then takes the lock. If
+//! no pending change is newer than the position, the pending changes are exactly those up to the position. If one is
+//! newer, a round is in progress, and the reader waits: the end of the round wakes this subscription. If rounds follow
+//! each other without a pause, a conflated subscription returns the changes that were pending before the current round.
 
 mod catch_up;
 mod conflated;
@@ -55,12 +54,12 @@ enum Phase {
 struct Joining {
     keys: FxHashSet<CellKey>,
     cells: Cells,
-    /// For requested cells, which are sent as a snapshot: their part of the digest of what the subscriber knows.
+    /// For requested cells, which are sent as a snapshot: their part of the digest of the known selection.
     tracked: Option<u64>,
 }
 
 impl Joining {
-    /// Some cells do not join after all: from now on their changes are handled like any other.
+    /// Some cells no longer join: from now on their changes are handled like any others.
     fn let_go(&mut self, is_gone: impl Fn(SkuId, LocationId) -> bool) {
         let Self { keys, cells, .. } = self;
         cells.cells.retain(|cell| {
@@ -209,7 +208,7 @@ impl Subscription {
         !self.out.is_empty()
     }
 
-    /// What to tell next message. `None` for nothing now: a wake-up will follow, or, if other snapshots use all the room, the
+    /// The next message. `None` for nothing now: a wake-up will follow, or, if other snapshots use all the room, the
     /// caller polls again after a while.
     pub fn poll(&mut self) -> Option<Message> {
         let message = self.poll_next();
@@ -462,7 +461,7 @@ enum LiveOutput {
 /// Why SKUs were not tracked or untracked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrackError {
-    /// The subscription has all SKUs of its places.
+    /// The subscription has all SKUs of its locations.
     AllSkus,
     /// There would be too many.
     Exceeded(Exceeded),

@@ -1,4 +1,4 @@
-//! SKUs that a subscription follows from now on, or no more.
+//! Adds SKUs to a subscription, and removes them.
 
 use rustc_hash::FxHashSet;
 
@@ -55,7 +55,7 @@ impl Subscription {
                     return Err(TrackError::Exceeded(exceeded));
                 }
             },
-            // What is read at the start will have them.
+            // The read at the start will include them.
             Phase::Starting { .. } => {}
             Phase::CatchingUp { .. } => self.phase = Phase::Starting { reset: Some(Reset::SelectionChanged) },
             Phase::Over => {}
@@ -87,14 +87,14 @@ impl Subscription {
         if self.registered {
             index.remove_keys(self.sub.mode, self.slot, keys);
         }
-        // Under the lock of the index no round is under way.
+        // No round can run under the lock of the index.
         let is_gone = |sku: SkuId| gone.contains(&sku);
         let mut places = index.places(&self.sub.lock_filter());
         {
             let mut pending = self.sub.lock_pending();
             pending.ready.retain(|_, change| !is_gone(change.cell.sku));
             pending.dirty.retain(|_, change| !is_gone(change.cell.sku));
-            // What it would have brought, or taken, is let go of as well.
+            // Pending entries and removals of these SKUs are dropped as well.
             let concerns = |moving: &Moving| match moving {
                 Moving::Sku(sku) | Moving::Counting(sku) => is_gone(*sku),
                 Moving::Location(_) => false,
@@ -105,7 +105,7 @@ impl Subscription {
                 Step::Moved(_, moving, _) => !concerns(moving),
                 Step::Recounted(..) => true,
             });
-            // Cells of a location that left are known to the subscriber until it was told.
+            // The subscriber knows the cells of a location that left until it receives their removal.
             let left = pending.queue.iter().filter_map(|step| match step {
                 Step::Moved(_, Moving::Location(location), false) => Some(*location),
                 _ => None,
@@ -121,13 +121,13 @@ impl Subscription {
                 }
             }
         }
-        // Of what is known at a cursor that is ahead of the feed, nobody can tell yet where it is.
+        // At a cursor ahead of the feed, the locations of the known cells cannot be determined yet.
         if let Phase::CatchingUp { at, .. } = self.phase
             && at > index.position()
         {
             self.phase = Phase::Starting { reset: Some(Reset::SelectionChanged) };
         }
-        // The delta that names what left is due once the position is beyond what is known.
+        // The delta with the removed cells is due once the position is beyond the known cells.
         index.hold(self.slot, self.base);
         drop(index);
         self.joining.iter_mut().for_each(|joining| joining.let_go(|sku, _| is_gone(sku)));
@@ -135,7 +135,7 @@ impl Subscription {
         let removed =
             gone.iter().flat_map(|sku| matrix.row(*sku).iter()).map(|(_, cell)| (cell.sku(), cell.location()));
         let removed = removed.filter(|(_, location)| places.as_ref().is_none_or(|places| places.contains(location)));
-        // Counted again, it may have been told where it has no cell, and that this is over may not have been.
+        // The SKU is tracked again, but the subscriber may still know it at places without a cell.
         let uncounted = gone.iter().filter(|sku| state.catalogue.tracking(**sku).is_some());
         let without_cell = uncounted.flat_map(|sku| {
             let places = places.iter().flatten();

@@ -1,32 +1,32 @@
-//! Keys counted by caller, and how many each may have.
+//! Keys counted by caller, and each caller's limit.
 
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-/// Who sends keys: a digest of the caller, the same after a restart; 0 where nobody knows.
+/// A digest of the sender of keys, the same after a restart; 0 if unknown.
 pub type CallerDigest = u64;
 
-/// How many times what is free a caller may keep.
+/// A caller may keep this many times the free room.
 pub const SHARE: u64 = 4;
 
-/// Callers that are counted apart; those beyond share one share.
+/// Callers that are counted individually; all others share one share.
 pub(super) const CALLERS_MAX: usize = 1 << CALLER_BITS;
 
 pub(super) const CALLER_BITS: u32 = 16;
 
-/// How much room a caller has.
+/// The room of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
-    /// Keys of its own, kept and in flight.
+    /// The caller's keys, kept and in flight.
     pub keys: u64,
-    /// As many as it may have while the others keep what they keep.
+    /// The caller's limit while the others keep what they have.
     pub most: u64,
-    /// Those of `keys` that are in flight.
+    /// The keys in flight among `keys`.
     pub in_flight: u64,
 }
 
-/// What a caller has.
+/// The keys of a caller.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Held {
     pub(super) caller: CallerDigest,
@@ -40,7 +40,7 @@ impl Held {
     }
 }
 
-/// Keys counted by caller. The first is for whoever is not counted apart.
+/// Keys counted by caller. The first entry is for callers that are not counted individually.
 pub(super) struct Callers {
     index: HashMap<CallerDigest, u16, RandomState>,
     pub(super) held: Vec<Held>,
@@ -57,7 +57,8 @@ impl Default for Callers {
 
 impl Callers {
     pub(super) fn share(&self, held: &Held, most: u64) -> Share {
-        // Were it to go on while the others keep what they keep: as many as that, and a fifth of all of it is free.
+        // The limit if the caller grows and the others stay: the caller keeps four fifths of the room that the others
+        // leave, and a fifth stays free.
         let room = (held.keys() + most.saturating_sub(self.total)) * SHARE / (SHARE + 1);
         Share { keys: held.keys(), most: room, in_flight: held.in_flight.into() }
     }
@@ -86,7 +87,7 @@ impl Callers {
 
     fn change<T>(&mut self, place: u16, change: impl FnOnce(&mut Held) -> T) -> T {
         let at = usize::from(place).min(self.held.len() - 1);
-        let held = self.held.get_mut(at).expect("there is always the first");
+        let held = self.held.get_mut(at).expect("the first entry always exists");
         let before = held.keys();
         let changed = change(held);
         let (caller, after) = (held.caller, held.keys());
@@ -98,7 +99,7 @@ impl Callers {
         changed
     }
 
-    /// A key takes off, if its caller may have one more.
+    /// Starts a key in flight, if the caller may have another one.
     pub(super) fn take_off(&mut self, caller: CallerDigest, most: u64) -> Result<u16, Share> {
         let place = self.place_of(caller);
         let free = most.saturating_sub(self.total);

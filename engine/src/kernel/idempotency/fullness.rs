@@ -1,35 +1,35 @@
-//! How full the table is.
+//! The fill level of the table.
 
 use super::callers::Share;
 
-/// Bytes of memory that a kept key costs at the most, all tables and lines included.
+/// The most bytes of memory per kept key, all tables and the queue included.
 pub const KEY_BYTES: u64 = 39;
 
-/// Of its share, what a caller may keep before that is worth a warning.
+/// The fraction of a caller's share that triggers a warning.
 const WARNING: f64 = 0.8;
 
-/// How full the table is; for metrics and warnings.
+/// The fill level of the table, for metrics and warnings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fullness {
     /// Keys kept and in flight.
     pub keys: u64,
-    /// Keys that there is room for.
+    /// The capacity in keys.
     pub most: u64,
-    /// Callers that have any.
+    /// Callers with any keys.
     pub callers: u64,
-    /// Of the caller that is nearest to the end of its share.
+    /// The share of the caller nearest to its limit.
     pub fullest: Share,
-    /// Keys that were refused since the start, for want of a share.
+    /// Keys refused since the start because of a share.
     pub refused: u64,
 }
 
 impl Fullness {
-    /// Bytes that they cost at the most.
+    /// The most bytes that the keys use.
     pub fn bytes(&self) -> u64 {
         self.keys * KEY_BYTES
     }
 
-    /// Whether some caller will soon be refused, or everybody's room is nearly gone.
+    /// Whether a caller will soon be refused, or the whole table is nearly full.
     pub fn is_near(&self) -> bool {
         let near = |keys: u64, most: u64| keys as f64 >= WARNING * most as f64;
         near(self.fullest.keys, self.fullest.most) || near(self.keys, self.most)

@@ -34,7 +34,7 @@ impl Slot {
 /// Kept keys, by tag.
 pub(super) struct Kept {
     pub(super) shards: Box<[Mutex<HashTable<Slot>>]>,
-    /// Tags come from outside, and are scattered by what nobody outside knows.
+    /// Tags come from callers, so a secret hasher spreads them.
     scatter: RandomState,
 }
 
@@ -49,15 +49,16 @@ impl Kept {
         self.scatter.hash_one(tag)
     }
 
-    /// Shards get shares of the tags that grow from 0.75 to 1.5 of the average, so that they fill up at different times.
+    /// Shards get shares of the tags from 0.75 to 1.5 of the average, so that they fill up at different times.
     fn shard(&self, hash: u64) -> MutexGuard<'_, HashTable<Slot>> {
         let x = hash >> 34;
         let spread = (x * ((4 << 30) - x) / 3) >> 30;
         let at = (spread >> (30 - SHARD_BITS)) as usize;
-        self.shards.get(at).expect("30 bits, less all but the shard's").lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards.get(at).expect("the shift leaves SHARD_BITS bits").lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The table looks at the lowest and the highest bits, of which a shard has its own.
+    /// The hash table uses the lowest and the highest bits of a hash. Keys of one shard share their highest bits, so
+    /// the rotation moves those to the middle.
     fn inner(hash: u64) -> u64 {
         hash.rotate_left(32)
     }
@@ -82,7 +83,7 @@ impl Kept {
         let hash = self.hash(tag);
         let mut shard = self.shard(hash);
         if shard.len() == shard.capacity() {
-            // What was removed may have left marks, for which a table of the same size is made anew.
+            // Removed entries may leave tombstones; then the table is rebuilt at the same size.
             let wanted = shard.len() + shard.len() / 64 + 1;
             self.resize(&mut shard, wanted);
         }
@@ -90,7 +91,7 @@ impl Kept {
         shard.insert_unique(Self::inner(hash), Slot { tag, place }, |slot| Self::inner(self.hash(slot.tag)));
     }
 
-    /// Takes out the oldest of those with a tag; whose it was.
+    /// Removes the oldest entry of a tag, and returns its caller.
     pub(super) fn remove_oldest(&self, tag: u64) -> Option<u16> {
         let hash = self.hash(tag);
         let mut shard = self.shard(hash);
@@ -112,11 +113,11 @@ impl Kept {
         *shard = table;
     }
 
-    /// Makes each shard as large as it will be with so many keys.
+    /// Allocates the shards for the given total number of keys.
     pub(super) fn reserve(&self, keys: u64) {
         let average = keys as f64 / SHARDS as f64;
         for (at, shard) in self.shards.iter().enumerate() {
-            // The inverse of what `shard` does: where the shares of the shards begin.
+            // The inverse of `shard`: where the share of each shard begins.
             let begins = |at: usize| 2.0 - (4.0 - 3.0 * at as f64 / SHARDS as f64).sqrt();
             let share = (begins(at + 1) - begins(at)) * SHARDS as f64;
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);

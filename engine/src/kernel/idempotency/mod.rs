@@ -1,25 +1,25 @@
 //! The same request twice has one effect and one answer.
 //!
-//! A key is *in flight* from the moment its request is taken in until its record is durable, and *kept* from then on for
-//! the retention. Only effects are kept: a refused request leaves no trace, and its repeat is decided anew. What is kept
-//! of a key is a tag, and where its effect stands in the log: whose key it is, which body it came with and what it was
-//! answered is read from there, when a repeat comes, on its caller's thread. Two keys may share a tag; the record tells
-//! them apart, so a tag never answers for another key.
+//! A key is *in flight* from the admission of its request until its record is durable, and then *kept* for the
+//! retention. Only effects are kept: a refused request leaves no trace, and its repeat is decided again. The table
+//! stores a tag and the position of the effect in the log. When a repeat comes, its caller's thread reads the record
+//! for the key's caller, the body and the answer. Two keys may share a tag; the record tells them apart, so a tag
+//! never answers for another key.
 //!
-//! Entries are completed by the journal thread, never by a caller, so one who hangs up leaves nobody waiting.
+//! The journal thread completes entries, never a caller, so a caller that disconnects blocks no other.
 //!
-//! # What a key costs
+//! # The cost of a key
 //!
-//! Sixteen bytes in a table of its shard, and eight in the line of those that are to be forgotten. Shards differ in
-//! size, the largest being twice the smallest, so that they grow one after the other: there are at most 1.7 places a
-//! key, whatever their number, and all shards never double at once. With the byte that a table spends on each place
-//! that is [`KEY_BYTES`] a key, the line included.
+//! Sixteen bytes in the table of its shard, and eight in the queue of keys to forget. Shards differ in size, the
+//! largest being twice the smallest, so that they grow one after the other: there are at most 1.7 slots per key,
+//! whatever their number, and all shards never double at once. With the one byte that a table uses per slot, that is
+//! [`KEY_BYTES`] per key, the queue included.
 //!
-//! # Whose room it is
+//! # Shares
 //!
-//! Keys are counted by caller. A caller may keep up to [`SHARE`] times as many as there is room for beside all that is
-//! kept: one alone has four fifths of the room, two have four ninths each, and whoever comes later always finds some.
-//! Where a caller's share is reached, its new keys are refused, and nobody else's.
+//! Keys are counted by caller. A caller may keep up to [`SHARE`] times as many keys as fit into the free room: a
+//! single caller gets four fifths of the room, two callers get four ninths each, and later callers always find some
+//! room. At its limit, new keys of that caller are refused, and no others.
 
 mod callers;
 mod fullness;
@@ -49,22 +49,22 @@ use queue::{Line, PIECE, Run};
 pub use callers::{CallerDigest, SHARE, Share};
 pub use fullness::{Fullness, KEY_BYTES};
 
-/// Wakes a request that waits for the first one with its key.
+/// Wakes a request that waits for the first request with its key.
 pub type Wake = Box<dyn FnOnce() + Send + Sync>;
 
-/// Keys forgotten in one turn of the journal thread.
+/// Keys forgotten in one cycle of the journal thread.
 const FORGOTTEN_AT_A_TIME: usize = 4096;
 
-/// An effect that a key had, as its record tells it.
+/// The effect of a key, from its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
-    /// Where it stands in the log.
+    /// Its position in the log.
     pub seq: Seq,
-    /// When.
+    /// Its time.
     pub time: Timestamp,
-    /// The digest of the body it came with.
+    /// The digest of the request body.
     pub fingerprint: u128,
-    /// The reservation whose version at `seq` is the answer; none where the record itself is.
+    /// The reservation whose version at `seq` is the answer; `None` if the record itself is.
     pub reservation: Option<ReservationId>,
 }
 
@@ -74,34 +74,34 @@ struct InFlight {
     waiting: Vec<Wake>,
 }
 
-/// What is to be done with a request.
+/// How to continue with a request.
 #[derive(Debug)]
 pub enum Begin {
-    /// It is the first with its key: go on, and the journal thread completes it.
+    /// The first request with its key: continue, and the journal thread completes it.
     First,
     /// The first is in flight; `wake` is called when its outcome is known. Then begin again.
     Wait,
-    /// It was done: answer from there.
+    /// Already done: answer from this record.
     Done(Done),
-    /// The key came with another body.
+    /// The key belongs to another body.
     Mismatch,
-    /// The caller keeps as many keys as it may.
+    /// The caller has reached its limit of keys.
     Full(Share),
-    /// The key was used, and the record at this `seq` that says how cannot be read: nothing is done, and nothing told.
+    /// The key was used, but its record at this `seq` cannot be read: nothing is changed or answered.
     Unreadable(Seq, ReadError),
 }
 
-/// What the table knows of a request by itself.
+/// The table's own knowledge about a request.
 pub(crate) enum Found {
     First,
     Wait,
     Mismatch,
     Full(Share),
-    /// Records that may be the key's.
+    /// Records that may belong to the key.
     Kept(Vec<Seq>),
 }
 
-/// All keys that are in flight or kept.
+/// All keys in flight or kept.
 pub struct IdempotencyTable {
     in_flight: DashMap<u128, InFlight, RandomState>,
     kept: Kept,
@@ -113,7 +113,7 @@ pub struct IdempotencyTable {
 }
 
 impl IdempotencyTable {
-    /// A table of at most so many bytes.
+    /// A table of at most `bytes` bytes.
     pub fn new(bytes: u64) -> Self {
         Self {
             in_flight: DashMap::default(),
@@ -126,17 +126,17 @@ impl IdempotencyTable {
         }
     }
 
-    /// Keys kept and in flight.
+    /// The number of keys in flight or kept.
     pub fn len(&self) -> usize {
         self.count.load(Relaxed)
     }
 
-    /// Whether there is none.
+    /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How full it is.
+    /// The fill level.
     pub fn fullness(&self) -> Fullness {
         let callers = self.callers();
         let (keys, most) = (callers.total, self.most);
@@ -152,7 +152,7 @@ impl IdempotencyTable {
         }
     }
 
-    /// Takes a request in. `others` are records that were looked at, and are of other keys.
+    /// Begins a request. `others` are records that were read and belong to other keys.
     pub(crate) fn begin(
         &self,
         key: &IdempotencyKey,
@@ -162,7 +162,7 @@ impl IdempotencyTable {
     ) -> Found {
         match self.in_flight.entry(key.scope) {
             MapEntry::Vacant(vacant) => {
-                // Whoever completes a key keeps it first, and ends its flight afterwards.
+                // Completion keeps a key before it ends the flight, so a key is always found.
                 let mut kept = self.kept.find(tag_of(key.scope));
                 kept.retain(|seq| !others.contains(seq));
                 if !kept.is_empty() {
@@ -190,12 +190,12 @@ impl IdempotencyTable {
         }
     }
 
-    /// Records that may be the key's.
+    /// Records that may belong to the key.
     pub(crate) fn kept(&self, scope: u128) -> Vec<Seq> {
         self.kept.find(tag_of(scope))
     }
 
-    /// The request came to nothing: its repeat is decided anew.
+    /// The request had no effect: its repeat is decided again.
     pub fn abandon(&self, scope: u128) {
         if let Some((_, flight)) = self.in_flight.remove(&scope) {
             self.callers().crash(flight.caller);
@@ -204,7 +204,7 @@ impl IdempotencyTable {
         }
     }
 
-    /// Journal thread only, inside a fold or in replay: the effect is durable.
+    /// Journal thread only, inside a fold or a replay: the effect is durable.
     pub(crate) fn complete(&self, scope: u128, caller: CallerDigest, seq: Seq, time: Timestamp) {
         let flying = self.in_flight.get(&scope).map(|flight| flight.caller);
         self.keep(tag_of(scope), seq, time, |callers| match flying {
@@ -218,12 +218,12 @@ impl IdempotencyTable {
         }
     }
 
-    /// Puts back a key that a checkpoint holds.
+    /// Restores a key from a checkpoint.
     pub(crate) fn restore(&self, tag: u64, caller: CallerDigest, seq: Seq, time: Timestamp) {
         self.keep(tag, seq, time, |callers| callers.add(caller));
     }
 
-    /// Makes room for keys that are about to be put back.
+    /// Allocates room for keys that are about to be restored.
     pub(crate) fn reserve(&self, keys: u64) {
         self.kept.reserve(keys.min(self.most));
     }
@@ -238,7 +238,7 @@ impl IdempotencyTable {
         self.count.fetch_add(1, Relaxed);
     }
 
-    /// Journal thread only: forgets keys whose effect is older than `before`, a bounded number at a time.
+    /// Journal thread only: forgets keys whose effect is older than `before`, a bounded number per call.
     pub(crate) fn forget(&self, before: Timestamp) {
         let mut line = self.line();
         if !line.is_due(before) {
@@ -254,13 +254,14 @@ impl IdempotencyTable {
         }
     }
 
-    /// The next keys in the order in which they were kept, from the `from`th that was ever kept on, for a checkpoint; and
-    /// where those behind them begin. None where there are no more.
+    /// The next keys in the order in which they were kept, starting at the `from`th key ever kept, for a checkpoint;
+    /// and where the next page begins. `None` after the last page.
     pub(crate) fn page(&self, from: u64) -> Option<(KeptKeys, u64)> {
         let (tags, next) = self.line().page(from)?;
         let mut page = KeptKeys { room: self.len() as u64, ..KeptKeys::default() };
         for (time, tag) in tags {
-            // None if it was forgotten meanwhile; one of two of the same tag comes twice, and is put back once.
+            // Empty if the key was forgotten meanwhile. Of two keys with one tag, each appears twice and is restored
+            // once.
             let places = self.kept.places(tag);
             page.rows.extend(places.into_iter().map(|(seq, caller)| (tag, seq << CALLER_BITS | u64::from(caller))));
             match page.runs.last_mut() {
@@ -281,7 +282,7 @@ impl IdempotencyTable {
         Some((page, next))
     }
 
-    /// Puts back a page.
+    /// Restores a page.
     pub(crate) fn restore_page(&self, page: &KeptKeys) {
         if self.is_empty() {
             self.reserve(page.room);
@@ -295,7 +296,7 @@ impl IdempotencyTable {
         }
     }
 
-    /// Bytes that the tables and the line of kept keys have allocated.
+    /// Allocated bytes of the tables and the queue.
     pub fn allocated(&self) -> u64 {
         let table = |shard: &Mutex<HashTable<Slot>>| {
             shard.lock().unwrap_or_else(PoisonError::into_inner).allocation_size() as u64
@@ -315,21 +316,21 @@ impl IdempotencyTable {
     }
 }
 
-/// What tables hold of a key's scope.
+/// The tag of a key's scope.
 pub(crate) fn tag_of(scope: u128) -> u64 {
     (scope >> 64) as u64 ^ scope as u64
 }
 
-/// Kept keys as a checkpoint holds them, in the order in which they were kept.
+/// Kept keys in a checkpoint, in the order in which they were kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KeptKeys {
-    /// About as many keys as there are in the whole checkpoint.
+    /// About the number of keys in the whole checkpoint.
     room: u64,
-    /// Whose they are.
+    /// The callers of the keys.
     callers: Vec<CallerDigest>,
-    /// Up to which row they came by when.
+    /// The time of the rows up to each row number.
     runs: Vec<(Timestamp, u32)>,
-    /// The tag, and the record's `seq` with the caller's place in the list of callers in its lowest bits.
+    /// The tag, and the record's `seq` with the index of the caller in its lowest bits.
     rows: Vec<(u64, u64)>,
 }
 

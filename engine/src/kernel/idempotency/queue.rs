@@ -4,29 +4,29 @@ use std::collections::VecDeque;
 
 use crate::ids::Timestamp;
 
-/// Tags in one piece of the line of those that are to be forgotten.
+/// Tags in one piece of the queue.
 pub(super) const PIECE: usize = 4096;
 
-/// Keys that came within so many milliseconds are forgotten together, when the last of them is old enough.
+/// Keys within this many milliseconds are forgotten together, when the last of them is old enough.
 pub(super) const RUN_MS: u64 = 16_000;
 
-/// Keys that came at about the same time, in the line.
+/// Consecutive keys of about the same time.
 #[derive(Clone, Copy)]
 pub(super) struct Run {
-    /// When the last of them may have come.
+    /// The latest possible time of a key in the run.
     time: Timestamp,
     keys: u32,
 }
 
-/// The line of those that are to be forgotten, in the order in which they were kept.
+/// The queue of keys to forget, in the order in which they were kept.
 #[derive(Default)]
 pub(super) struct Line {
     pub(super) pieces: VecDeque<Box<[u64]>>,
-    /// The place of the first in the first piece, and of the next in the last.
+    /// The position of the first tag in the first piece, and of the next tag in the last.
     first: usize,
     next: usize,
     pub(super) runs: VecDeque<Run>,
-    /// Keys that have left.
+    /// The number of forgotten keys.
     left: u64,
 }
 
@@ -47,7 +47,7 @@ impl Line {
             *place = tag;
         }
         self.next += 1;
-        // What comes out of turn, as it may while a log is replayed behind a checkpoint, is kept a little longer.
+        // A key out of order, which can occur in a replay after a checkpoint, is kept a little longer.
         let time = Timestamp(time.0 - time.0 % RUN_MS + RUN_MS - 1);
         match self.runs.back_mut() {
             Some(run) if run.time >= time && run.keys < u32::MAX => run.keys += 1,
@@ -79,7 +79,7 @@ impl Line {
         Some(tag)
     }
 
-    /// Tags with when they came, from the `from`th that was ever kept on, and where the next begin.
+    /// Tags with their times, starting at the `from`th tag ever kept, and where the next page begins.
     pub(super) fn page(&self, from: u64) -> Option<(Vec<(Timestamp, u64)>, u64)> {
         let from = from.max(self.left);
         let at = (from - self.left) as usize;

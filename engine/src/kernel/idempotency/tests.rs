@@ -58,7 +58,10 @@ fn two_keys_of_one_tag_are_two() {
     assert_eq!(tag_of(one), tag_of(other));
     table.complete(one, ANN, 5, Timestamp(9));
     assert!(matches!(table.begin(&key(other, 7), BEN, &[], no_wake), Found::Kept(seqs) if seqs == [5]));
-    assert!(matches!(table.begin(&key(other, 7), BEN, &[5], no_wake), Found::First), "the record was another's");
+    assert!(
+        matches!(table.begin(&key(other, 7), BEN, &[5], no_wake), Found::First),
+        "the record belongs to another key"
+    );
     table.complete(other, BEN, 6, Timestamp(RUN_MS * 2));
     assert_eq!(table.kept(one).len(), 2);
     table.forget(Timestamp(RUN_MS * 2));
@@ -72,13 +75,13 @@ fn whoever_fills_a_share_fills_no_other() {
         assert!(is_first(&table, ANN, scope), "{scope}");
         table.complete(scope, ANN, scope as Seq, Timestamp(10));
     }
-    assert!(is_full(&table, ANN, 80), "four fifths of the room are one caller's");
+    assert!(is_full(&table, ANN, 80), "one caller gets four fifths of the room");
     assert!(table.fullness().is_near() && table.fullness().refused == 1);
     for scope in 100..116 {
         assert!(is_first(&table, BEN, scope), "{scope}");
     }
-    assert!(is_full(&table, BEN, 116), "and four fifths of what is left are the next one's");
-    assert!(is_first(&table, 3, 200), "there is room for whoever comes");
+    assert!(is_full(&table, BEN, 116), "the next caller gets four fifths of the rest");
+    assert!(is_first(&table, 3, 200), "later callers find room");
     table.forget(Timestamp(10));
     assert!(is_full(&table, ANN, 80), "kept for the whole retention");
     table.forget(Timestamp(RUN_MS));
@@ -120,8 +123,8 @@ fn keys_are_put_back_as_they_were() {
     assert!(table.is_empty() && table.line().len() == 0);
 }
 
-/// Keys of a day, weighed at every hundredth of them, and never more than their promised weight; then as many again
-/// while the oldest are forgotten, and in the end nothing.
+/// Inserts the keys of a day, and measures at every hundredth that they never exceed the promised memory; then
+/// inserts as many again while the oldest are forgotten; at the end the table is empty.
 #[test]
 fn a_key_never_costs_more_than_it_may() {
     let keys: u64 = std::env::var("ANAQUEL_KEYS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
@@ -162,5 +165,5 @@ fn a_key_never_costs_more_than_it_may() {
     while !table.is_empty() {
         table.forget(Timestamp(u64::MAX));
     }
-    assert!(table.allocated() < 1 << 20, "{} bytes are left of nothing", table.allocated());
+    assert!(table.allocated() < 1 << 20, "{} bytes remain of an empty table", table.allocated());
 }

@@ -106,8 +106,7 @@ pub(crate) fn shift_units(
     let promise = cx.state.catalogue.promise(sku, quantity);
     for (location, change) in [(from, promise.inverse()), (to, promise)] {
         let level = cx.draft.cell(sku, location).level.checked_add(change);
-        let level =
-            level.expect("promised units are among the reserved ones of their cell, and go where there is room");
+        let level = level.expect("the promised units are reserved in their cell, and the new cell has room");
         cx.draft.set_level(sku, location, level);
     }
     let (from, to) = (cx.draft.cell_after(sku, from), cx.draft.cell_after(sku, to));

@@ -54,7 +54,7 @@ pub(crate) fn take_step(
     if request.lengthens() && !joins && reservation.changes.len() >= cx.settings.reservation_changes_max {
         return Err(Refusal::TooManyChanges(reservation.state, reservation.changes.len()).into());
     }
-    // While its location is open, it can be given back, but neither put aside nor handed over.
+    // An unallocated line can be cancelled, but neither made ready nor collected.
     if matches!(request, StepRequest::Ready { .. } | StepRequest::Collect { .. }) && reservation.is_unallocated() {
         return Err(Refusal::Unallocated(reservation.state).into());
     }
@@ -128,9 +128,9 @@ pub(crate) fn expire(cx: &mut Decide<'_>, settle: impl Fn(&mut Decide<'_>)) -> V
             cx.kept.due.push((deadline, id));
             continue;
         }
-        let changes = outstanding(reservation, None, false).expect("all that is outstanding can be given back");
+        let changes = outstanding(reservation, None, false).expect("all outstanding units can be cancelled");
         let lines = change_lines(cx, &changes, Gone::Back);
-        let lines = lines.expect("a reservation's units are among the reserved ones of its cells");
+        let lines = lines.expect("a reservation's units are reserved in its cells");
         cx.draft.log(None, Event::Expired(Box::new(Expired { reservation: id, lines })));
         settle(cx);
         expired.push((deadline, id));

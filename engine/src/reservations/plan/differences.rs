@@ -1,4 +1,4 @@
-//! The plan itself: what it takes from cells, what it moves, and what it has looked at.
+//! The plan itself: the units that it takes from cells, the promises that it moves, and the looks that it uses.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,31 +19,32 @@ pub(super) const PROMISES_LIMIT: &str = "limits.plan_promises";
 
 const WAITS_LIMIT: &str = "limits.cell_waits";
 
-/// Cells that are added up for a quota, one after the other, for one look.
+/// Cells that are added up for a quota per look.
 pub(super) const ADDED_UP_PER_LOOK: usize = 16;
 
-/// What a plan does to one cell.
+/// The changes of a plan to one cell.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Touched {
-    /// Units of the plan's own lines.
+    /// Units for the plan's own lines.
     pub(super) taken: i64,
-    /// Units that the replaced hold gives back in the same step: room for what the plan takes, not for what moves.
+    /// Units that the replaced hold releases in the same step: room for the units that the plan takes, not for moved
+    /// promises.
     pub(super) released: i64,
-    /// Units of open promises that came, less those that left.
+    /// Units of unallocated promises that entered, minus those that left.
     pub(super) moved: i64,
-    /// The highest floor of those that came.
+    /// The highest floor of the promises that entered.
     pub(super) floor: Option<i64>,
 }
 
-/// By how much a plan changes the open promises of one kind in one cell.
+/// The change of a plan to the unallocated promises of one kind in one cell.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Drift {
     pub(super) units: i64,
-    /// Lines that came with them, at most.
+    /// The most lines that entered with them.
     pub(super) lines: usize,
 }
 
-/// Open promises of one kind that go from one cell to another.
+/// Unallocated promises of one kind that go from one cell to another.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moving {
     pub sku: SkuId,
@@ -51,7 +52,7 @@ pub(crate) struct Moving {
     pub from: LocationId,
     pub to: LocationId,
     pub units: i64,
-    /// Promises that move, at most.
+    /// The most promises that move.
     pub(super) lines: usize,
     pub(super) floor_before: Option<i64>,
 }
@@ -66,21 +67,21 @@ pub(super) struct Take {
     pub(super) to_come: i64,
 }
 
-/// The quotas that hold for a cell.
+/// The quotas of a cell.
 #[derive(Debug, Default)]
 pub(super) struct QuotaSet {
     pub(super) ids: Vec<RuleId>,
-    /// Those about the same places stand together.
+    /// Quotas for the same locations are grouped.
     pub(super) pools: Vec<Arc<[Arc<StandingRule>]>>,
 }
 
-/// What the places of a quota hold of a SKU.
+/// The units of a SKU at the locations of a quota.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pool {
     pub(super) on_hand: i64,
-    /// Free units as the world has them.
+    /// Available units in the world.
     pub(super) free_before: i64,
-    /// The same as the plan leaves them.
+    /// Available units after the plan.
     pub(super) free: i64,
 }
 
@@ -88,21 +89,21 @@ pub(super) struct Pool {
 #[derive(Debug)]
 pub(crate) struct AllocationPlan {
     pub channel: ChannelId,
-    /// What it is for; a cart where its places need not take orders of its purpose.
+    /// The purpose; a cart if the locations need not serve the actual purpose.
     pub purpose: Purpose,
     pub book: Arc<Book>,
     pub(super) cells: FxHashMap<(SkuId, LocationId), Touched>,
-    /// Units to come that are taken.
+    /// Inbound units that are taken.
     waiting: FxHashMap<(SkuId, LocationId), i64>,
-    /// Units counted against quotas, and what of that the replaced hold gives back.
+    /// Units counted against quotas, and the units that the replaced hold releases from those counts.
     pub(super) charged: FxHashMap<Counted, i64>,
     pub(super) uncharged: Vec<(Counted, i64)>,
     pub(super) drifts: BTreeMap<(SkuId, LocationId, Of), Drift>,
     pub(super) moves: Vec<Moving>,
     pub(super) takes: Vec<Take>,
-    /// Cells from which nothing can go anywhere; what the plan takes makes them no freer.
+    /// Cells from which no promise can move; the units that the plan takes do not change that.
     pub(super) dead_ends: FxHashSet<(SkuId, LocationId)>,
-    /// Members of a group that have no room for promises of a kind: so many from the first on. Rooms only shrink.
+    /// The number of members of a group, from the first on, without room for promises of a kind. Room only shrinks.
     pub(super) full_members: FxHashMap<(SkuId, Of, usize), usize>,
     pub(super) quota_sets: Vec<QuotaSet>,
     pub(super) quota_ids: FxHashMap<Vec<RuleId>, usize>,
@@ -111,7 +112,7 @@ pub(crate) struct AllocationPlan {
     looks: usize,
     pub(super) looks_left: usize,
     pub(super) promises_left: usize,
-    /// The setting that ended the search for room, where one did.
+    /// The setting that ended the search for room, if one did.
     pub(super) over: Option<&'static str>,
 }
 
@@ -141,32 +142,32 @@ impl AllocationPlan {
         }
     }
 
-    /// The setting that ended the search for room, where one did.
+    /// The setting that ended the search for room, if one did.
     pub fn over(&self) -> Option<&'static str> {
         self.over
     }
 
-    /// Whether a search for room among open promises was ended by a setting.
+    /// Whether a setting ended a search for room among unallocated promises.
     pub fn search_ended(&self) -> bool {
         self.over.is_some_and(|limit| limit != WAITS_LIMIT)
     }
 
-    /// So many wait for a cell that nobody else may.
+    /// A cell has reached its limit of backorders.
     pub fn too_many_wait(&mut self) {
         self.over.get_or_insert(WAITS_LIMIT);
     }
 
-    /// What was looked at so far.
+    /// The looks used so far.
     pub fn spent(&self) -> usize {
         self.looks - self.looks_left
     }
 
-    /// What has to move for the plan, in an order in which each finds room when it comes.
+    /// The moves that the plan needs, in an order in which each has room when it is applied.
     pub fn moves(&self) -> &[Moving] {
         &self.moves
     }
 
-    /// Counts what is looked at; false where there were too many looks.
+    /// Counts looks; false if the budget is used up.
     pub(super) fn look(&mut self, looks: usize) -> bool {
         match self.looks_left.checked_sub(looks) {
             Some(left) => {
@@ -185,34 +186,34 @@ impl AllocationPlan {
         self.cells.get(&(sku, location)).copied().unwrap_or_default()
     }
 
-    /// Units that are to come to a cell are taken.
+    /// Takes inbound units of a cell.
     pub fn take_to_come(&mut self, sku: SkuId, location: LocationId, units: u32) {
         *self.waiting.entry((sku, location)).or_default() += i64::from(units);
     }
 
-    /// Units to come that are in line are waited for no more.
+    /// Releases backordered units of a cell.
     pub fn leave_to_come(&mut self, sku: SkuId, location: LocationId, units: u32) {
         *self.waiting.entry((sku, location)).or_default() -= i64::from(units);
     }
 
-    /// Units to come that are waited for beyond those that the world has in line.
+    /// Backordered units of a cell beyond those of the world.
     pub fn waiting(&self, sku: SkuId, location: LocationId) -> i64 {
         self.waiting.get(&(sku, location)).copied().unwrap_or(0)
     }
 
-    /// Units no longer count against a quota.
+    /// Releases units from the count of a quota.
     pub fn uncharge(&mut self, counted: Counted, units: u32) {
         *self.charged.entry(counted).or_default() -= i64::from(units);
         self.uncharged.push((counted, -i64::from(units)));
     }
 
-    /// A line of the promise, as it will stand in the record.
+    /// Records a line of the promise, as it will be in the record.
     pub fn note_line(&mut self, line: usize, sku: SkuId, location: LocationId, present: u32, to_come: u32) {
         let (present, to_come) = (present.into(), to_come.into());
         self.takes.push(Take { line, sku, location, present, to_come });
     }
 
-    /// By how much the plan changes open promises in a cell.
+    /// The plan's changes to unallocated promises in a cell.
     pub(super) fn drifts_in(&self, sku: SkuId, location: LocationId) -> impl Iterator<Item = (Of, Drift)> + '_ {
         let first = (sku, location, (GroupId(0), ChannelId(0), Purpose::Cart));
         let here = self.drifts.range(first..).take_while(move |((of, at, _), _)| (*of, *at) == (sku, location));

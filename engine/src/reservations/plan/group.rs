@@ -1,4 +1,4 @@
-//! Units of a group: from its members in their order, with room made where there is none.
+//! Units from a group: from its members in their order, with room made if there is none.
 
 use rustc_hash::FxHashMap;
 
@@ -10,18 +10,19 @@ use super::world::World;
 use crate::ids::{LocationId, SkuId};
 use crate::rules::RuleId;
 
-/// What a group's line got.
+/// The units that a group line got.
 #[derive(Debug, Default)]
 pub(crate) struct FromGroup {
-    /// Where, each place once.
+    /// The locations, each once.
     pub places: Vec<(LocationId, u32)>,
-    /// Units that it did not get.
+    /// Missing units.
     pub missing: i64,
-    /// A quota that left fewer than there were.
+    /// A quota that left fewer units than available.
     pub limited: Option<RuleId>,
 }
 
-/// Takes up to `wanted` units of a SKU from `members`, in their order; where that is not enough, open promises make room.
+/// Takes up to `wanted` units of a SKU from `members`, in their order; if that is not enough, moves unallocated
+/// promises to make room.
 ///
 /// Bounded by twice the members and the plan's budget.
 pub(crate) fn take_in_group<W: World>(
@@ -46,7 +47,7 @@ pub(crate) fn take_in_group<W: World>(
                 continue;
             }
             let (mark, mut here) = (plan.moves.len(), 0);
-            // Each round takes something, or moves something along a path.
+            // Each round takes units, or moves promises along a path.
             while got.missing > here
                 && let Some(room) = own_room(world, plan, sku, location)
             {
@@ -77,7 +78,7 @@ pub(crate) fn take_in_group<W: World>(
             if here > 0 {
                 note_take(plan, line, sku, location, here);
             }
-            // What moved in vain stays where it was; so does what would leave less to quotas than was taken.
+            // Undoes moves that yielded nothing, and moves after which the quotas no longer hold.
             if plan.moves.len() > mark && (here == 0 || quotas_hold(world, plan).is_err()) {
                 if here > 0 {
                     note_take(plan, line, sku, location, -here);
@@ -102,7 +103,7 @@ pub(crate) fn take_in_group<W: World>(
 
 fn note_take(plan: &mut AllocationPlan, line: usize, sku: SkuId, location: LocationId, units: i64) {
     let same = |take: &&mut Take| (take.line, take.sku, take.location) == (line, sku, location);
-    // Of its own line the last is near the end.
+    // The takes of this line are at the end.
     match plan.takes.iter_mut().rev().take_while(|take| take.line == line).find(same) {
         Some(take) => take.present += units,
         None => plan.takes.push(Take { line, sku, location, present: units, to_come: 0 }),

@@ -1,4 +1,4 @@
-//! Making room: open promises move along a path, from a full cell to one that has room.
+//! Makes room: unallocated promises move along a path, from a full cell to one with room.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use super::room::{change, floor, own_room, room_for, room_to_stay};
 use super::world::{Of, OpenKind, World};
 use crate::ids::{LocationId, SkuId};
 
-/// One hop of a path: open promises of one kind that go from one location to another.
+/// One hop of a path: unallocated promises of one kind that go from one location to another.
 #[derive(Debug, Clone, Copy)]
 struct Hop {
     from: LocationId,
@@ -19,7 +19,7 @@ struct Hop {
     of: Of,
 }
 
-/// Open promises in a cell, as the plan leaves them.
+/// Unallocated promises in a cell after the plan.
 fn open_in<W: World>(world: &W, plan: &AllocationPlan, sku: SkuId, location: LocationId) -> Vec<OpenKind> {
     let mut open = world.open(sku, location);
     for (of, drift) in plan.drifts_in(sku, location) {
@@ -41,8 +41,8 @@ pub(super) fn has_open<W: World>(world: &W, plan: &AllocationPlan, sku: SkuId, l
     world.has_open(sku, location) || plan.drifts_in(sku, location).any(|(_, drift)| drift.units > 0)
 }
 
-/// Sends open promises elsewhere until the plan's channel may have `wanted` units of a cell beyond what it may have now, or
-/// nothing more can go. What would be in vain is left where it is.
+/// Moves unallocated promises away until the plan's channel may take `wanted` more units of a cell, or no more can
+/// move. Moves that yield nothing are undone.
 ///
 /// Bounded by the plan's budget.
 pub(crate) fn make_room<W: World>(world: &mut W, plan: &mut AllocationPlan, sku: SkuId, at: LocationId, wanted: i64) {
@@ -60,7 +60,8 @@ pub(crate) fn make_room<W: World>(world: &mut W, plan: &mut AllocationPlan, sku:
     }
 }
 
-/// Sends up to `wanted` units of open promises from a cell along the shortest path, all at once; tells how many.
+/// Moves up to `wanted` units of unallocated promises away from a cell along the shortest path, all at once; returns
+/// how many.
 pub(super) fn send_on<W: World>(
     world: &mut W,
     plan: &mut AllocationPlan,
@@ -70,7 +71,8 @@ pub(super) fn send_on<W: World>(
 ) -> i64 {
     let Some(path) = find_path(world, plan, sku, at) else { return 0 };
     let mut units = wanted;
-    // The last hop comes first: it goes to where there is room, and each other to where the one before it made some.
+    // The last hop comes first: it goes to the cell with room. Each other hop goes to a cell where the previous one
+    // made room.
     if let Some(last) = path.first() {
         units = units.min(room_to_stay(world, plan, sku, last.to, last.of).unwrap_or(0));
     }
@@ -81,7 +83,7 @@ pub(super) fn send_on<W: World>(
         units = units.min(kind.map_or(0, |kind| kind.units));
         lines.push(kind.map_or(0, |kind| kind.lines as i64));
     }
-    // Promises that move with so many units, at most.
+    // The most promises that move with this many units.
     let moved = |units: i64| lines.iter().map(|lines| units.min(*lines)).sum::<i64>();
     let left = plan.promises_left as i64;
     if moved(units) > left {
@@ -120,7 +122,7 @@ fn shift<W: World>(world: &W, plan: &mut AllocationPlan, sku: SkuId, hop: Hop, u
     plan.moves.push(Moving { sku, of, from, to, units, lines, floor_before });
 }
 
-/// Leaves what was moved since `mark` where it was.
+/// Undoes the moves since `mark`.
 pub(super) fn undo_moves<W: World>(world: &W, plan: &mut AllocationPlan, mark: usize) {
     if plan.moves.len() <= mark {
         return;
@@ -139,14 +141,14 @@ pub(super) fn undo_moves<W: World>(world: &W, plan: &mut AllocationPlan, mark: u
         });
         plan.promises_left += lines;
     }
-    // There is room again where there was none.
+    // Cells that were full may have room again.
     plan.dead_ends.clear();
     plan.full_members.clear();
 }
 
-/// The shortest way from a full cell to one with room, over open promises; the last hop comes first.
+/// The shortest path from a full cell to one with room, over unallocated promises; the last hop comes first.
 ///
-/// Each kind of promise is expanded once, and the looks are the plan's.
+/// Each kind of promise is expanded once, and the looks count against the plan.
 fn find_path<W: World>(world: &mut W, plan: &mut AllocationPlan, sku: SkuId, at: LocationId) -> Option<Vec<Hop>> {
     if plan.dead_ends.contains(&(sku, at)) {
         return None;
@@ -156,8 +158,8 @@ fn find_path<W: World>(world: &mut W, plan: &mut AllocationPlan, sku: SkuId, at:
     let mut next = VecDeque::from([at]);
     let mut looked_at: FxHashSet<(Of, usize)> = FxHashSet::default();
     while let Some(from) = next.pop_front() {
-        // Promises of one kind may go to the same places wherever they stand: once is enough. They never cross the border
-        // of a quota.
+        // Promises of one kind can go to the same locations from every cell, so each kind is expanded once. They
+        // never cross the border of a quota.
         let set = quota_set(world, plan, sku, from);
         let kinds = open_in(world, plan, sku, from);
         if !plan.look(1 + kinds.len()) {
@@ -168,7 +170,7 @@ fn find_path<W: World>(world: &mut W, plan: &mut AllocationPlan, sku: SkuId, at:
             if let Some(to) = member_with_room(world, plan, sku, *of, set, &came_by)? {
                 let mut path = vec![Hop { from, to, of: *of }];
                 let mut at = from;
-                // Each location was come by once.
+                // Each location was reached once.
                 while let Some(Some(hop)) = came_by.get(&at) {
                     path.push(*hop);
                     at = hop.from;
@@ -181,7 +183,7 @@ fn find_path<W: World>(world: &mut W, plan: &mut AllocationPlan, sku: SkuId, at:
                 if !plan.look(1) {
                     return None;
                 }
-                // It may come there if another leaves, and this channel may sell there.
+                // A promise may enter a full cell if another leaves, and if this channel may sell there.
                 if came_by.contains_key(&to)
                     || plan.dead_ends.contains(&(sku, to))
                     || !has_open(world, plan, sku, to)
@@ -199,7 +201,7 @@ fn find_path<W: World>(world: &mut W, plan: &mut AllocationPlan, sku: SkuId, at:
     None
 }
 
-/// The first member of a group with room for open promises of a kind; `None` where there were too many looks.
+/// The first member of a group with room for unallocated promises of a kind; `None` if the looks are used up.
 fn member_with_room<W: World>(
     world: &mut W,
     plan: &mut AllocationPlan,

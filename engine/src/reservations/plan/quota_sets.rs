@@ -1,4 +1,4 @@
-//! The quotas of a cell, and which cells are under the same ones.
+//! The quotas of a cell, and which cells have the same quotas.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::world::World;
 use crate::ids::{LocationId, SkuId};
 use crate::rules::{RuleId, StandingRule};
 
-/// The quotas of a cell, by a number that cells under the same quotas share.
+/// The quotas of a cell, as a number that cells with the same quotas share.
 pub(super) fn quota_set<W: World>(world: &W, plan: &mut AllocationPlan, sku: SkuId, location: LocationId) -> usize {
     if !plan.book.has_quotas() {
         return 0;
@@ -34,7 +34,7 @@ pub(super) fn quota_set<W: World>(world: &W, plan: &mut AllocationPlan, sku: Sku
     set
 }
 
-/// Whether two cells are under the same quotas, so that moving between them takes nothing from anybody.
+/// Whether two cells have the same quotas, so that a move between them does not affect other channels.
 pub(crate) fn same_quotas<W: World>(
     world: &W,
     plan: &mut AllocationPlan,

@@ -1,4 +1,4 @@
-//! What quotas leave to a channel, in a plan.
+//! The units that quotas leave to a channel, in a plan.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use crate::reservations::promise::LineTerms;
 use crate::rules::{Amount, Effect, RuleId, StandingRule};
 use crate::settings::Budget;
 
-/// A line that would be short if everything stood in its place, what it may have, and the quota behind it.
+/// A line that would be short after all moves, its allowed units, and the quota that limits it.
 pub(crate) type QuotaBroken = (usize, u32, RuleId);
 
-/// Units that quotas leave to the plan's channel in a cell, and the rule that leaves the fewest.
+/// The units that quotas leave to the plan's channel in a cell, and the rule that leaves the fewest.
 ///
-/// A quota keeps a share of what the places of its rule hold of a SKU for its channels. What a channel may take in a cell
-/// is, over every set of places that a quota there is about: what is left of its own share, or, where it may spill over
-/// or has no share, whatever is free in those places beyond what is left of the others' shares; the larger of both. Where
-/// there is less than all shares together, they are first come, first served.
+/// A quota keeps a share of its locations' units of a SKU for its channels. For every set of locations with a quota
+/// on the cell, the channel may take the larger of two numbers: the rest of its own share; or, if it may spill over
+/// or has no share, the available units of those locations beyond the rest of the others' shares. If there are fewer
+/// units than all shares together, they are first come, first served.
 pub(crate) fn quota_allows<W: World>(
     world: &W,
     plan: &mut AllocationPlan,
@@ -40,8 +40,9 @@ pub(crate) fn quota_allows<W: World>(
     least
 }
 
-/// Units that quotas leave to the plan's channel of what is to come to a cell, and the rule behind it: a channel that may
-/// not spill over has its share of that, too, and no more; what is to come is kept for nobody else.
+/// The inbound units of a cell that quotas leave to the plan's channel, and the rule that limits them: a channel that
+/// may not spill over gets its share of inbound units too, and no more. Inbound units are not kept for any other
+/// channel.
 pub(crate) fn fence<W: World>(
     world: &W,
     plan: &mut AllocationPlan,
@@ -72,9 +73,9 @@ fn is_fence(quota: &StandingRule) -> bool {
     matches!(quota.rule.effect, Effect::Quota { spill_over: false, .. })
 }
 
-/// What the places of a quota hold of a SKU: added up once, and changed by what the plan does from then on.
+/// The units of a SKU at the locations of a quota: added up once, then updated with the plan's changes.
 ///
-/// Bounded by the cells of the SKU, a look for each 16; where no looks are left, nothing is there.
+/// Bounded by the cells of the SKU, one look for each 16; without looks left, the pool is empty.
 fn pool_of<W: World>(world: &W, plan: &mut AllocationPlan, sku: SkuId, first: &Arc<StandingRule>) -> Pool {
     if let Some(pool) = plan.pools.get(&(sku, first.id)) {
         return *pool;
@@ -106,7 +107,7 @@ fn pool_of<W: World>(world: &W, plan: &mut AllocationPlan, sku: SkuId, first: &A
     pool
 }
 
-/// What the quotas of one set of places leave.
+/// The units that the quotas of one set of locations leave.
 fn pool_allows<W: World>(
     world: &W,
     plan: &mut AllocationPlan,
@@ -166,13 +167,13 @@ pub(crate) fn charge<W: World>(
     LineTerms { charges, ..LineTerms::default() }
 }
 
-/// Whether each line still takes nothing that is kept for others once what moves is in its place: moving may leave less to
-/// quotas than there was when they were asked.
+/// Whether, after all moves, each line still takes only units that the quotas leave: a move may reduce what the
+/// quotas left when the line was granted.
 ///
 /// Bounded by the cells and lines of the plan.
 ///
 /// # Errors
-/// The first line that would take more than it may.
+/// The first line that takes more than it may.
 pub(crate) fn quotas_hold<W: World>(world: &W, plan: &mut AllocationPlan) -> Result<(), QuotaBroken> {
     if !plan.book.has_quotas() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! How many units a cell has for a promise, beside what the plan does to it.
+//! The units of a cell for a promise, given the changes of the plan.
 
 use super::differences::{AllocationPlan, Touched};
 use super::quota_sets::quota_set;
@@ -6,7 +6,7 @@ use super::world::{Of, Shelf, World};
 use crate::ids::{ChannelId, LocationId, SkuId};
 use crate::level::{StockLevel, UNCOUNTED_MAX};
 
-/// Units that must stay free in a cell for a channel; none where it may not sell there.
+/// The units that a channel must leave available in a cell; `None` if the channel may not sell there.
 pub(super) fn floor<W: World>(
     world: &W,
     plan: &AllocationPlan,
@@ -19,9 +19,9 @@ pub(super) fn floor<W: World>(
     terms.limits().gate(at.safety_stock, world.buffer(channel)).floor_units(at.level)
 }
 
-/// Units that the plan's channel may take in a cell beyond the plan, negative by what it lacks of its floor; none where it
-/// may not sell, the location takes no such promises, or there is no cell. Of what nobody counts there is as much as a cell
-/// has room for, wherever somebody declared the location, and whether there is a cell or not.
+/// The units that the plan's channel may still take in a cell; negative if the cell is below its floor. `None` if the
+/// channel may not sell there, the location does not serve the purpose, or the cell does not exist. For an untracked
+/// SKU, the units up to the limit of a cell, at every declared location, with or without a cell.
 pub(crate) fn own_room<W: World>(world: &W, plan: &AllocationPlan, sku: SkuId, location: LocationId) -> Option<i64> {
     let shelf = world.shelf(sku, location);
     let catalogue = world.catalogue();
@@ -39,9 +39,9 @@ pub(crate) fn own_room<W: World>(world: &W, plan: &AllocationPlan, sku: SkuId, l
     Some(shelf.level.free() - at.moved - at.taken + at.released - floor)
 }
 
-/// Units of open promises of a kind that may move to a cell beyond the plan, negative by what it lacks of its floor: in the
-/// cell as it is before the plan's own units are taken and given back, and as it is after it. None where the location takes
-/// no promises of their purpose.
+/// The units of unallocated promises of a kind that may still move to a cell; negative if the cell is below its
+/// floor. This is the minimum for the cell before and after the plan's own units are taken and released. `None` if
+/// the location does not serve their purpose.
 pub(super) fn room_for<W: World>(
     world: &W,
     plan: &AllocationPlan,
@@ -64,7 +64,8 @@ pub(super) fn room_for<W: World>(
     Some((free - theirs).min(free - taken - own))
 }
 
-/// The same where as many do not leave: nobody is pushed into what the plan's channel must leave to others.
+/// As [`room_for`], if as many promises do not leave the cell: promises do not move into the units that the plan's
+/// channel must leave to others.
 pub(super) fn room_to_stay<W: World>(
     world: &W,
     plan: &AllocationPlan,
@@ -80,7 +81,7 @@ pub(super) fn room_to_stay<W: World>(
     Some(own.map_or(room, |own| room.min(shelf.level.free() - at.moved - taken - own)))
 }
 
-/// Changes what the plan does to a cell, and what quotas are told of it.
+/// Changes the plan's effect on a cell, and updates the quota pools.
 pub(super) fn change<W: World>(
     world: &W,
     plan: &mut AllocationPlan,
@@ -105,7 +106,7 @@ pub(super) fn change<W: World>(
     }
 }
 
-/// Units of a cell that are free above what everybody must leave.
+/// Available units of a cell above the floor that applies to every channel.
 pub(super) fn free_of<W: World>(
     world: &W,
     plan: &AllocationPlan,
@@ -122,17 +123,17 @@ pub(super) fn free_of<W: World>(
     (shelf.level.free() - at.moved - at.taken + at.released - i64::from(held_back)).max(0)
 }
 
-/// Units of a cell are given back by the hold that is replaced.
+/// Releases units of the replaced hold in a cell.
 pub(crate) fn release<W: World>(world: &W, plan: &mut AllocationPlan, sku: SkuId, location: LocationId, units: u32) {
     change(world, plan, sku, location, |at| at.released += i64::from(units));
 }
 
-/// Units of a cell are taken.
+/// Takes units of a cell.
 pub(crate) fn take<W: World>(world: &W, plan: &mut AllocationPlan, sku: SkuId, location: LocationId, units: i64) {
     change(world, plan, sku, location, |at| at.taken += units);
 }
 
-/// A cell as the plan leaves it, before anything is given back.
+/// A cell after the plan, before any release.
 pub(crate) fn level_before_release<W: World>(
     world: &W,
     plan: &AllocationPlan,

@@ -1,4 +1,4 @@
-//! What a plan looks at: cells and open promises, on the draft or on a copy of the durable view.
+//! The data that a plan reads: cells and unallocated promises, on the draft or on a copy of the durable view.
 
 use std::sync::Arc;
 
@@ -9,11 +9,10 @@ use crate::matrix::StockCell;
 use crate::reservations::ledger::{Counted, OpenUnits, Used};
 use crate::reservations::promise::Purpose;
 
-/// Open promises that belong together, as far as room goes: the group that they were asked of, their channel, and what
-/// they are for.
+/// The kind of unallocated promises, which share room: their group, their channel, and their purpose.
 pub(crate) type Of = (GroupId, ChannelId, Purpose);
 
-/// A cell as a plan finds it.
+/// A cell before the plan.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Shelf {
     pub exists: bool,
@@ -28,24 +27,24 @@ impl Shelf {
     }
 }
 
-/// Open promises of one kind in one cell.
+/// Unallocated promises of one kind in one cell.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OpenKind {
     pub of: Of,
     /// All of their units.
     pub units: i64,
-    /// At most so many lines of reservations.
+    /// The most lines of reservations.
     pub lines: usize,
 }
 
 impl OpenKind {
-    /// Those that a ledger knows.
+    /// The promises of a ledger entry.
     pub fn of(of: Of, open: &OpenUnits) -> Self {
         Self { of, units: open.units, lines: open.lines.len() }
     }
 }
 
-/// What a plan rests on: the draft of the journal thread, or a copy of the durable view.
+/// The data of a plan: the draft of the journal thread, or a copy of the durable view.
 pub(crate) trait World {
     /// Names and details.
     fn catalogue(&self) -> &Catalogue;
@@ -53,18 +52,18 @@ pub(crate) trait World {
     fn shelf(&self, sku: SkuId, location: LocationId) -> Shelf;
     /// Every cell of a SKU that exists.
     fn for_each_shelf(&self, sku: SkuId, visit: &mut dyn FnMut(LocationId, Shelf));
-    /// Whether a location takes promises of a purpose.
+    /// Whether a location serves a purpose.
     fn takes(&self, location: LocationId, purpose: Purpose) -> bool;
     /// Units that a channel leaves to others.
     fn buffer(&self, channel: ChannelId) -> u32;
-    /// Open promises in a cell, in the order of their kinds.
+    /// Unallocated promises in a cell, in the order of their kinds.
     fn open(&self, sku: SkuId, location: LocationId) -> Vec<OpenKind>;
-    /// Whether there are any.
+    /// Whether the cell has any.
     fn has_open(&self, sku: SkuId, location: LocationId) -> bool;
-    /// Whether there are any in any cell of a SKU.
+    /// Whether any cell of a SKU has any.
     fn has_open_anywhere(&self, sku: SkuId) -> bool;
-    /// The members of a group, those first that fewest groups share.
+    /// The members of a group; those that belong to the fewest groups come first.
     fn members(&mut self, group: GroupId) -> Arc<[LocationId]>;
-    /// What was promised under a quota.
+    /// The usage of a quota.
     fn used(&self, counted: Counted) -> Used;
 }

@@ -1,4 +1,4 @@
-//! A record changes a reservation, and its history grows by one change, or by none.
+//! Applies records to a reservation; its history grows by at most one change per record.
 
 use smallvec::SmallVec;
 
@@ -13,14 +13,14 @@ use crate::kernel::few::Few;
 use crate::reservations::promise::LineChange;
 
 impl Reservation {
-    /// Applies a record that changes this reservation. Called once for each, in log order, live and in replay alike; a
-    /// record that is already in (a checkpoint may be newer than the replay) changes nothing.
+    /// Applies a record that changes this reservation. Called once for each record, in log order, live and in replay;
+    /// a record that is already applied (a checkpoint may be newer than the replay) has no effect.
     pub fn apply(&mut self, at: At<'_>, progress: Progress<'_>) {
         if at.seq <= self.version {
             return;
         }
         let from = self.state;
-        // Beyond what is told one by one, what the engine does joins what it did before.
+        // Beyond the limit of separate changes, a change by the engine is merged with the previous one.
         let joins = self.changes.len() >= CHANGES_TOLD_MAX && self.changes.last().is_some_and(Change::is_the_engines);
         let lines_before = joins.then(|| self.lines.clone());
         let since = self.changes.last().filter(|_| joins).map_or(at.seq, |last| last.stretch().first);
@@ -88,7 +88,7 @@ impl Reservation {
                 self.state = ReservationState::Cancelled;
                 Step::Superseded { lines }
             }
-            // Nothing is made twice.
+            // Creation is not a change.
             Progress::Step(effect::Step::Made(_)) => return,
             Progress::Filled(fills) => {
                 let lines = fills.iter().map(|fill| (fill.line, fill.quantity)).collect();
@@ -116,8 +116,8 @@ impl Reservation {
         }
     }
 
-    /// Adds a change to the history. An extension behind another joins it: who keeps a hold alive has one entry, however
-    /// often.
+    /// Adds a change to the history. An extension directly after another is merged with it: a hold that is extended
+    /// many times has one entry.
     fn add(&mut self, change: Change) {
         if let Step::Extended { .. } = &change.step
             && let Some(last) = self.changes.last_mut()
@@ -136,7 +136,7 @@ impl Reservation {
         self.changes.push(change);
     }
 
-    /// What the engine did joins what it did before.
+    /// Merges a change by the engine with the previous one.
     fn join(&mut self, change: Change, lines_before: Few<Line>) {
         let Some(mut last) = self.changes.pop() else { return };
         let (first, count) = (last.stretch().first, last.stretch().count.saturating_add(1));
@@ -153,20 +153,20 @@ impl Reservation {
         self.changes.push(last);
     }
 
-    /// Whether one more extension joins the last change instead of lengthening the history.
+    /// Whether another extension would be merged with the last change, without lengthening the history.
     pub fn is_being_extended(&self) -> bool {
         let last = self.changes.last().map(|change| &change.step);
         matches!(last, Some(Step::Extended { .. } | Step::ExtendedAgain { .. }))
     }
 
-    /// Several extensions that are told as one are so many.
+    /// Sets the number of extensions in the last, merged change.
     pub(crate) fn count_extensions(&mut self, extensions: u32) {
         if let Some(Change { step: Step::ExtendedAgain { count, .. }, .. }) = self.changes.last_mut() {
             *count = extensions;
         }
     }
 
-    /// What is to come is given back first.
+    /// Cancels inbound units first.
     fn give_back(&mut self, seq: Seq, lines: &SmallVec<[(u16, u32); 1]>) {
         self.each(lines, |line, quantity| {
             line.wait.as_deref_mut().map(|wait| wait.less(seq, seq, quantity));
@@ -177,7 +177,7 @@ impl Reservation {
     pub(super) fn each(&mut self, lines: &SmallVec<[(u16, u32); 1]>, change: impl Fn(&mut Line, u32)) {
         for (index, quantity) in lines {
             let line = self.lines.get_mut(usize::from(*index));
-            change(line.expect("a record names lines that its reservation has"), *quantity);
+            change(line.expect("a record names existing lines"), *quantity);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The changes of a reservation: what each record did to it, with what it takes to undo it.
+//! The changes of a reservation: the effect of each record, with the data to undo it.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -10,24 +10,24 @@ use crate::ids::{LocationId, Seq, Timestamp};
 use crate::kernel::few::Few;
 use crate::supply::received::{BackorderDated, Fill};
 
-/// Changes of one reservation that are told one by one. What the engine does by itself beyond (units that move for others,
-/// that come, or are expected at another time) is told as one.
+/// The changes of one reservation that are reported separately. Further changes by the engine (units that move for
+/// other promises, arrive, or get another expected date) are merged.
 pub const CHANGES_TOLD_MAX: usize = 1024;
 
-/// One step of a life, with what it takes to undo it.
+/// One change, with the data to undo it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// The `seq` of its record.
     pub seq: Seq,
-    /// When.
+    /// The time.
     pub time: Timestamp,
     /// The state before it.
     pub from: ReservationState,
     /// The state after it.
     pub to: ReservationState,
-    /// Who asked, where known.
+    /// The actor, if known.
     pub actor: Option<Box<str>>,
-    /// What it was.
+    /// The step.
     pub step: Step,
 }
 
@@ -41,12 +41,12 @@ impl Change {
         Stretch { first, last: self.seq, count }
     }
 
-    /// Whether it stands for changes that its first and last record do not tell.
+    /// Whether it merges changes that its first and last record do not contain.
     pub(crate) fn is_summary(&self) -> bool {
         matches!(self.step, Step::Shifted { .. })
     }
 
-    /// Whether units came to a line or left it in its moves, as far as they are told.
+    /// Whether its moves add units to a line or remove them; true for a merged change, whose moves are unknown.
     pub(super) fn mentions(&self, line: u16) -> bool {
         match &self.step {
             Step::Reallocated { moves, .. } => moves.iter().any(|moved| moved.mentions(line)),
@@ -55,48 +55,48 @@ impl Change {
         }
     }
 
-    /// Whether nobody asked for it.
+    /// Whether the engine made the change without a request.
     pub(super) fn is_the_engines(&self) -> bool {
         match &self.step {
             Step::Filled { .. } | Step::Dated | Step::Shifted { .. } => true,
-            // Nobody who names a place leaves it open.
+            // A caller that names a location allocates the line.
             Step::Reallocated { moves, bound } => bound.is_empty() && moves.iter().all(|moved| moved.open),
             _ => false,
         }
     }
 }
 
-/// Neighbouring records of a reservation's life: one, or a run of changes that count as one.
+/// Adjacent records of a reservation: one, or several changes that count as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretch {
     /// The first record.
     pub first: Seq,
-    /// The last one; the same where there is only one.
+    /// The last record; equal to the first if there is only one.
     pub last: Seq,
-    /// How many changes it stands for.
+    /// The number of changes.
     pub count: u32,
 }
 
-/// What a change was.
+/// The step of a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
-    /// Became an order.
+    /// Confirmed.
     Confirmed {
-        /// The order named before.
+        /// The previous order.
         order_before: Option<Box<str>>,
     },
-    /// Put aside.
+    /// Made ready.
     Readied,
-    /// Units handed over, by line.
+    /// Units collected, by line.
     Collected {
         /// Whether the customer showed the code.
         code_shown: bool,
         /// Line and units.
         lines: SmallVec<[(u16, u32); 1]>,
     },
-    /// Units given back, by line.
+    /// Units cancelled, by line.
     Cancelled {
-        /// Why.
+        /// The reason.
         reason: Option<Box<str>>,
         /// Line and units.
         lines: SmallVec<[(u16, u32); 1]>,
@@ -108,65 +108,65 @@ pub enum Step {
     },
     /// Got a new deadline.
     Extended {
-        /// The deadline before.
+        /// The previous deadline.
         expires_before: Timestamp,
     },
-    /// Outlived its deadline.
+    /// Expired at its deadline.
     Expired {
         /// Line and units.
         lines: SmallVec<[(u16, u32); 1]>,
     },
-    /// Moved to other locations, or had them made public.
+    /// Moved to other locations, or allocated.
     Reallocated {
-        /// What moved.
+        /// The moves.
         moves: SmallVec<[Moved; 1]>,
         /// Lines whose location became public.
         bound: SmallVec<[u16; 1]>,
     },
-    /// Units that were waited for came, by line.
+    /// Inbound units arrived, by line.
     Filled {
         /// Line and units.
         lines: SmallVec<[(u16, u32); 1]>,
     },
-    /// When units are expected changed.
+    /// Expected dates changed.
     Dated,
-    /// Got a new deadline several times, nothing else in between: the last of them.
+    /// Extended several times without other changes: the last extension.
     ExtendedAgain {
         /// The deadline before the first of them.
         expires_before: Timestamp,
         /// The `seq` of the first of them.
         first: Seq,
-        /// How many.
+        /// The number of extensions.
         count: u32,
     },
-    /// Units moved for others, came, or were expected at another time, many times: the last of them.
+    /// Moved for other promises, filled, or redated many times: the last of these changes.
     Shifted {
-        /// The lines before the first of them; what they wait for undoes itself.
+        /// The lines before the first of them; backorders undo themselves.
         before: Few<Line>,
         /// The `seq` of the first of them.
         first: Seq,
-        /// How many.
+        /// The number of changes.
         count: u32,
     },
-    /// Got another deadline by which it is to be fetched, or none.
+    /// Got another pickup deadline, or none.
     PickupBySet {
-        /// The deadline before.
+        /// The previous deadline.
         before: Option<Timestamp>,
     },
 }
 
-/// Units of a line that moved, with what it takes to bring them back.
+/// Units of a line that moved, with the data to undo the move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moved {
-    /// The line that they were of.
+    /// The line before.
     pub line: u16,
-    /// How many.
+    /// The number of units.
     pub quantity: u32,
-    /// Where they were.
+    /// The location before.
     pub from: LocationId,
-    /// The line that they are of now; the same where all of it moved.
+    /// The line after; equal to the line before if all of it moved.
     pub into: u16,
-    /// Whether where they were was open.
+    /// Whether the previous location was unallocated.
     pub open: bool,
 }
 
@@ -176,13 +176,13 @@ impl Moved {
     }
 }
 
-/// What a record does to one reservation that was there before.
+/// The effect of a record on an existing reservation.
 #[derive(Debug, Clone, Copy)]
 pub enum Progress<'a> {
-    /// A step of its life.
+    /// A step.
     Step(effect::Step<'a>),
-    /// Units that it waited for came.
+    /// Inbound units arrived.
     Filled(&'a [Fill]),
-    /// When units are expected that it waits for changed.
+    /// Expected dates of inbound units changed.
     Dated(&'a [BackorderDated]),
 }

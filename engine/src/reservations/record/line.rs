@@ -11,43 +11,43 @@ use crate::reservations::wait::Backorder;
 pub struct Line {
     /// The SKU.
     pub sku: SkuId,
-    /// Where.
+    /// The location.
     pub location: LocationId,
-    /// Units asked for.
+    /// Units requested.
     pub requested: u32,
-    /// Units promised and not given back.
+    /// Units promised and not cancelled.
     pub quantity: u32,
-    /// Units of them that were handed over.
+    /// Units collected.
     pub collected: u32,
-    /// On what terms, where there are any.
+    /// The terms, if there are any.
     pub terms: Option<Box<LineTerms>>,
-    /// What of it is to come, where something is or was. A checkpoint keeps it beside the reservation.
+    /// The inbound units, if there are or were any. A checkpoint stores them beside the reservation.
     #[serde(skip)]
     pub wait: Option<Box<Backorder>>,
 }
 
 impl Line {
-    /// The group that it was asked of, while nobody knows where it is.
+    /// The requested group, while the location is unallocated.
     pub fn unallocated(&self) -> Option<GroupId> {
         self.terms.as_deref().filter(|terms| terms.is_unallocated()).and_then(|terms| terms.group)
     }
 
-    /// Units promised and not handed over.
+    /// Units promised and not collected.
     pub fn outstanding(&self) -> u32 {
         self.quantity - self.collected
     }
 
-    /// Units of them that are still to come.
+    /// Outstanding units that are inbound.
     pub fn waiting(&self) -> u32 {
         self.wait.as_deref().map_or(0, |wait| wait.units)
     }
 
-    /// Units of them that are there: what the line adds to its cell's `reserved`.
+    /// Outstanding units on hand: the line's part of its cell's `reserved`.
     pub fn present(&self) -> u32 {
         self.outstanding() - self.waiting()
     }
 
-    /// What giving back `units` takes from those that are there: what is to come goes first.
+    /// The units on hand among `units` to cancel: inbound units are cancelled first.
     pub fn present_of(&self, units: u32) -> u32 {
         units - units.min(self.waiting())
     }

@@ -1,4 +1,4 @@
-//! The record of a reservation and its life.
+//! A reservation as a record, and its lifecycle.
 
 mod apply;
 mod change;
@@ -22,46 +22,46 @@ pub use change::{CHANGES_TOLD_MAX, Change, Moved, Progress, Step, Stretch};
 pub use line::Line;
 pub use state::{ReservationState, Verdict};
 
-/// A promise.
+/// A reservation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reservation {
     /// Its identity.
     pub id: ReservationId,
     /// The `seq` of its last change.
     pub version: Seq,
-    /// Where it is in its life.
+    /// Its state.
     pub state: ReservationState,
-    /// Through which channel it was made.
+    /// Its channel.
     pub channel: ChannelId,
-    /// For what.
+    /// Its purpose.
     pub purpose: Purpose,
-    /// For whom.
+    /// The customer.
     pub customer: Option<Box<str>>,
-    /// For which order.
+    /// The order.
     pub order: Option<Box<str>>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it dies while held.
+    /// When a hold expires.
     pub expires_at: Timestamp,
-    /// When it dies after that, if nobody fetches it.
+    /// When a confirmed reservation expires if it is not collected.
     pub pickup_by: Option<Timestamp>,
-    /// What the customer shows.
+    /// The code that the customer shows.
     pub pickup_code: Option<Box<str>>,
-    /// What is promised.
+    /// The lines.
     pub lines: Few<Line>,
-    /// What happened since it was made, oldest first.
+    /// The changes since its creation, oldest first.
     pub changes: Vec<Change>,
-    /// The days of locations that it counts against. A checkpoint keeps them beside the reservation.
+    /// The days of locations that it counts against. A checkpoint stores them beside the reservation.
     #[serde(skip)]
     pub orders: Few<OrderDay>,
-    /// Whose it counts as once it is closed: a digest of who made it; 0 for nobody that is known. A checkpoint keeps it
+    /// The caller that it counts for once it is closed: a digest of its creator; 0 if unknown. A checkpoint stores it
     /// beside the reservation.
     #[serde(skip)]
     pub caller: u32,
 }
 
 impl Reservation {
-    /// The reservation that a record made.
+    /// The reservation that a record created.
     pub fn made(at: At<'_>, of: Made<'_>) -> Self {
         let (made, terms, waits) = (of.reserved, of.terms, of.waits());
         let lines = made.lines.iter().enumerate().map(|(at, line)| Line {
@@ -92,7 +92,7 @@ impl Reservation {
         }
     }
 
-    /// When it dies if nothing else happens.
+    /// When it expires unless something else happens.
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.state {
             ReservationState::Held => Some(self.expires_at),
@@ -101,7 +101,7 @@ impl Reservation {
         }
     }
 
-    /// Its state for anyone who looks at `now`: a hold is dead at its deadline, whether or not that is logged yet.
+    /// Its state for a reader at `now`: a hold is expired at its deadline, even if the expiry is not logged yet.
     pub fn state_at(&self, now: Timestamp) -> ReservationState {
         match self.deadline() {
             Some(deadline) if now >= deadline => ReservationState::Expired,
@@ -109,22 +109,22 @@ impl Reservation {
         }
     }
 
-    /// Whether any ledger counts something of it.
+    /// Whether the ledger counts any part of it.
     pub fn is_counted(&self) -> bool {
         !self.orders.is_empty() || self.lines.iter().any(|line| line.terms.is_some() || line.wait.is_some())
     }
 
-    /// Units that are still to come.
+    /// Inbound units.
     pub fn waiting(&self) -> u64 {
         self.lines.iter().map(|line| u64::from(line.waiting())).sum()
     }
 
-    /// Whether the location of some of what is promised is still open.
+    /// Whether any line is unallocated.
     pub fn is_unallocated(&self) -> bool {
         self.lines.iter().any(|line| line.unallocated().is_some() && line.outstanding() > 0)
     }
 
-    /// Units of all lines that are promised and not handed over.
+    /// Units of all lines that are promised and not collected.
     pub fn outstanding(&self) -> u64 {
         self.lines.iter().map(|line| u64::from(line.outstanding())).sum()
     }

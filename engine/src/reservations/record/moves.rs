@@ -6,12 +6,12 @@ use super::line::Line;
 use crate::reservations::promise::Move;
 
 impl Reservation {
-    /// Units of a line are elsewhere now. Those whose location is open, and stays it, join a line on the same terms that is
-    /// there already, so that a promise that is pushed about has never more lines than places; others become a line of
-    /// their own where they are not all of theirs.
+    /// Moves units of a line to another location. Unallocated units that stay unallocated join an existing line with
+    /// the same terms there, so that a promise that moves many times has at most one line per location. Other units
+    /// become a separate line if they are a part of their line.
     pub(crate) fn shift(&mut self, moved: &Move, hidden: bool) -> Moved {
         let to = moved.to.location;
-        let source = self.lines.get(usize::from(moved.line)).expect("a record names lines that its reservation has");
+        let source = self.lines.get(usize::from(moved.line)).expect("a record names existing lines");
         let (from, open) = (source.location, source.unallocated().is_some());
         let joins = |(number, other): &(usize, &Line)| {
             *number != usize::from(moved.line)
@@ -38,12 +38,12 @@ impl Reservation {
         Moved { line: moved.line, quantity: moved.quantity, from, into: into as u16, open }
     }
 
-    /// Takes back the moves of the change behind the last one.
+    /// Undoes the moves of the change after the last one.
     pub(super) fn shift_all_back(&mut self, moves: &[Moved]) {
         for (nth, moved) in moves.iter().enumerate().rev() {
             let before = moves.get(..nth).unwrap_or_default();
             let is_empty = self.lines.last().is_some_and(|last| last.requested == moved.quantity);
-            // A line was made for units if nothing before ever came to it or left it.
+            // A line was created for the units if no earlier change added units to it or removed any.
             let is_made = is_empty
                 && !before.iter().any(|other| other.mentions(moved.into))
                 && !self.changes.iter().rev().any(|change| change.mentions(moved.into));
@@ -75,6 +75,6 @@ impl Reservation {
     }
 
     fn with_line(&mut self, number: usize, change: impl FnOnce(&mut Line)) {
-        change(self.lines.get_mut(number).expect("what moves is a line"));
+        change(self.lines.get_mut(number).expect("a move names existing lines"));
     }
 }

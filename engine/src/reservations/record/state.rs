@@ -2,20 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Where a reservation is in its life.
+/// The state of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ReservationState {
     /// Promised until its deadline.
     Held,
-    /// Promised for good.
+    /// Promised without a hold deadline.
     Confirmed,
-    /// Put aside in the store.
+    /// Ready in the store.
     Ready,
-    /// Handed over.
+    /// Collected.
     Collected,
-    /// Given back.
+    /// Cancelled.
     Cancelled,
-    /// Given back because its deadline passed.
+    /// Cancelled at its deadline.
     Expired,
 }
 
@@ -32,12 +32,12 @@ impl ReservationState {
         }
     }
 
-    /// Whether units are still promised.
+    /// Whether its units are still promised.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Held | Self::Confirmed | Self::Ready)
     }
 
-    /// Whether `confirm` may be done in this state.
+    /// Whether `confirm` is possible in this state.
     pub fn may_confirm(self) -> Verdict {
         match self {
             Self::Held => Verdict::Go,
@@ -46,7 +46,7 @@ impl ReservationState {
         }
     }
 
-    /// Whether `ready` may be done in this state.
+    /// Whether `ready` is possible in this state.
     pub fn may_ready(self) -> Verdict {
         match self {
             Self::Confirmed => Verdict::Go,
@@ -55,7 +55,7 @@ impl ReservationState {
         }
     }
 
-    /// Whether `collect` may be done in this state.
+    /// Whether `collect` is possible in this state.
     pub fn may_collect(self) -> Verdict {
         match self {
             Self::Confirmed | Self::Ready => Verdict::Go,
@@ -64,7 +64,7 @@ impl ReservationState {
         }
     }
 
-    /// Whether `cancel` may be done in this state.
+    /// Whether `cancel` is possible in this state.
     pub fn may_cancel(self) -> Verdict {
         match self {
             Self::Held | Self::Confirmed | Self::Ready => Verdict::Go,
@@ -73,7 +73,7 @@ impl ReservationState {
         }
     }
 
-    /// Whether `extend` may be done in this state.
+    /// Whether `extend` is possible in this state.
     pub fn may_extend(self) -> Verdict {
         match self {
             Self::Held => Verdict::Go,
@@ -81,7 +81,7 @@ impl ReservationState {
         }
     }
 
-    /// Whether another deadline may be set by which it is to be fetched.
+    /// Whether the pickup deadline can be changed in this state.
     pub fn may_set_pickup_by(self) -> Verdict {
         match self {
             Self::Confirmed | Self::Ready => Verdict::Go,
@@ -89,7 +89,7 @@ impl ReservationState {
         }
     }
 
-    /// Whether `bind` or `reallocate` may be done in this state. What is put aside stays where it is.
+    /// Whether `bind` or `reallocate` is possible in this state. A ready reservation stays at its location.
     pub fn may_reallocate(self) -> Verdict {
         match self {
             Self::Held | Self::Confirmed => Verdict::Go,
@@ -98,13 +98,13 @@ impl ReservationState {
     }
 }
 
-/// What a request to change a reservation comes to.
+/// The verdict on a request to change a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It may be done.
+    /// The request is possible.
     Go,
-    /// It was done before, or is behind: the record as it is answers the request.
+    /// The step is already done: the current record answers the request.
     AlreadyThere,
-    /// It cannot happen from this state.
+    /// The request is impossible in this state.
     WrongState(ReservationState),
 }

@@ -203,7 +203,7 @@ proptest! {
                 4 => Event::Reservations(reservation::event::Event::Extended(Extended { reservation, expires_at: Timestamp(seq * 7) })),
                 _ => Event::Reservations(reservation::event::Event::Expired(Box::new(Expired { reservation, lines }))),
             };
-            // Only lives that the lifecycle allows: a step may set what the next one rests on.
+            // Only sequences that the lifecycle allows: a step may set what the next one depends on.
             let allowed = match kind {
                 0 | 4 => now.state == ReservationState::Held,
                 1 => now.state == ReservationState::Confirmed,
@@ -222,11 +222,11 @@ proptest! {
                 Some(record) => now.as_of_record(record),
                 None => now.as_of(version.version),
             };
-            // How often it was extended by then is told by the history of then alone.
+            // The number of extensions at that time is only in the history of that time.
             let plain = |of: &Reservation| Reservation { changes: Vec::new(), ..of.clone() };
             prop_assert_eq!(plain(&told), plain(&version));
             prop_assert_eq!(told.changes.len(), version.changes.len());
-            // And the log tells each from the records alone.
+            // And the log yields each version from the records alone.
             let trail: Vec<_> = now.changes.iter().map(Change::stretch).collect();
             let read = |seq| Ok::<_, ()>(records.iter().find(|record| record.seq == seq).cloned());
             let told = Reservation::told_by(now.id, &trail, version.version, read).unwrap().unwrap();

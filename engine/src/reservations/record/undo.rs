@@ -1,4 +1,4 @@
-//! The reservation as it was at an earlier version: its changes undone, the last one first.
+//! The reservation at an earlier version: its changes undone, the last one first.
 
 use super::Reservation;
 use super::change::{Change, Step};
@@ -7,21 +7,21 @@ use crate::ids::Seq;
 use crate::reservations::promise::LineTerms;
 
 impl Reservation {
-    /// Whether the version at `seq` is inside of several changes that are told as one: its own record tells what
-    /// [`Reservation::as_of`] cannot.
+    /// Whether the version at `seq` is inside a merged change: then its own record has the details that
+    /// [`Reservation::as_of`] lacks.
     pub fn is_told_by_record(&self, seq: Seq) -> bool {
         let within = |change: &Change| change.stretch().first <= seq && seq < change.seq;
         self.changes.iter().rev().take_while(|change| change.seq > seq).any(within)
     }
 
-    /// The reservation as it was right after the change at `seq`.
+    /// The reservation directly after the change at `seq`.
     #[must_use]
     pub fn as_of(&self, seq: Seq) -> Self {
         let mut earlier = self.clone();
         while earlier.version > seq {
             let Some(change) = earlier.changes.pop() else { break };
             if change.stretch().first <= seq {
-                // Inside of several that are told as one: the record itself tells what is different there.
+                // Inside a merged change: the record itself has the differences.
                 earlier.version = seq;
                 earlier.changes.push(Change { seq, ..change });
                 break;
@@ -44,7 +44,7 @@ impl Reservation {
                 Step::Shifted { before, .. } => {
                     earlier.lines.truncate(before.len());
                     for (line, before) in earlier.lines.iter_mut().zip(before) {
-                        // What it waits for undoes itself.
+                        // Backorders undo themselves.
                         *line = Line { wait: line.wait.take(), ..before };
                     }
                 }
@@ -56,7 +56,7 @@ impl Reservation {
                     }
                     earlier.shift_all_back(&moves);
                 }
-                // The waits undo themselves.
+                // Backorders undo themselves.
                 Step::Filled { .. } | Step::Dated => {}
             }
             earlier.version = earlier.changes.last().map_or(earlier.id.0, |change| change.seq);

@@ -1,27 +1,27 @@
-//! What a list of reservations asks for.
+//! The filter of a list of reservations.
 
 use crate::ids::{ChannelId, LocationId, Timestamp};
 use crate::reservations::record::{Reservation, ReservationState};
 
-/// What to list. Empty fields do not narrow.
+/// The filter. Empty fields match everything.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// With a line at this location.
     pub location: Option<LocationId>,
-    /// Of this customer.
+    /// For this customer.
     pub customer: Option<String>,
     /// In this state.
     pub state: Option<ReservationState>,
-    /// Made through this channel.
+    /// Through this channel.
     pub channel: Option<ChannelId>,
-    /// Of this order.
+    /// For this order.
     pub order: Option<String>,
     /// With this code.
     pub pickup_code: Option<String>,
 }
 
 impl Filter {
-    /// Whether a reservation matches, as it is at `now`.
+    /// Whether a reservation matches in its state at `now`.
     pub fn matches(&self, reservation: &Reservation, now: Timestamp) -> bool {
         let same = |wanted: &Option<String>, have: &Option<Box<str>>| {
             wanted.as_deref().is_none_or(|wanted| have.as_deref() == Some(wanted))

@@ -1,4 +1,4 @@
-//! Ids of reservations in order: by location, channel, state and text; of open ones also by cell.
+//! Ordered ids of reservations: by location, channel, state and text; open ones also by cell.
 
 use std::collections::VecDeque;
 
@@ -17,14 +17,14 @@ pub(super) struct Index {
     by_state: [Ordered<u64>; 6],
     /// Customers, orders and pickup codes: digest, then id.
     pub(super) by_text: [Ordered<[u32; 3]>; 3],
-    /// Cells that open ones hold units of: SKU, location, then id.
+    /// Cells of open reservations: SKU, location, then id.
     pub(super) by_cell: Ordered<[u32; 4]>,
-    /// Lines of open ones by location, and open ones by channel: how many.
+    /// The number of open lines by location, and of open reservations by channel.
     pub(super) open_at: Vec<u64>,
     pub(super) open_through: Vec<u64>,
     pub(super) entries: Pages,
     pub(super) lanes: Lanes,
-    /// Closed ones that are still whole, oldest first, with their bytes.
+    /// Closed reservations that are still complete, oldest first, with their bytes.
     pub(super) recent: VecDeque<(ReservationId, u32)>,
     pub(super) recent_bytes: u64,
     pub(super) keeping: Keeping,
@@ -95,7 +95,7 @@ impl Index {
         }
     }
 
-    /// What is open at locations and through channels, after a change.
+    /// Updates the open counts of locations and channels after a change.
     fn recount(&mut self, channel: ChannelId, before: &Keys, after: &Keys) {
         let (was, is) = (before.state.is_open(), after.state.is_open());
         if (was, &before.cells) == (is, &after.cells) || !was {
@@ -133,7 +133,7 @@ impl Index {
         locations.for_each(|location| numbered(&mut self.by_location, location.0).remove(id));
     }
 
-    /// The greatest id at or below `at` in each index that a filter names; the walk of `ReservationStore::walk`.
+    /// The greatest id at or below `at` in each index that the filter names; one step of `ReservationStore::walk`.
     pub(super) fn step(&self, filter: &Wanted, at: u64) -> Option<u64> {
         let in_text = |index: &Ordered<[u32; 3]>, digest: u32| {
             let [found, high, low] = index.at_most(text_key(digest, at))?;
@@ -158,12 +158,12 @@ impl Index {
     }
 }
 
-/// What of a reservation is in the indexes.
+/// The index keys of a reservation.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Keys {
     pub(super) state: ReservationState,
     pub(super) texts: [Option<u32>; 3],
-    /// The cells of its lines; only their locations count once it is closed.
+    /// The cells of its lines; after it is closed, only their locations count.
     pub(super) cells: Few<(SkuId, LocationId)>,
 }
 
@@ -187,10 +187,10 @@ fn numbered<T: Default>(list: &mut Vec<T>, number: u32) -> &mut T {
     if list.len() <= number {
         list.resize_with(number + 1, T::default);
     }
-    list.get_mut(number).expect("just made")
+    list.get_mut(number).expect("the list was just extended")
 }
 
-/// A filter as the indexes understand it.
+/// A filter in terms of the indexes.
 pub(super) struct Wanted {
     pub(super) location: Option<LocationId>,
     pub(super) channel: Option<ChannelId>,

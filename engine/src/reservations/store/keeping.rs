@@ -1,16 +1,18 @@
-//! How much memory closed reservations may take, and which of them stay whole.
+//! The memory limit of closed reservations, and which of them stay complete.
 
 use crate::reservations::closed::closed_at;
 use crate::reservations::record::Reservation;
 
-/// How much memory closed reservations may take.
+/// The memory limit of closed reservations.
 #[derive(Debug, Clone, Copy)]
 pub struct Keeping {
-    /// Bytes of all that are closed; beyond, the oldest of whoever has most leave.
+    /// Bytes of all closed reservations; at the limit, the oldest ones of the caller with most are dropped.
     pub closed_bytes: u64,
-    /// Bytes of the last few that are kept whole, so that ordinary repeats cost no look into the log.
+    /// Bytes of the latest closed reservations that stay complete, so that ordinary repeats need no read from the
+    /// log.
     pub recent_bytes: u64,
-    /// One that was open for longer stays whole, since the log may lose its beginning while it is still asked for.
+    /// A reservation that was open for longer stays complete, because the log may drop its first record while the
+    /// reservation can still be read.
     pub whole_after_ms: u64,
 }
 
@@ -20,23 +22,25 @@ impl Default for Keeping {
     }
 }
 
-/// Lines of a closed reservation that has an entry; one with more is kept whole.
+/// The most lines of a closed reservation with an entry; one with more lines stays complete.
 const ENTRY_LINES_MAX: usize = 1000;
 
-/// Changes of a closed reservation that has an entry: an entry's length has 16 bits, and a change takes up to 25 bytes.
+/// The most changes of a closed reservation with an entry: an entry's length has 16 bits, and a change takes up to 25
+/// bytes.
 const ENTRY_CHANGES_MAX: usize = 1500;
 
-/// Whether a closed reservation is one that the log cannot tell, or not for as long as it may be asked for.
+/// Whether a closed reservation stays complete, because the log cannot restore it, or not for as long as it can be
+/// read.
 pub(super) fn stays_whole(reservation: &Reservation, keeping: &Keeping) -> bool {
     closed_at(reservation).since_ms(reservation.created_at) > keeping.whole_after_ms
         || reservation.lines.len() > ENTRY_LINES_MAX
         || reservation.changes.len() > ENTRY_CHANGES_MAX
-        // What waited is asked how it was, by those who replay the demand of the past.
+        // The replay of past demand needs the details of backorders.
         || reservation.lines.iter().any(|line| line.wait.is_some())
         || reservation.changes.iter().any(|change| change.is_summary())
 }
 
-/// Bytes of a reservation that is kept whole, roughly, its share of the indexes included.
+/// The approximate bytes of a complete reservation, with its share of the indexes.
 pub(super) fn bytes_of(reservation: &Reservation) -> u32 {
     let texts = [&reservation.customer, &reservation.order, &reservation.pickup_code];
     let texts: usize = texts.into_iter().flatten().map(|text| text.len() + 32).sum();

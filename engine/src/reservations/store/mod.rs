@@ -1,15 +1,16 @@
-//! Where reservations are kept and found: by id, newest first, and by what a store or a shop asks for.
+//! The store of reservations: lookup by id, and lists, newest first, by filters.
 //!
-//! Open ones, and the last few that were closed, are kept whole, in *segments* of neighbouring ids; readers share the
-//! immutable record behind an `Arc` and never hold a lock while they look at it. Of others that are closed, memory keeps
-//! an entry ([`Closed`]), and the log tells the rest. The journal thread alone writes.
+//! Open reservations, and the latest closed ones, are complete, in *segments* of neighbouring ids; readers share the
+//! immutable record behind an `Arc` and hold no lock while they use it. For other closed reservations, memory keeps
+//! an entry ([`Closed`]), and the log has the rest. Only the journal thread writes.
 //!
-//! Indexes hold ids in order, for open and closed ones alike, so a list walks down those that its filter names, all at
-//! once, and steps over what any of them lacks. It holds the lock of the indexes for some hundreds of steps at a time, and
-//! ends after a number of steps, with the id to go on from: what a page costs does not grow with what is kept.
+//! Indexes hold ordered ids of open and closed reservations, so a list walks down all indexes that its filter names
+//! together, and skips ids that any of them lacks. It holds the lock of the indexes for some hundreds of steps at a
+//! time, and ends after a limited number of steps, with the id to continue from: the cost of a page does not grow
+//! with the number of reservations.
 //!
-//! [`ReservationStore::forget`] is the one way by which a closed reservation leaves memory: an archive that keeps them
-//! for years takes them in there.
+//! [`ReservationStore::forget`] is the only way in which a closed reservation leaves memory: an archive that keeps
+//! reservations for years would take them there.
 
 mod filter;
 mod index;
@@ -34,22 +35,22 @@ pub use keeping::Keeping;
 /// `2^SEGMENT_BITS` neighbouring ids share a segment.
 const SEGMENT_BITS: u32 = 8;
 
-/// Steps over indexes under one hold of their lock.
+/// Index steps under one lock.
 const STEPS_PER_HOLD: usize = 256;
 
 type Map<K, V> = DashMap<K, V, foldhash::fast::RandomState>;
 
-/// A reservation that memory knows.
+/// A reservation in memory.
 #[derive(Debug, Clone)]
 pub enum Known {
-    /// Whole.
+    /// Complete.
     Here(Arc<Reservation>),
-    /// Where the log tells it.
+    /// Only an entry; the log has the rest.
     Closed(Box<Closed>),
 }
 
 impl Known {
-    /// Its state, as the log says it.
+    /// Its state in the log.
     pub fn state(&self) -> ReservationState {
         match self {
             Self::Here(reservation) => reservation.state,
@@ -58,23 +59,23 @@ impl Known {
     }
 }
 
-/// What a walk over the indexes found.
+/// The result of a walk over the indexes.
 #[derive(Debug, Default)]
 pub struct Walked {
     /// Ids that may match, newest first.
     pub ids: Vec<ReservationId>,
-    /// Where to go on, inclusive; none where there is nothing left.
+    /// Where to continue, inclusive; `None` at the end.
     pub next: Option<ReservationId>,
-    /// Steps taken.
+    /// The number of steps.
     pub steps: usize,
 }
 
-/// All reservations that are open, and what is known of those that are closed.
+/// All open reservations, and the closed ones in memory.
 #[derive(Debug, Default)]
 pub struct ReservationStore {
     segments: Map<u64, Vec<Arc<Reservation>>>,
     index: RwLock<Index>,
-    /// The greatest id ever kept: one beyond is new.
+    /// The greatest id so far: any greater id is new.
     newest: AtomicU64,
     count: AtomicUsize,
     open: AtomicUsize,
@@ -82,66 +83,66 @@ pub struct ReservationStore {
 }
 
 impl ReservationStore {
-    /// Sets how much closed ones may take. What is beyond leaves by and by.
+    /// Sets the memory limit of closed reservations. The excess is dropped gradually.
     pub(crate) fn keep(&self, keeping: Keeping) {
         self.index_mut().keeping = keeping;
     }
 
-    /// The reservation with this id, if it is kept whole: every open one is.
+    /// The reservation with this id, if it is complete: every open one is.
     pub fn get(&self, id: ReservationId) -> Option<Arc<Reservation>> {
         let segment = self.segments.get(&(id.0 >> SEGMENT_BITS))?;
         let at = segment.binary_search_by_key(&id, |reservation| reservation.id).ok()?;
         segment.get(at).cloned()
     }
 
-    /// What is known of this id.
+    /// The reservation with this id, complete or as an entry.
     pub fn known(&self, id: ReservationId) -> Option<Known> {
-        // It may leave its segment for an entry between two looks, but never the other way.
+        // A reservation may move from its segment to an entry between the two lookups, but never back.
         self.get(id).map(Known::Here).or_else(|| {
             let closed = self.index().entries.get(id)?;
             Some(Known::Closed(Box::new(closed)))
         })
     }
 
-    /// How one ended of which only an entry is left.
+    /// The final state of a reservation that has only an entry.
     pub(crate) fn closed_state(&self, id: ReservationId) -> Option<ReservationState> {
         Some(self.index().entries.get(id)?.state)
     }
 
-    /// Reservations kept, open and closed.
+    /// The number of reservations, open and closed.
     pub fn len(&self) -> usize {
         self.count.load(Relaxed)
     }
 
-    /// Whether none is kept.
+    /// Whether the store is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Reservations that still promise units.
+    /// The number of open reservations.
     pub fn open(&self) -> usize {
         self.open.load(Relaxed)
     }
 
-    /// Bytes that closed ones take, as they are counted.
+    /// The counted bytes of closed reservations.
     pub fn closed_bytes(&self) -> u64 {
         self.closed_bytes.load(Relaxed)
     }
 
-    /// Entries: closed ones that the log tells.
+    /// The number of entries.
     pub fn entries(&self) -> usize {
         self.index().entries.len()
     }
 
-    /// Up to `limit` ids that may match, newest first, from `from` downwards: all that match are among them, up to `next`.
-    /// Ends after `steps_max` steps over the indexes at the latest. Texts are found by a digest, so whoever asks looks at
+    /// Up to `limit` ids that may match, newest first, from `from` downwards: all matches down to `next` are among
+    /// them. Ends after at most `steps_max` index steps. Texts are found by their digest, so the caller must check
     /// the record itself.
     pub fn walk(&self, filter: &Filter, from: ReservationId, limit: usize, steps_max: usize) -> Walked {
         let digest = |text: &Option<String>| text.as_deref().map(hash::text);
         let wanted = Wanted {
             location: filter.location,
             channel: filter.channel,
-            // What outlived its deadline a moment ago stands among those that are open: no index tells of time.
+            // A reservation that just passed its deadline is still indexed as open: no index contains time.
             state: filter.state,
             texts: [digest(&filter.customer), digest(&filter.order), digest(&filter.pickup_code)],
         };
@@ -170,7 +171,7 @@ impl ReservationStore {
         walked
     }
 
-    /// Open reservations that hold units of a cell, newest first, as long as `visit` asks for more.
+    /// Visits open reservations with units of a cell, newest first, while `visit` returns true.
     pub fn open_on(&self, sku: SkuId, location: LocationId, mut visit: impl FnMut(&Reservation) -> bool) {
         let mut at = u64::MAX;
         loop {
@@ -203,7 +204,7 @@ impl ReservationStore {
 
     /// Whether an open reservation may have this pickup code.
     pub(crate) fn code_is_taken(&self, code: &str) -> bool {
-        /// Ids looked at; with so many of one digest, another code is tried.
+        /// Ids examined; if that many share a digest, the code counts as taken.
         const LOOKS: usize = 16;
         let (digest, index) = (hash::text(code), self.index());
         let [_, _, codes] = &index.by_text;
@@ -221,7 +222,7 @@ impl ReservationStore {
         true
     }
 
-    /// What is kept, oldest first, for a checkpoint: each whole or as an entry, with its version.
+    /// All reservations, oldest first, for a checkpoint: each complete or as an entry, with its version.
     pub fn each(&self) -> impl Iterator<Item = Known> {
         let mut from = Some(0);
         let next = move || {
@@ -241,7 +242,7 @@ impl ReservationStore {
         std::iter::from_fn(next).flatten().filter_map(|id| self.known(ReservationId(id)))
     }
 
-    /// Those that are kept whole, oldest first.
+    /// The complete reservations, oldest first.
     pub fn whole(&self) -> impl Iterator<Item = Arc<Reservation>> {
         self.each().filter_map(|known| match known {
             Known::Here(reservation) => Some(reservation),
@@ -249,25 +250,26 @@ impl ReservationStore {
         })
     }
 
-    /// Whether one that is known was made through this channel.
+    /// Whether any known reservation uses this channel.
     pub(crate) fn uses(&self, channel: ChannelId) -> bool {
         let index = self.index();
         index.by_channel.get(channel.0 as usize).is_some_and(|ids| ids.at_least(0).is_some())
     }
 
-    /// Lines of open ones at a location.
+    /// The number of open lines at a location.
     pub(crate) fn open_at(&self, location: LocationId) -> u64 {
         self.index().open_at.get(location.0 as usize).copied().unwrap_or(0)
     }
 
-    /// Open ones through a channel.
+    /// The number of open reservations of a channel.
     pub(crate) fn open_through(&self, channel: ChannelId) -> u64 {
         self.index().open_through.get(channel.0 as usize).copied().unwrap_or(0)
     }
 
-    /// How many open ones have a line of a SKU, up to a number that is looked at, and up to `limit` of them.
+    /// The number of open reservations with a line of a SKU, up to the examined lines, and up to `limit` of their
+    /// ids.
     pub(crate) fn open_of(&self, sku: SkuId, limit: usize) -> (u64, Vec<ReservationId>) {
-        /// Lines looked at.
+        /// Lines examined.
         const LOOKS: u64 = 1000;
         let (index, mut at) = (self.index(), [sku.0, u32::MAX, u32::MAX, u32::MAX]);
         let (mut count, mut some) = (0, Vec::new());
@@ -291,19 +293,19 @@ impl ReservationStore {
         (count, some)
     }
 
-    /// Those that are open. Bounded by those that are kept whole.
+    /// The open reservations. Bounded by the complete ones.
     pub(crate) fn open_ones(&self) -> impl Iterator<Item = Arc<Reservation>> {
         let numbers: Vec<u64> = self.segments.iter().map(|segment| *segment.key()).collect();
         let of = |number| self.segments.get(&number).map(|segment| segment.to_vec()).unwrap_or_default();
         numbers.into_iter().flat_map(of).filter(|whole| whole.state.is_open())
     }
 
-    /// Whether anything is known of this id.
+    /// Whether the id is known.
     pub(crate) fn is_known(&self, id: ReservationId) -> bool {
         id.0 <= self.newest.load(Relaxed) && self.known(id).is_some()
     }
 
-    /// Journal thread only: a reservation that became durable, and of which nothing is known yet.
+    /// Journal thread only: adds a new durable reservation.
     pub(crate) fn insert(&self, reservation: Reservation) {
         let id = reservation.id;
         let is_open = reservation.state.is_open();
@@ -321,7 +323,7 @@ impl ReservationStore {
         }
     }
 
-    /// Journal thread only: puts back an entry from a checkpoint.
+    /// Journal thread only: restores an entry from a checkpoint.
     pub(crate) fn restore(&self, closed: &Closed) {
         let id = closed.id;
         if self.known(id).is_some() {
@@ -337,13 +339,13 @@ impl ReservationStore {
         self.count.fetch_add(1, Relaxed);
     }
 
-    /// Journal thread only: everything is put back.
+    /// Journal thread only: ends the restore.
     pub(crate) fn restored(&self) {
         self.index_mut().lanes.sort();
         self.leave_to_log();
     }
 
-    /// Journal thread only: changes a reservation in place, or in a copy while a reader looks at it.
+    /// Journal thread only: changes a reservation in place, or a copy while a reader uses it.
     pub(crate) fn change(&self, id: ReservationId, change: impl FnOnce(&mut Reservation)) {
         let Some(mut segment) = self.segments.get_mut(&(id.0 >> SEGMENT_BITS)) else { return };
         let Ok(at) = segment.binary_search_by_key(&id, |reservation| reservation.id) else { return };
@@ -363,7 +365,7 @@ impl ReservationStore {
         }
     }
 
-    /// One is over: it joins the last few.
+    /// Adds a closed reservation to the latest ones.
     fn close(&self, reservation: &Reservation) {
         let mut index = self.index_mut();
         let bytes = bytes_of(reservation);
@@ -377,16 +379,16 @@ impl ReservationStore {
         index.recent_bytes += u64::from(bytes);
     }
 
-    /// Journal thread only, when everybody is answered: what is closed and not among the last few is left to the log.
+    /// Journal thread only, after all callers are answered: replaces older closed reservations by entries.
     pub(crate) fn leave_to_log(&self) {
         let mut index = self.index_mut();
-        // Bound: each is taken out once, so as many as were closed.
+        // Bound: each is removed once, so as many as were closed.
         while index.recent_bytes > index.keeping.recent_bytes
             && let Some((id, bytes)) = index.recent.pop_front()
         {
             index.recent_bytes -= u64::from(bytes);
             let Some(known) = self.get(id).filter(|known| !stays_whole(known, &index.keeping)) else { continue };
-            // The entry first: whoever does not find the one finds the other.
+            // Inserts the entry before removing the reservation, so that a reader always finds one of both.
             index.entries.insert(&Closed::of(&known));
             self.take_out(id);
         }
@@ -403,11 +405,12 @@ impl ReservationStore {
         self.segments.remove_if(&number, |_, segment| segment.is_empty());
     }
 
-    /// Journal thread only: lets go of one that was closed before `before`, or that is too much; tells whether there was
-    /// one. What still counts against a day of a location does not go because there is too much: a restart counts what is
-    /// here. How much of that there is, is bounded by the rules that limit those days.
+    /// Journal thread only: drops one reservation that was closed before `before`, or that exceeds the memory limit;
+    /// returns whether there was one. A reservation that counts against a day of a location is not dropped for
+    /// memory, because a restart counts the reservations in memory. The rules that limit those days bound the number
+    /// of such reservations.
     pub(crate) fn forget_one(&self, before: Timestamp, now: Timestamp) -> bool {
-        // Bound: what has to stay is looked at once in a round.
+        // Bound: the reservations that must stay are examined once per round.
         const LOOKS: usize = 16;
         let id = {
             let mut index = self.index_mut();
@@ -429,7 +432,7 @@ impl ReservationStore {
         id.inspect(|id| self.forget(*id)).is_some()
     }
 
-    /// Whether a closed reservation was an order that a day of a location counts.
+    /// Whether a closed reservation was an order that counts against a day of a location.
     fn counts_against_a_day(&self, index: &Index, id: ReservationId) -> bool {
         match self.get(id) {
             Some(whole) => whole.state == ReservationState::Collected && !whole.orders.is_empty(),
@@ -437,7 +440,7 @@ impl ReservationStore {
         }
     }
 
-    /// A closed reservation leaves memory.
+    /// Drops a closed reservation.
     fn forget(&self, id: ReservationId) {
         let mut index = self.index_mut();
         match self.get(id) {
@@ -463,7 +466,7 @@ impl ReservationStore {
     }
 }
 
-/// How long orders are counted against their days: as [`Ledger`](crate::reservations::ledger::Ledger) does, with a day to spare.
+/// How long orders count against their days: as in [`Ledger`](crate::reservations::ledger::Ledger), plus a day.
 const COUNTED_MS: u64 = 4 * 86_400_000;
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ fn expire(store: &ReservationStore, id: u64, at: u64) {
     });
 }
 
-/// `count` closed reservations of one customer at one place, with the ids 1, 3, 5, …
+/// `count` closed reservations of one customer at one location, with the ids 1, 3, 5, …
 fn closed(count: u64) -> ReservationStore {
     let store = ReservationStore::default();
     store.keep(Keeping { recent_bytes: 0, ..Keeping::default() });
@@ -77,7 +77,7 @@ fn forgetting_does_not_grow_with_what_one_customer_has() {
     let (few, many) = (closed(4_000), closed(300_000));
     assert_eq!(many.entries(), 300_000);
     let (few, many) = (moved(&few), moved(&many));
-    // It was linear: 75 times as many moved 75 times as much.
+    // A linear cost would move 75 times as much for 75 times as many.
     assert!(few > 0 && many < 2 * few, "{few} keys and pieces moved, then {many}");
 }
 
@@ -117,7 +117,7 @@ fn a_list_steps_over_what_its_filter_lacks() {
     assert!(held.steps < 20, "{} steps", held.steps);
     let nothing = walk(&filter(Some("guest"), Some(ReservationState::Collected)));
     assert!(nothing.ids.is_empty() && nothing.next.is_none() && nothing.steps < 3);
-    // The ids of two filters that take turns are stepped through, and a page ends where its steps do.
+    // The alternating ids of two filters are stepped through, and a page ends at the step limit.
     let bounded =
         store.walk(&filter(Some("guest"), Some(ReservationState::Expired)), ReservationId(u64::MAX), 100_000, 500);
     assert_eq!(bounded.steps, 500);

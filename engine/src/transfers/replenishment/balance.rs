@@ -1,11 +1,11 @@
-//! The arithmetic of replenishment over the cells of one SKU: positions, needs, and who gives.
+//! The arithmetic of replenishment over the cells of one SKU: positions, needs, and the locations that give.
 //!
 //! ```text
-//!   position = on hand − reserved − safety stock − waiting + everything to come
+//!   position = on hand − reserved − safety stock − backordered + inbound
 //! ```
 //!
-//! What a plan moves counts as a draft from then on, as to come at one place and as gone at the other. So a plan that is made
-//! anew after its transfers were drafted proposes nothing.
+//! The units that a plan moves count as a draft at once: as inbound at one location, and as gone at the other. So a
+//! second plan, after the transfers were drafted, proposes nothing.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -14,48 +14,48 @@ use crate::ids::{LocationId, Timestamp};
 use crate::level::LINE_QUANTITY_MAX;
 use crate::transfers::policy::{Policy, PolicyKind};
 
-/// Units a day below which a place does not sell a SKU: one unit that was sold three months ago.
+/// The units a day below which a location does not sell a SKU: about one unit in three months.
 const SELLS_PER_DAY: f64 = 0.001;
 
-/// How often all are asked.
+/// The most rounds over all policies.
 const ROUNDS: usize = 16;
 
-/// Sixteen digits of a rate are not all true: what is beyond is not rounded up.
+/// The tolerance of a rate, whose last digits are not exact: a smaller excess is not rounded up.
 const ROUNDING: f64 = 1e-6;
 
 const DAY_MS: u64 = 86_400_000;
 
-/// What a plan knows of a SKU at one place.
+/// The facts about a SKU at one location.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cell {
-    /// Where.
+    /// The location.
     pub location: LocationId,
     /// Whether the SKU has a cell there; otherwise a policy names both.
     pub is_stocked: bool,
-    /// Units that are there.
+    /// Units on hand.
     pub on_hand: i64,
-    /// Units that are promised and there.
+    /// Reserved units on hand.
     pub reserved: i64,
-    /// Units that are held back from every channel.
+    /// Safety stock.
     pub safety_stock: i64,
-    /// Units that are promised and not there.
+    /// Backordered units.
     pub waiting: i64,
-    /// Units of inbound supply, with transfers that are under way.
+    /// Units of inbound supply, including transfers under way.
     pub incoming: i64,
-    /// Units of drafts of replenishment that would come.
+    /// Units that replenishment drafts would bring.
     pub drafts_in: i64,
-    /// Units of drafts of replenishment that would leave.
+    /// Units that replenishment drafts would take.
     pub drafts_out: i64,
-    /// Units that may be promised through the channel `transfer`.
+    /// Units available to promise through the channel `transfer`.
     pub available: i64,
     /// Units sold a day.
     pub per_day: f64,
-    /// When the last unit was sold.
+    /// When a unit was last sold.
     pub last_sale: Option<Timestamp>,
 }
 
 impl Cell {
-    /// A place of which nothing is known.
+    /// A location without any units.
     pub fn new(location: LocationId) -> Self {
         let (is_stocked, per_day, last_sale) = (false, 0.0, None);
         let [on_hand, reserved, safety_stock, waiting, incoming, drafts_in, drafts_out, available] = [0; 8];
@@ -75,18 +75,18 @@ impl Cell {
         }
     }
 
-    /// Units that the place has once everything came and everybody got theirs; may be negative.
+    /// The units after everything inbound has arrived and every promise is served; may be negative.
     pub fn position(&self) -> i64 {
         let to_come = self.incoming + self.drafts_in - self.drafts_out;
         self.on_hand - self.reserved - self.safety_stock - self.waiting + to_come
     }
 
-    /// Whether the place sells the SKU.
+    /// Whether the location sells the SKU.
     pub fn sells(&self) -> bool {
         self.per_day >= SELLS_PER_DAY
     }
 
-    /// Days that the position lasts; infinite where the place does not sell.
+    /// The days that the position lasts; infinite if the location does not sell the SKU.
     pub fn days_of_cover(&self) -> f64 {
         let position = self.position();
         match self.sells() {
@@ -96,49 +96,49 @@ impl Cell {
         }
     }
 
-    /// Units that last so many days, rounded up.
+    /// The units for this many days, rounded up.
     fn units_of(&self, days: Option<u32>) -> i64 {
         (f64::from(days.unwrap_or(0)) * self.per_day - ROUNDING).ceil().max(0.0) as i64
     }
 }
 
-/// What a policy says of one place that it supplies.
+/// A policy's verdict on one location that it supplies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It does not hold now.
+    /// The policy is not in force now.
     NotInForce,
-    /// It is for other SKUs.
+    /// The policy excludes this SKU.
     OtherSku,
-    /// It supplies other places.
+    /// The policy excludes this location.
     OtherPlace,
-    /// The units of the SKU are not counted.
+    /// The SKU is untracked.
     Uncounted,
-    /// The place does not sell the SKU, or has none and is not named for it.
+    /// The location does not sell the SKU, or has no cell and is not named for it.
     DoesNotSell,
-    /// The position reaches this many units.
+    /// The position has at least this many units.
     Enough {
-        /// Units below which it would be brought up.
+        /// Units below which it would be raised.
         below: i64,
     },
     /// The position is below that.
     Needs {
-        /// Units below which it is brought up.
+        /// Units below which it is raised.
         below: i64,
-        /// Units to which it is brought.
+        /// The target in units.
         up_to: i64,
-        /// Units that it takes, in whole packs.
+        /// Units to bring, in whole packs.
         wanted: u32,
     },
 }
 
-/// A policy with its places.
+/// A policy with its locations.
 #[derive(Debug, Clone)]
 pub struct Terms<'a> {
-    /// What it says.
+    /// The policy.
     pub policy: &'a Policy,
-    /// Places that it supplies, ascending.
+    /// Locations that it supplies, ascending.
     pub to: &'a [LocationId],
-    /// Places that give, in the order in which they are asked; those of one group together.
+    /// Locations that give, in the order of use; those of one group together.
     pub from: &'a [Vec<LocationId>],
 }
 
@@ -147,7 +147,7 @@ impl Terms<'_> {
         self.to.binary_search(&location).is_ok()
     }
 
-    /// Units below which a place is brought up, and to which; `None` where it gets nothing of the SKU.
+    /// The lower limit and the target of a location in units; `None` if the location gets no units of the SKU.
     fn levels(&self, cell: &Cell) -> Option<(i64, i64)> {
         let policy = self.policy;
         match policy.kind {
@@ -167,7 +167,7 @@ impl Terms<'_> {
         }
     }
 
-    /// What the policy says of a place.
+    /// The policy's verdict on a location.
     pub fn verdict(&self, cell: &Cell) -> Verdict {
         if !self.supplies(cell.location) {
             return Verdict::OtherPlace;
@@ -190,7 +190,7 @@ impl Terms<'_> {
         }
     }
 
-    /// Units in whole packs that a place gives under the policy.
+    /// Units in whole packs that a location gives under the policy.
     pub fn gives(&self, cell: &Cell, now: Timestamp) -> u32 {
         match self.from.iter().flatten().any(|from| *from == cell.location) {
             true => self.spares(cell, now),
@@ -198,7 +198,7 @@ impl Terms<'_> {
         }
     }
 
-    /// Units in whole packs that a place among those that give can spare.
+    /// Units in whole packs that a giving location can spare.
     fn spares(&self, cell: &Cell, now: Timestamp) -> u32 {
         let (policy, mut keeps) = (self.policy, 0);
         if policy.kind == PolicyKind::Rebalance {
@@ -210,7 +210,7 @@ impl Terms<'_> {
             }
             keeps = policy.min.unwrap_or(0).into();
         }
-        // What it takes from a place must not be what it brings there next.
+        // Units taken from a location must not be brought back by the same policy.
         if self.supplies(cell.location)
             && let Some((below, _)) = self.levels(cell)
         {
@@ -222,35 +222,35 @@ impl Terms<'_> {
     }
 }
 
-/// Units that go from one place to another.
+/// Units that go from one location to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Move {
-    /// The policy, by its place among those that were asked.
+    /// The index of the policy.
     pub policy: usize,
-    /// The place that gives.
+    /// The location that gives.
     pub from: LocationId,
-    /// The place that gets them.
+    /// The location that receives.
     pub to: LocationId,
-    /// How many.
+    /// The number of units.
     pub units: u32,
 }
 
-/// What a place needs, and gets.
+/// The need of a location, and the assigned units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
-    /// Where.
+    /// The location.
     pub location: LocationId,
-    /// Units that it needs.
+    /// Units needed.
     pub wanted: u32,
-    /// Units that it gets.
+    /// Units assigned.
     pub given: u32,
 }
 
-/// Shares out what there is of one SKU: policy by policy, those first that run out first. `cells` ascend by location, and
-/// are left as the moves leave them.
+/// Distributes the units of one SKU: policy by policy, the locations that run out first come first. `cells` ascend by
+/// location, and contain the moves afterwards.
 ///
-/// Places that give may run short by that, and places that get may give. So all are asked again until nothing moves, and a
-/// chain of places is served in one plan.
+/// A giving location may run short through this, and a receiving location may give. So all policies run again until
+/// nothing moves, and a chain of locations is served in one plan.
 pub fn balance(cells: &mut [Cell], policies: &[Terms<'_>], now: Timestamp) -> (Vec<Move>, Vec<Need>) {
     let (mut moves, mut needs): (Vec<Move>, BTreeMap<LocationId, Need>) = (Vec::new(), BTreeMap::new());
     for _ in 0..ROUNDS {
@@ -294,7 +294,7 @@ fn find_mut(cells: &mut [Cell], location: LocationId) -> Option<&mut Cell> {
     cells.binary_search_by_key(&location, |cell| cell.location).ok().and_then(|at| cells.get_mut(at))
 }
 
-/// Takes up to `wanted` units for a place, giver by giver.
+/// Takes up to `wanted` units for a location, source by source.
 fn take(
     cells: &mut [Cell],
     terms: &Terms<'_>,
@@ -313,7 +313,7 @@ fn take(
                 return;
             }
             let from = giver.location;
-            // It may have been asked before: a place can be in two groups.
+            // A location may be asked twice, because it can be in two groups.
             let units = find(cells, from).map_or(0, |giver| terms.spares(giver, now)).min(left);
             if units == 0 {
                 continue;
@@ -418,7 +418,7 @@ mod tests {
             (3, 7, 0.000_5, 0, None),
             (3, 7, 0.0, 0, None),
             (7, 14, f64::from(0.1_f32), 0, Some(2)),
-            // As an `f32` it is a little more than a tenth: ten days of it are one unit still.
+            // As an `f32`, the rate is slightly more than a tenth; ten days of it are still one unit.
             (10, 10, f64::from(0.1_f32), 0, Some(1)),
         ];
         for (min, max, per_day, position, wanted) in table {
@@ -441,7 +441,7 @@ mod tests {
         let policy = min_max(5, 20, 4);
         let from = [vec![WAREHOUSE]];
         let terms = Terms { policy: &policy, to: &[STORE], from: &from };
-        // on hand, waiting, drafts that leave, available: gives.
+        // on hand, backordered, drafts that leave, available: gives.
         let table = [
             (20, 0, 0, 20, 20),
             (20, 0, 0, 7, 4),
@@ -454,7 +454,7 @@ mod tests {
             let cell = Cell { waiting, drafts_out, available, ..stocked(WAREHOUSE, on_hand) };
             assert_eq!(terms.gives(&cell, NOW), gives, "{on_hand} {waiting} {drafts_out} {available}");
         }
-        assert_eq!(terms.gives(&stocked(STORE, 20), NOW), 0, "it is no giver");
+        assert_eq!(terms.gives(&stocked(STORE, 20), NOW), 0, "the location does not give");
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Replenishment, worked out beside the writer: what policies would move, as the durable view is now. Nothing is written.
+//! Replenishment, computed on the reader's side: what policies would move in the current durable view. Nothing is
+//! written.
 //!
-//! SKUs do not depend on each other, so each is read at one `seq` and shared out by itself ([`balance`]). What is under way
-//! or drafted when a plan begins counts throughout.
+//! SKUs are independent, so each is read at one `seq` and distributed separately ([`balance`]). Transfers that are
+//! under way or drafted when a plan begins count throughout.
 
 mod balance;
 
@@ -24,33 +25,33 @@ use crate::stock::lens::CellView;
 use crate::transfers::policy::{Giver, Policy, PolicyKind, RunItem};
 use crate::transfers::{Reason, Transfer, TransferState};
 
-/// Lines of one transfer.
+/// The most lines of one transfer.
 pub const LINES_MAX: usize = 1000;
 
-/// Cells of which a run tells what they need.
+/// The most cells that a run reports.
 pub const ITEMS_MAX: usize = 10_000;
 
-/// How long a draft of replenishment counts.
+/// How long a replenishment draft counts.
 pub const DRAFT_LAPSES_MS: u64 = 7 * 86_400_000;
 
-/// A plan would look at more cells than it may.
+/// A plan would examine more cells than the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the run would read more than {cells_max} cells")]
 pub struct TooMany {
-    /// Cells that it may look at.
+    /// The limit.
     pub cells_max: usize,
 }
 
-/// A transfer that a plan would make.
+/// A transfer that a plan proposes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposed {
     /// The policy.
     pub policy: Name,
-    /// The place that gives.
+    /// The location that gives.
     pub from: LocationId,
-    /// The place that gets it.
+    /// The location that receives.
     pub to: LocationId,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
     /// Whether it is made ready at once.
     pub ready: bool,
@@ -61,30 +62,30 @@ pub struct Proposed {
 /// What policies would move.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplenishmentPlan {
-    /// As of which record it began.
+    /// The record at which the plan began.
     pub seq: Seq,
-    /// The transfers, by policy, giver and place.
+    /// The transfers, by policy, source and location.
     pub transfers: Vec<Proposed>,
     /// Cells that get less than they need.
     pub short: u32,
-    /// What cells need and get: those that are short first, up to [`ITEMS_MAX`].
+    /// The needs of cells: short ones first, up to [`ITEMS_MAX`].
     pub items: Vec<RunItem>,
-    /// Cells that were looked at.
+    /// The number of examined cells.
     pub looked: usize,
 }
 
-/// What replenishment knows of one cell.
+/// Replenishment's view of one cell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explained {
-    /// As of which record.
+    /// The record of the view.
     pub seq: Seq,
     /// The parts of its position, and its rate of sale.
     pub cell: Cell,
-    /// By policy: what it says of the cell as a place that it supplies, and units that the cell would give under it.
+    /// By policy: its verdict on the cell as a receiver, and the units that the cell would give under it.
     pub verdicts: Vec<(Name, Verdict, u32)>,
 }
 
-/// A policy with its places.
+/// A policy with its locations.
 struct Resolved<'a> {
     name: &'a Name,
     policy: &'a Policy,
@@ -113,14 +114,14 @@ impl<'a> Resolved<'a> {
         self.of_sku.hold_for_sku(sku, details.as_deref().map(|set| &set.details))
     }
 
-    /// Places that get a SKU that they do not have yet.
+    /// Locations that get a SKU for the first time.
     fn begins_at(&self) -> &[LocationId] {
         let begins = self.policy.kind == PolicyKind::MinMax && !self.policy.skus.is_empty();
         if begins { &self.to } else { &[] }
     }
 }
 
-/// Units of transfers that stand nowhere else: `(would come, would leave, come undated)`.
+/// Units of transfers that are not in stock or supply: `(would come, would leave, come undated)`.
 #[derive(Default)]
 struct Drafted(FxHashMap<(SkuId, LocationId), [i64; 3]>);
 
@@ -136,7 +137,7 @@ impl Drafted {
         let is_planned = matches!(transfer.content.reason, Reason::Replenishment | Reason::Rebalance);
         let counts = match transfer.state {
             TransferState::Draft => is_planned && now.since_ms(transfer.created_at) < DRAFT_LAPSES_MS,
-            // What is dated is inbound supply.
+            // A dated transfer is inbound supply.
             _ => transfer.expected_at.is_none(),
         };
         for line in transfer.lines.iter().filter(|line| counts && of_sku.is_none_or(|sku| line.sku == sku)) {
@@ -156,17 +157,17 @@ impl Drafted {
     }
 }
 
-/// Reads the cells of one SKU as replenishment sees them.
+/// Reads the cells of one SKU for replenishment.
 struct Reader<'a> {
     state: &'a DurableState,
     drafted: Drafted,
-    /// Places of any policy, ascending.
+    /// Locations of all policies, ascending.
     places: Vec<LocationId>,
     now: Timestamp,
 }
 
 impl Reader<'_> {
-    /// The cells of a SKU at places of policies, and at `begins`; ascending by location.
+    /// The cells of a SKU at locations of policies, and at `begins`; ascending by location.
     fn cells(&self, sku: SkuId, begins: &[LocationId]) -> (Seq, Vec<Cell>) {
         let (seq, mut cells) = self.state.view.read(|| self.cells_now(sku, begins));
         cells.sort_unstable_by_key(|cell| cell.location);
@@ -226,11 +227,11 @@ impl Reader<'_> {
     }
 }
 
-/// Works out what `policies` would move at `now`, in the order in which they are given. Those that are not in force then,
-/// what is retired, quarantines and SKUs that are not counted are left out.
+/// Computes what `policies` would move at `now`, in the given order. Skips policies that are not in force, retired
+/// names, quarantines and untracked SKUs.
 ///
 /// # Errors
-/// It would take more looks at cells than `cells_max`.
+/// The plan would examine more than `cells_max` cells.
 pub fn plan(
     state: &DurableState,
     policies: &[(Name, Arc<Policy>)],
@@ -299,12 +300,13 @@ pub fn plan(
     Ok(plan)
 }
 
-/// Places that a policy supplies, ascending.
+/// The locations that a policy supplies, ascending.
 pub fn receivers(state: &DurableState, policy: &Policy) -> Vec<LocationId> {
     places_that_take_part(state, policy).0
 }
 
-/// Places that a policy supplies, ascending, and those that give, in order: no quarantine, and none that is retired.
+/// The locations that a policy supplies, ascending, and those that give, in order; without quarantines and retired
+/// locations.
 fn places_that_take_part(state: &DurableState, policy: &Policy) -> (Vec<LocationId>, Vec<Vec<LocationId>>) {
     let members = |group| state.catalogue.groups.details_or_default(group).locations;
     let takes_part = |location: &LocationId| {
@@ -322,7 +324,7 @@ fn places_that_take_part(state: &DurableState, policy: &Policy) -> (Vec<Location
     (to, from.map(|places| places.into_iter().filter(takes_part).collect()).collect())
 }
 
-/// The SKUs of any policy, ascending.
+/// The SKUs of all policies, ascending.
 fn skus(state: &DurableState, policies: &[Resolved<'_>]) -> Vec<SkuId> {
     if policies.iter().any(|policy| policy.of_sku.skus.is_empty()) {
         return (0..state.catalogue.skus.count()).map(SkuId).collect();
@@ -333,7 +335,7 @@ fn skus(state: &DurableState, policies: &[Resolved<'_>]) -> Vec<SkuId> {
     named
 }
 
-/// Tells what replenishment knows of a cell at `now`, and what each policy says of it.
+/// Explains replenishment's view of a cell at `now`, with each policy's verdict.
 pub fn explain(state: &DurableState, sku: SkuId, location: LocationId, now: Timestamp) -> Explained {
     let policies = state.own.transfers.policies();
     let reader = Reader { state, drafted: Drafted::of(state, now, Some(sku)), places: vec![location], now };

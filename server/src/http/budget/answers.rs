@@ -1,6 +1,6 @@
-//! Bytes of large answers: counted from before they are made until the last of them is written, for each connection, for
-//! each caller, and in all. Small answers are not counted, and never wait. Large bodies of requests take of the same room
-//! until they are read.
+//! Bytes of large answers, counted from before they are built until their last byte is written: per connection, per
+//! caller, and in total. Small answers are not counted and never wait. Large request bodies share the same budget
+//! until they are parsed.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -23,30 +23,30 @@ use crate::http::budget::shares::{Shares, fair, handed};
 use crate::http::problem::{Problem, Slug};
 use crate::lock::lock;
 
-/// Answers below so many bytes are small.
+/// Answers below this size are small.
 pub const SMALL_BYTES: usize = 64 << 10;
 
-/// The same over HTTP/2, where one connection has many answers on their way.
+/// The limit for a small answer over HTTP/2, where one connection has many answers in flight.
 const SMALL_BYTES_HTTP2: usize = 4 << 10;
 
-/// What is made already, and larger than this, does not wait for room: it would fill memory while it does.
+/// A finished answer above this size does not wait for room: it would occupy memory while it waits.
 const WAITING_BYTES_MAX: usize = 256 << 10;
 
-/// Bytes that go out together, so that it can be seen that they do.
+/// Bytes that are sent together; small enough that progress is visible.
 const PIECE_BYTES: usize = 64 << 10;
 
 /// How long an answer waits for room.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// Answers that wait for room, in all and of one caller whatever is left; no more than so many are looked at when some is
-/// free again.
+/// The most answers that wait for room, and the number that one caller may always have waiting. When room is freed,
+/// at most this many are checked.
 const WAITING_MAX: usize = 256;
 const WAITING_FLOOR: usize = 4;
 
-/// After how many seconds it is worth another try.
+/// `Retry-After` in seconds.
 const RETRY_SECONDS: u64 = 2;
 
-/// The room that all answers share.
+/// The budget that all answers share.
 #[derive(Debug)]
 pub struct Answers {
     most: usize,
@@ -56,7 +56,7 @@ pub struct Answers {
     wait: Duration,
     started: Instant,
     held: Mutex<Used>,
-    /// Those on their way out.
+    /// Answers that are being sent.
     leaving: Mutex<Vec<Weak<Leaving>>>,
 }
 
@@ -64,7 +64,7 @@ pub struct Answers {
 struct Used {
     all: usize,
     by_caller: Shares<Who>,
-    /// In the order in which they came.
+    /// In order of arrival.
     waiting: VecDeque<QueuedAnswer>,
     waiting_of: Shares<Who>,
 }
@@ -77,7 +77,7 @@ struct QueuedAnswer {
     room: oneshot::Sender<Arc<Held>>,
 }
 
-/// A place among those who wait, given up when this is dropped.
+/// A place in the queue; dropping it gives the place up.
 struct QueueSlot<'a> {
     answers: &'a Answers,
     who: Who,
@@ -91,7 +91,7 @@ impl Drop for QueueSlot<'_> {
     }
 }
 
-/// Room that an answer takes, until this is dropped.
+/// Reserved room for an answer; dropping it frees the room.
 #[derive(Debug)]
 pub struct Held {
     answers: Arc<Answers>,
@@ -100,7 +100,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// It turned out to take less.
+    /// Reduces the reservation: the answer is smaller than expected.
     pub fn shrink(&self, bytes: usize) {
         let before = self.bytes.fetch_min(bytes, Relaxed);
         self.answers.free(&self.payer, before.saturating_sub(bytes));
@@ -114,7 +114,7 @@ impl Drop for Held {
 }
 
 impl Answers {
-    /// Nothing is on its way.
+    /// An empty budget.
     pub fn new(limits: &LimitsConfig) -> Arc<Self> {
         Arc::new(Self {
             most: limits.answer_bytes,
@@ -127,15 +127,15 @@ impl Answers {
         })
     }
 
-    /// Bytes of large answers that are on their way.
+    /// Bytes of large answers in flight.
     pub fn bytes(&self) -> usize {
         lock(&self.held).all
     }
 
-    /// Takes room for an answer that is about to be made; waits a while for it.
+    /// Reserves room for an answer before it is built; waits a limited time.
     ///
     /// # Errors
-    /// `overloaded`, naming the limit, where there is none, or where too many wait for it, or too many of the same caller.
+    /// `overloaded`, naming the limit, if there is no room, or if too many answers wait, in total or for this caller.
     pub async fn reserve(self: &Arc<Self>, payer: &Payer, bytes: usize) -> Result<Arc<Held>, Problem> {
         let (limit, waits) = {
             let mut used = lock(&self.held);
@@ -153,22 +153,22 @@ impl Answers {
         handed(waits, place, self.wait).await.ok_or_else(|| overloaded(limit))
     }
 
-    /// The same at once; the limit that is in the way, where there is one.
+    /// Reserves room without waiting; fails with the limit that blocks it.
     fn take(self: &Arc<Self>, payer: &Payer, bytes: usize) -> Result<Arc<Held>, (&'static str, usize)> {
         let mut used = lock(&self.held);
         self.fits(&used, payer, bytes)?;
         Ok(self.count(&mut used, payer, bytes))
     }
 
-    /// The same whatever is left: what is done is told.
+    /// Reserves room beyond the limit: the result of a completed write is always sent.
     fn force(self: &Arc<Self>, payer: &Payer, bytes: usize) -> Arc<Held> {
         self.count(&mut lock(&self.held), payer, bytes)
     }
 
-    /// The limit that is in the way, where there is one.
+    /// Checks the limits; fails with the limit that blocks the answer.
     fn fits(&self, used: &Used, payer: &Payer, bytes: usize) -> Result<(), (&'static str, usize)> {
         let of_link = payer.link.as_ref().map_or(0, |link| link.held.load(Relaxed));
-        // An answer that is larger than the room goes alone.
+        // An answer larger than the budget is sent alone.
         if of_link > 0 && of_link.saturating_add(bytes) > self.most_of_link {
             return Err(("limits.connection_answer_bytes", self.most_of_link));
         }
@@ -201,12 +201,12 @@ impl Answers {
         }
         let given_back = self.hand_over(&mut used);
         drop(used);
-        // Outside of the lock, which giving back takes.
+        // Outside the lock, because freeing room takes the lock.
         drop(given_back);
     }
 
-    /// Those who wait have room, in order, as far as they fit; what those give back who are gone meanwhile. Bounded by
-    /// [`WAITING_MAX`].
+    /// Gives room to waiting answers in order, as far as they fit. Returns the room of answers whose client is gone.
+    /// Bounded by [`WAITING_MAX`].
     #[must_use]
     fn hand_over(self: &Arc<Self>, used: &mut Used) -> Vec<Arc<Held>> {
         let (mut given_back, mut at) = (Vec::new(), 0);
@@ -225,8 +225,8 @@ impl Answers {
         given_back
     }
 
-    /// A [`large`] answer on its way out, counted until the last of it is written. Where there is no room, one that may be
-    /// refused is; what tells of something that is done is not.
+    /// Sends a [`large`] answer and counts it until its last byte is written. If there is no room, an answer that may
+    /// be refused is refused; the result of a completed write never is.
     pub async fn send(
         self: &Arc<Self>,
         payer: Payer,
@@ -245,7 +245,7 @@ impl Answers {
             Err(problem) => return problem.into_response(),
         };
         let (parts, body) = response.into_parts();
-        // A body of one piece is handed over, not copied.
+        // A body of one piece is passed on without a copy.
         let Ok(whole) = body.collect().await else {
             return Problem::new(Slug::Internal, "cannot produce the answer").into_response();
         };
@@ -264,7 +264,7 @@ impl Answers {
         lock(&self.leaving).push(Arc::downgrade(leaving));
     }
 
-    /// Ends connections whose large answers nobody fetches. Bounded by the answers that fit.
+    /// Ends connections whose large answers are not fetched. Bounded by the number of answers that fit.
     pub async fn watch_all(self: Arc<Self>) {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -293,22 +293,22 @@ fn overloaded((limit, most): (&'static str, usize)) -> Problem {
     Problem::new(Slug::Overloaded, detail).with("limit", limit).with("most", most).retry_after(RETRY_SECONDS)
 }
 
-/// The bytes of a response, where it is large. One that is made piece by piece as it is fetched is not.
+/// The bytes of a response, if it is large. Streamed responses do not count.
 pub fn large(link: Option<&Link>, response: &Response) -> Option<usize> {
     let bytes = usize::try_from(hyper::body::Body::size_hint(response.body()).exact()?).ok()?;
     let small = if link.is_some_and(Link::is_http2) { SMALL_BYTES_HTTP2 } else { SMALL_BYTES };
     (bytes >= small).then_some(bytes)
 }
 
-/// An answer that is made and not written to its end.
+/// An answer that is built but not completely written.
 #[derive(Debug)]
 struct Leaving {
     held: Arc<Held>,
-    /// When the last piece was fetched, in milliseconds.
+    /// When the client last fetched a piece, in milliseconds.
     moved_at: AtomicU64,
 }
 
-/// Bytes that are counted until the last that refers to them is gone.
+/// Bytes that count until their last reference is dropped.
 struct Owned {
     bytes: Bytes,
     _leaving: Arc<Leaving>,
@@ -320,7 +320,7 @@ impl AsRef<[u8]> for Owned {
     }
 }
 
-/// A large body, piece by piece.
+/// A large body, sent in pieces.
 struct Pieces {
     rest: Bytes,
     leaving: Weak<Leaving>,
@@ -369,14 +369,14 @@ mod tests {
     fn what_is_held_is_bounded_and_shared() {
         let answers = answers(100, 100);
         let mine: Vec<_> = (0..10).filter_map(|_| answers.take(&payer(1), 10).ok()).collect();
-        assert_eq!(mine.len(), 5, "half of it");
+        assert_eq!(mine.len(), 5, "half of the budget");
         let theirs: Vec<_> = (0..10).filter_map(|_| answers.take(&payer(2), 10).ok()).collect();
-        assert_eq!(theirs.len(), 2, "half of what is left, in tens");
+        assert_eq!(theirs.len(), 2, "half of the rest, in tens");
         assert!(answers.take(&payer(3), 10).is_ok());
         drop((mine, theirs));
         assert_eq!(answers.bytes(), 0);
         let huge = answers.take(&payer(1), 1000).unwrap();
-        assert!(answers.take(&payer(2), 1).is_err(), "one that is larger than the room goes alone");
+        assert!(answers.take(&payer(2), 1).is_err(), "an answer larger than the budget is sent alone");
         huge.shrink(10);
         assert!(answers.take(&payer(2), 1).is_ok());
     }
@@ -394,7 +394,7 @@ mod tests {
         let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
         let rest = body.collect().await.unwrap().to_bytes();
         assert_eq!([&first[..], &rest[..]].concat(), text.as_bytes());
-        assert_eq!(answers.bytes(), 300_000, "a piece of it is still here");
+        assert_eq!(answers.bytes(), 300_000, "a piece is still referenced");
         drop((first, rest));
         assert_eq!(answers.bytes(), 0);
         assert_eq!(large(None, &Response::new(Body::from("small"))), None);
@@ -415,7 +415,7 @@ mod tests {
 
     #[tokio::test]
     async fn those_who_wait_are_bounded_and_have_room_in_order() {
-        /// So often that each that was spawned has had its say.
+        /// Yields often enough that every spawned task has run.
         async fn settle() {
             for _ in 0..100 {
                 tokio::task::yield_now().await;
@@ -429,12 +429,12 @@ mod tests {
         };
         let mine: Vec<_> = (0..WAITING_MAX).map(|_| ask(1, 10)).collect();
         settle().await;
-        assert_eq!(lock(&answers.held).waiting.len(), WAITING_MAX / 2, "one caller leaves half of the line");
+        assert_eq!(lock(&answers.held).waiting.len(), WAITING_MAX / 2, "one caller leaves half of the queue");
         let theirs: Vec<_> = (2..).take(WAITING_MAX).map(|who| ask(who, 1)).collect();
         settle().await;
         assert_eq!(lock(&answers.held).waiting.len(), WAITING_MAX);
         drop(first);
-        // As many as fit are handed room, and no others are woken.
+        // Only as many as fit receive room; no others are woken.
         assert_eq!(lock(&answers.held).waiting.len(), WAITING_MAX / 2 - 25);
         assert_eq!(answers.bytes(), 25 * 10 + WAITING_MAX / 2);
         let (mut told, mut refused) = (0, 0);
@@ -461,7 +461,7 @@ mod tests {
         assert_eq!(refused.status(), 503);
         assert!(refused.detail().starts_with("limits.answer_bytes"), "{}", refused.detail());
         drop(tokio::time::timeout(Duration::from_millis(5), answers.reserve(&payer(2), 50)).await);
-        assert_eq!(lock(&answers.held).waiting.len(), 0, "who hangs up leaves nothing");
+        assert_eq!(lock(&answers.held).waiting.len(), 0, "a disconnected client leaves the queue");
         drop(first);
         let limits = LimitsConfig { answer_bytes: 100, ..LimitsConfig::default() };
         let answers = Answers::new(&limits);

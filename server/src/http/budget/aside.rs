@@ -1,5 +1,5 @@
-//! Long reads: a few at a time, off the threads that serve, those of all callers in turn. Whoever hangs up before their
-//! turn is not begun with.
+//! Long reads: a few at a time, off the serving threads, with callers in turn. A read whose client disconnects before
+//! its turn never starts.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -16,16 +16,16 @@ use crate::lock::lock;
 /// How long a read waits for its turn.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// Reads of one caller that may wait, whatever is left.
+/// Reads that one caller may always have waiting.
 const FLOOR: usize = 4;
 
-/// Who does what at a time.
+/// Limits how many tasks run at a time.
 #[derive(Debug)]
 pub struct Aside {
-    /// The settings, for who is refused: how many run, and how many wait.
+    /// The settings that a refusal names: how many run, and how many wait.
     names: (&'static str, &'static str),
     most: usize,
-    /// What one caller may have running, so that one turn at least is left to others.
+    /// How many tasks one caller may run, so that at least one turn remains for others.
     most_of_one: usize,
     waiting_max: usize,
     /// How long a read waits for its turn.
@@ -37,12 +37,12 @@ pub struct Aside {
 struct AsideQueue {
     running: usize,
     running_of: Shares<Who>,
-    /// Those of each caller that wait, in order.
+    /// The waiting reads of each caller, in order.
     waiting: HashMap<Who, VecDeque<oneshot::Sender<AsideTurn>>>,
-    /// The callers of those, in the order in which they have their turns.
+    /// Callers with waiting reads, in the order of their turns.
     callers: VecDeque<Who>,
     waiting_of: Shares<Who>,
-    /// All of those.
+    /// All waiting reads.
     waiting_in_all: usize,
 }
 
@@ -57,7 +57,8 @@ impl AsideQueue {
         self.waiting_in_all += 1;
     }
 
-    /// One of them waits no longer: it has its turn, or gave up. Bounded by the places of the caller, and by the callers.
+    /// Removes one waiting read of `who`: it got its turn or gave up. Bounded by the caller's waiting reads and by
+    /// the callers.
     fn leave(&mut self, who: Who) {
         self.waiting_of.take(who, 1);
         let Some(mine) = self.waiting.get_mut(&who) else { return };
@@ -70,8 +71,8 @@ impl AsideQueue {
         }
     }
 
-    /// Whoever of the next caller that has not more than its share waits longest; that caller goes behind the others.
-    /// Bounded by those who wait.
+    /// The oldest read of the next caller within its share; that caller moves to the end. Bounded by the waiting
+    /// reads.
     fn next(&mut self, most_of_one: usize) -> Option<(Who, oneshot::Sender<AsideTurn>)> {
         let at = self.callers.iter().position(|who| self.running_of.of(*who) < most_of_one)?;
         let who = self.callers.remove(at)?;
@@ -87,7 +88,7 @@ impl AsideQueue {
     }
 }
 
-/// A turn; the next one has it when this is dropped.
+/// A turn; dropping it passes the turn on.
 #[derive(Debug)]
 pub struct AsideTurn {
     aside: Arc<Aside>,
@@ -103,7 +104,7 @@ impl Drop for AsideTurn {
     }
 }
 
-/// A place in the line, given up when this is dropped.
+/// A place in the queue; dropping it gives the place up.
 struct QueueSlot<'a> {
     aside: &'a Aside,
     who: Who,
@@ -116,14 +117,14 @@ impl Drop for QueueSlot<'_> {
 }
 
 impl Aside {
-    /// Long reads.
+    /// Turns for long reads.
     pub fn reads(limits: &LimitsConfig) -> Arc<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let most = if limits.long_reads == 0 { (cores / 2).max(2) } else { limits.long_reads };
         Self::new(("limits.long_reads", "limits.long_reads_waiting"), most, limits.long_reads_waiting)
     }
 
-    /// Files on their way in or out, each as long as its client makes it last.
+    /// Turns for imports and exports, which last as long as their client takes.
     pub fn files(limits: &LimitsConfig) -> Arc<Self> {
         Self::new(("limits.files", "limits.files"), limits.files, 0)
     }
@@ -136,7 +137,8 @@ impl Aside {
     /// Waits for a turn.
     ///
     /// # Errors
-    /// `overloaded`, naming the limit, where too many wait, or too many of the same caller, or it takes too long.
+    /// `overloaded`, naming the limit, if too many reads wait, in total or for this caller, or if the wait takes too
+    /// long.
     pub async fn turn(self: &Arc<Self>, who: Who) -> Result<AsideTurn, Problem> {
         let waits = {
             let mut line = lock(&self.line);
@@ -154,10 +156,10 @@ impl Aside {
         handed(waits, QueueSlot { aside: self, who }, self.wait).await.ok_or_else(|| self.overloaded())
     }
 
-    /// Does `work` in a turn of `who`. Once begun, it is done to its end, and keeps its turn until then.
+    /// Runs `work` in a turn of `who`. Work that has started runs to its end and keeps its turn until then.
     ///
     /// # Errors
-    /// `overloaded`, as [`Aside::turn`]; `internal`, where it panics.
+    /// `overloaded`, as [`Aside::turn`]; `internal` if `work` panics.
     pub async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         who: Who,
@@ -180,17 +182,17 @@ impl Aside {
         AsideTurn { aside: Arc::clone(self), who }
     }
 
-    /// Callers have their turns one after the other, however many of each wait. Bounded by those who wait.
+    /// Gives free turns to callers round-robin, however many reads each has waiting. Bounded by the waiting reads.
     fn next(self: &Arc<Self>, mut line: std::sync::MutexGuard<'_, AsideQueue>) {
         let mut given_back = Vec::new();
         while line.running < self.most {
             let Some((who, waiting)) = line.next(self.most_of_one) else { break };
-            // Who gave up leaves the line by itself; it has no turn.
+            // A read that gave up leaves the queue by itself and gets no turn.
             if waiting.is_closed() {
                 continue;
             }
             let turn = self.begin(&mut line, who);
-            // Gone meanwhile: its turn is dropped outside of the lock, and goes to the next.
+            // The receiver is gone: its turn is dropped outside the lock and passes to the next read.
             given_back.extend(waiting.send(turn).err());
         }
         drop(line);
@@ -228,7 +230,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         let other = aside.turn(Who(2)).await.unwrap();
-        assert!(!second.is_finished(), "it has its share");
+        assert!(!second.is_finished(), "the caller has its share");
         drop(other);
         tokio::task::yield_now().await;
         assert!(!second.is_finished());
@@ -300,7 +302,7 @@ mod tests {
         };
         let mine: Vec<_> = (0..20).map(|_| ask(1)).collect();
         tokio::task::yield_now().await;
-        assert_eq!(lock(&aside.line).waiting_in_all, 10, "half of the line");
+        assert_eq!(lock(&aside.line).waiting_in_all, 10, "half of the queue");
         let theirs = ask(2);
         tokio::task::yield_now().await;
         assert_eq!(lock(&aside.line).waiting_in_all, 11);

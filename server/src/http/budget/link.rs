@@ -1,4 +1,5 @@
-//! Connections: how many there are, whose they are, what each of them is doing, and which goes when there is no room.
+//! Connections: how many there are, their addresses, their activity, and which connection is closed when there is no
+//! room.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -14,22 +15,24 @@ use crate::config::LimitsConfig;
 use crate::http::budget::shares::{Shares, fair};
 use crate::lock::lock;
 
-/// An address may have so many times what it leaves to others; proxies and whole offices stand behind one address.
+/// An address may have this many times the connections that it leaves to others, because a proxy or an office shares
+/// one address.
 const PATIENCE: usize = 4;
 
-/// Connections that an address may have, whatever is left.
+/// Connections that an address may always have.
 const FLOOR: usize = 4;
 
-/// Connections beyond the limit that are told so, and whose questions after the health of the server are answered.
+/// Connections beyond the limit. The server answers their health checks and refuses their other requests with an
+/// explanation.
 const RESERVE: usize = 64;
 
-/// For so long a connection does nothing, or takes nothing, before it may go for another.
+/// How long a connection must be idle or stalled before it may be closed for a new one.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// How often the clock moves on.
+/// The tick of the clock.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Milliseconds since the first look, and one; moved on by [`Links::watch`], so that to read it costs nothing.
+/// Milliseconds since the first reading, plus one. [`Links::watch`] advances it, so that a read is one atomic load.
 static NOW: AtomicU64 = AtomicU64::new(1);
 
 fn now() -> u64 {
@@ -44,21 +47,22 @@ fn move_on() {
 /// One connection.
 #[derive(Debug)]
 pub struct Link {
-    /// Whom it belongs to.
+    /// The client's network.
     address: IpAddr,
     is_http2: AtomicBool,
-    /// Requests and answers that are under way.
+    /// Requests and answers in progress.
     busy: AtomicUsize,
     /// When the last of them ended.
     idle_since: AtomicU64,
-    /// Since when bytes wait that the client does not take; 0 while none do.
+    /// Since when the client has not taken waiting bytes; 0 if none wait.
     stalled_since: AtomicU64,
-    /// HTTP/2: answers with a piece that was not fetched yet; when one last was, or began to wait while no other did.
+    /// HTTP/2: the number of answers with a piece that is not yet fetched; and when a piece was last fetched, or when
+    /// the first one began to wait.
     waiting: AtomicUsize,
     fetched_at: AtomicU64,
-    /// How long bytes may wait.
+    /// How long bytes may wait for the client.
     patience_ms: AtomicU64,
-    /// Bytes of large answers that are made for it and not written.
+    /// Bytes of large answers for this connection that are not yet written.
     pub(crate) held: AtomicUsize,
     cut: Notify,
 }
@@ -79,37 +83,37 @@ impl Link {
         }
     }
 
-    /// The network that it comes from.
+    /// The client's network.
     pub fn address(&self) -> IpAddr {
         self.address
     }
 
-    /// Whether many requests go over it at a time, each with a window of its own.
+    /// Whether the connection is HTTP/2: many requests at a time, each with its own window.
     pub fn is_http2(&self) -> bool {
         self.is_http2.load(Relaxed)
     }
 
-    /// It turned out to be one of those.
+    /// Marks the connection as HTTP/2.
     pub fn speaks_http2(&self) {
         self.is_http2.store(true, Relaxed);
     }
 
-    /// How long bytes may wait for the client to take them.
+    /// How long bytes may wait for the client.
     pub fn patience(&self) -> Duration {
         Duration::from_millis(self.patience_ms.load(Relaxed))
     }
 
-    /// From now on, bytes may wait for so long.
+    /// Sets how long bytes may wait for the client.
     pub fn set_patience(&self, patience: Duration) {
         self.patience_ms.store(patience.as_millis() as u64, Relaxed);
     }
 
-    /// Ends it.
+    /// Closes the connection.
     pub fn cut(&self) {
         self.cut.notify_one();
     }
 
-    /// Returns when somebody wants it to end.
+    /// Returns when the connection must close.
     pub async fn is_cut(&self) {
         self.cut.notified().await;
     }
@@ -122,20 +126,20 @@ impl Link {
         self.stalled_since.store(0, Relaxed);
     }
 
-    /// A piece of an answer is there to be fetched.
+    /// Records that a piece of an answer is ready to be fetched.
     pub(crate) fn waits(&self) {
         if self.waiting.fetch_add(1, Relaxed) == 0 {
             self.fetched_at.store(now(), Relaxed);
         }
     }
 
-    /// It was fetched, or the answer is over.
+    /// Records that the client fetched the piece, or that the answer ended.
     pub(crate) fn is_fetched(&self) {
         self.waiting.fetch_sub(1, Relaxed);
         self.fetched_at.store(now(), Relaxed);
     }
 
-    /// Since when it takes nothing of what waits for it.
+    /// How long the client has not taken waiting bytes.
     fn stalled_for(&self) -> Option<Duration> {
         let since = match self.stalled_since.load(Relaxed) {
             0 if self.is_http2() && self.waiting.load(Relaxed) > 0 => self.fetched_at.load(Relaxed),
@@ -145,25 +149,25 @@ impl Link {
         Some(Duration::from_millis(now().saturating_sub(since)))
     }
 
-    /// Since when nothing is under way.
+    /// How long the connection has been idle.
     fn idle_for(&self) -> Option<Duration> {
         let is_idle = self.busy.load(Relaxed) == 0;
         is_idle.then(|| Duration::from_millis(now().saturating_sub(self.idle_since.load(Relaxed))))
     }
 }
 
-/// Something is under way on a connection.
+/// Marks a connection as busy until it is dropped.
 #[derive(Debug)]
 pub struct Busy(Arc<Link>);
 
 impl Busy {
-    /// Begins something on a connection.
+    /// Marks `link` as busy.
     pub fn new(link: Arc<Link>) -> Self {
         link.busy.fetch_add(1, Relaxed);
         Self(link)
     }
 
-    /// On which.
+    /// The connection.
     pub fn link(&self) -> &Arc<Link> {
         &self.0
     }
@@ -180,7 +184,7 @@ impl Drop for Busy {
 #[derive(Debug)]
 pub struct Links {
     most: usize,
-    /// Connections of one address; 0 where that goes by what is left.
+    /// Connections per address; 0 to derive the limit from the free connections.
     most_of_one: usize,
     patience: Duration,
     open: Mutex<Open>,
@@ -191,19 +195,20 @@ struct Open {
     next: u64,
     links: HashMap<u64, Arc<Link>>,
     by_address: Shares<IpAddr>,
-    /// In the order in which they came.
+    /// In order of arrival.
     reserve: VecDeque<(u64, Arc<Link>)>,
     reserve_of: Shares<IpAddr>,
 }
 
-/// A connection's place; it is free again when this is dropped.
+/// The slot of a connection; dropping it frees the slot.
 #[derive(Debug)]
 pub struct ConnectionSlot {
     links: Arc<Links>,
     id: u64,
     /// The connection.
     pub link: Arc<Link>,
-    /// Whether it is beyond the limit: it is asked after the health of the server, and told to come again otherwise.
+    /// Whether the connection is beyond the limit: it may check the server's health, and every other request is
+    /// refused with `Retry-After`.
     pub is_beyond: bool,
 }
 
@@ -227,8 +232,8 @@ impl Open {
         }
     }
 
-    /// The one that goes first: who takes nothing of what was asked for, for longest; then who asks for nothing. Bounded by
-    /// the number of connections.
+    /// The connection to close first: the one stalled for longest, otherwise the one idle for longest. Bounded by the
+    /// number of connections.
     fn victim(&self, of: Option<IpAddr>) -> Option<u64> {
         let links = self.links.iter().filter(|(_, link)| of.is_none_or(|address| link.address == address));
         let candidates = links.filter_map(|(id, link)| {
@@ -239,9 +244,9 @@ impl Open {
         candidates.max().map(|(_, id)| id)
     }
 
-    /// Makes room beyond the limit for one of `address`; whether there is some. Of its own, the oldest goes that asks for
-    /// nothing. Whoever has half of the reserve takes nothing of others; otherwise, one goes of the address that has most:
-    /// the oldest that asks for nothing, or the oldest. Bounded by [`RESERVE`].
+    /// Frees a reserve slot for `address`; returns whether there is one. Closes the oldest idle connection of the
+    /// same address first. An address with half of the reserve displaces no others; any other address displaces a
+    /// connection of the address with most: its oldest idle one, or its oldest. Bounded by [`RESERVE`].
     fn make_reserve(&mut self, address: IpAddr) -> bool {
         if self.reserve.len() < RESERVE {
             return true;
@@ -254,7 +259,7 @@ impl Open {
             let others = all.filter(|(_, (_, link))| mine < RESERVE / 2 && link.address != address);
             let rank = |(at, (_, link)): (usize, &(u64, Arc<Link>))| {
                 let theirs = self.reserve_of.of(link.address);
-                // What is being answered goes only for one of an address that has less.
+                // A busy connection is closed only for an address that has fewer connections.
                 let may_go = is_idle(link) || theirs > mine + 1;
                 may_go.then_some((is_idle(link), theirs, std::cmp::Reverse(at)))
             };
@@ -283,7 +288,7 @@ impl Open {
 }
 
 impl Links {
-    /// Nobody is connected yet.
+    /// No connections.
     pub fn new(limits: &LimitsConfig) -> Arc<Self> {
         move_on();
         Arc::new(Self {
@@ -294,17 +299,17 @@ impl Links {
         })
     }
 
-    /// Connections that are open, those beyond the limit not counted.
+    /// The number of open connections within the limit.
     pub fn open(&self) -> usize {
         lock(&self.open).links.len()
     }
 
-    /// A place for somebody who just came. Where there is none, whoever does nothing with theirs goes.
+    /// A slot for a new connection. If there is none, closes a stalled or idle connection.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> ConnectionSlot {
         self.enter_as(address, false)
     }
 
-    /// The same; a trusted proxy brings many callers, and is bound by the number of all connections only.
+    /// A slot for a new connection; a trusted proxy carries many callers, so only the total limit applies to it.
     pub fn enter_as(self: &Arc<Self>, address: IpAddr, is_proxy: bool) -> ConnectionSlot {
         let address = network(address);
         let mut open = lock(&self.open);
@@ -315,7 +320,7 @@ impl Links {
             most => mine < most,
         };
         let is_full = all >= self.most;
-        // Whoever has its share already gives up one of its own.
+        // An address at its limit gives up one of its own connections.
         let has_room = match (has_share, is_full) {
             (true, false) => true,
             (true, true) => open.cut(None),
@@ -340,12 +345,12 @@ impl Links {
         ConnectionSlot { links: Arc::clone(self), id, link, is_beyond: !has_room }
     }
 
-    /// Somebody who does nothing with their connection goes: there are no descriptors left.
+    /// Closes a stalled or idle connection, because the process has no file descriptors left.
     pub fn make_room(&self) {
         lock(&self.open).cut(None);
     }
 
-    /// Moves the clock on, and lets those go that take nothing of what they asked for.
+    /// Advances the clock, and closes stalled connections.
     pub async fn watch(self: Arc<Self>) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -359,11 +364,11 @@ impl Links {
         }
     }
 
-    /// Ends connections that take nothing for as long as they may, or for `patience`.
+    /// Closes connections that stall beyond their patience, or beyond `patience`.
     pub fn cut_stalled(&self, patience: Option<Duration>) {
         let links: Vec<Arc<Link>> = lock(&self.open).links.values().cloned().collect();
         for link in links {
-            // Of HTTP/1, the connection itself knows best; it is asked only when nobody waits any longer.
+            // An HTTP/1 connection times its own stalls; it is checked here only if `patience` is given.
             let patience = patience.or_else(|| link.is_http2().then(|| link.patience()));
             if patience.is_some_and(|patience| link.stalled_for().is_some_and(|quiet| quiet > patience)) {
                 metrics::counter!("anaquel_connections_ended_total", "reason" => "not-reading").increment(1);
@@ -391,10 +396,10 @@ mod tests {
         let links = links(10, 2);
         let places: Vec<_> = (0..10).map(|_| links.enter_as(address(1), true)).collect();
         assert!(places.iter().all(|place| !place.is_beyond));
-        assert!(links.enter_as(address(1), true).is_beyond, "all of them have only just come");
+        assert!(links.enter_as(address(1), true).is_beyond, "no connection is idle long enough");
         drop(places);
         let places: Vec<_> = (0..3).map(|_| links.enter(address(2))).collect();
-        assert!(places.last().is_some_and(|place| place.is_beyond), "anybody else has a share");
+        assert!(places.last().is_some_and(|place| place.is_beyond), "any other address has a share");
     }
 
     #[test]
@@ -417,10 +422,10 @@ mod tests {
         let links = links(2, 2);
         let (first, second) = (links.enter(address(1)), links.enter(address(1)));
         let at_work = Busy::new(Arc::clone(&first.link));
-        assert!(links.enter(address(2)).is_beyond, "both have only just come");
+        assert!(links.enter(address(2)).is_beyond, "neither is idle long enough");
         NOW.fetch_add(2_000, Relaxed);
         assert!(!links.enter(address(2)).is_beyond);
-        assert_eq!(links.open(), 1, "the second was cut, and the one that came went again");
+        assert_eq!(links.open(), 1, "the second was closed, and the new one left");
         drop((at_work, second));
         let again = links.enter(address(2));
         assert!(!again.is_beyond && links.open() == 2);
@@ -446,9 +451,9 @@ mod tests {
         let links = links(0, 1);
         let mut crowd: Vec<_> = (0..200).map(|_| links.enter(address(1))).collect();
         let health = links.enter(address(2));
-        assert!(is_in_reserve(&links, &health), "one of the crowd goes for it");
+        assert!(is_in_reserve(&links, &health), "it displaces one of the crowd");
         crowd.extend((0..1000).map(|_| links.enter(address(1))));
-        assert!(is_in_reserve(&links, &health), "the crowd's own go first");
+        assert!(is_in_reserve(&links, &health), "the crowd displaces its own first");
         assert_eq!(lock(&links.open).reserve.len(), RESERVE);
     }
 
@@ -458,12 +463,12 @@ mod tests {
         let crowd: Vec<_> = (0..RESERVE).map(|_| links.enter(address(1))).collect();
         let at_work: Vec<_> = crowd.iter().skip(1).map(|place| Busy::new(Arc::clone(&place.link))).collect();
         let health = links.enter(address(2));
-        assert!(is_in_reserve(&links, &health) && !is_in_reserve(&links, &crowd[0]), "the idle one goes");
+        assert!(is_in_reserve(&links, &health) && !is_in_reserve(&links, &crowd[0]), "the idle connection is closed");
         let dropped = links.enter(address(1));
-        assert!(!is_in_reserve(&links, &dropped), "it has its half, and all of it is being answered");
+        assert!(!is_in_reserve(&links, &dropped), "the crowd has its half, and all of it is busy");
         let being_answered = Busy::new(Arc::clone(&health.link));
         let other = links.enter(address(3));
-        assert!(is_in_reserve(&links, &other) && is_in_reserve(&links, &health), "of whoever has most");
+        assert!(is_in_reserve(&links, &other) && is_in_reserve(&links, &health), "the address with most gives up one");
         assert!(!is_in_reserve(&links, &crowd[1]));
         drop((at_work, being_answered));
     }

@@ -1,13 +1,13 @@
-//! What an answer may cost, and who pays for it.
+//! The cost of answers, and who pays for them.
 //!
-//! - [`link`]: connections, how many an address may have, and which of them goes when there is no room
-//! - [`pace`]: callers that crowd the server wait while it is busy with others
-//! - [`watched`]: a client that reads nothing while bytes wait for it is let go
-//! - [`answers`]: bytes of large answers, from before they are made until they are written
-//! - [`aside`]: long reads, a few at a time, off the threads that serve
+//! - [`link`]: connections, the limit per address, and which connection is closed when there is no room
+//! - [`pace`]: delays callers with many requests while the server is busy with others
+//! - [`watched`]: closes a client that reads nothing while bytes wait for it
+//! - [`answers`]: bytes of large answers, from before they are built until they are written
+//! - [`aside`]: long reads, a few at a time, off the serving threads
 //!
-//! Whatever is shared is shared out: a caller may have as much as it leaves to others, so that two of them leave a third,
-//! and one alone never has everything.
+//! Shared resources are divided fairly: a caller may have as much as it leaves to others. So two callers leave a
+//! third of the resource, and a single caller never has all of it.
 
 pub mod answers;
 pub mod aside;
@@ -20,5 +20,5 @@ pub mod watched;
 pub use crate::http::budget::payer::{Payer, Who};
 pub use crate::http::budget::shares::fair;
 
-/// What is answered beyond the limit of connections, and whoever crowds.
+/// Paths that are answered beyond the connection limit, and without delay for crowding callers.
 pub const ALWAYS_ANSWERED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];

@@ -1,8 +1,9 @@
-//! Callers that crowd the server wait while it is busy with others, so that those who ask for little are answered soon.
+//! Delays callers that crowd the server while it is busy with others, so that callers with few requests get fast
+//! answers.
 //!
-//! A caller crowds that has many requests under way at once. As long as nobody else is there, or requests find a thread at
-//! once, nobody waits. Else the requests of those who crowd begin one after the other, at distances that grow until the
-//! rest find a thread soon again. Nothing is ever refused here.
+//! A caller with many concurrent requests crowds the server. While there are no other callers, or while requests find
+//! a thread at once, there is no delay. Otherwise the requests of crowding callers start one after the other, with
+//! gaps that grow until the other requests find a thread soon. This module never refuses a request.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
@@ -14,49 +15,49 @@ use crate::http::budget::payer::Who;
 use crate::lanes::Entrances;
 use crate::lock::lock;
 
-/// Who has more under way at once than this crowds.
+/// A caller with more concurrent requests than this crowds.
 const CROWD: u32 = 8;
 
-/// How often it is looked whether threads are found at once.
+/// How often the thread latency is sampled.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// So many looks make a verdict.
+/// Samples per verdict.
 const LOOKS: u32 = 10;
 
-/// Whoever waits longer than this for a thread waits.
+/// A request that waits longer than this for a thread is late.
 const SOON: Duration = Duration::from_micros(200);
 
-/// The largest distance between two requests of one who crowds: a thousand a second remain.
+/// The largest gap between two requests of a crowding caller: 1,000 requests a second remain.
 const GAP_MAX: Duration = Duration::from_millis(1);
 
-/// What the distance grows by, beside what it has.
+/// The constant part by which the gap grows, beside its proportional part.
 const GAP_STEP: Duration = Duration::from_micros(10);
 
-/// Nobody waits longer than this, however many do.
+/// The longest delay of a request.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// Callers by the lowest bits of who they are, so that threads seldom wait for each other.
+/// Shards of the callers, by the lowest bits of [`Who`], so that threads rarely contend.
 const PARTS: usize = 16;
 
-/// Who crowds, and how far apart their requests begin.
+/// Tracks which callers crowd, and the gap between their requests.
 #[derive(Debug)]
 pub struct Pace {
     parts: [Mutex<HashMap<Who, Caller>>; PARTS],
-    /// Nanoseconds; 0 where nobody waits.
+    /// The gap in nanoseconds; 0 for no delay.
     gap: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Caller {
     under_way: u32,
-    /// The most that were under way since the last verdict; 0 where there was none.
+    /// The most concurrent requests since the last verdict; 0 if there were none.
     most: u32,
     crowds: bool,
-    /// When the next may begin.
+    /// When the next request may start.
     next: Instant,
 }
 
-/// A request that is under way, until this is dropped.
+/// A request in progress, until it is dropped.
 #[derive(Debug)]
 pub struct UnderWay<'a> {
     pace: &'a Pace,
@@ -72,7 +73,7 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Pace {
-    /// Nobody waits.
+    /// No delay.
     pub fn new() -> Arc<Self> {
         Arc::new(Self { parts: std::array::from_fn(|_| Mutex::default()), gap: AtomicU64::new(0) })
     }
@@ -82,17 +83,17 @@ impl Pace {
         self.parts.get(who.0 as usize % PARTS).unwrap_or(first)
     }
 
-    /// A request of `who` begins, as soon as it may.
+    /// Starts a request of `who` as soon as the pace allows.
     pub async fn begin(&self, who: Who) -> UnderWay<'_> {
         wait(self.enter(who, false)).await
     }
 
-    /// The same of a request that is refused before authentication: it waits with those of one who crowds.
+    /// Starts a request that is refused before authentication: it is delayed like those of a crowding caller.
     pub async fn refuse(&self, who: Who) -> UnderWay<'_> {
         wait(self.enter(who, true)).await
     }
 
-    /// Counts a request, and tells when it may begin where that is not at once.
+    /// Counts a request. Returns when it may start, unless it may start at once.
     fn enter(&self, who: Who, is_refused: bool) -> (UnderWay<'_>, Option<Instant>) {
         let gap = Duration::from_nanos(self.gap.load(Relaxed));
         let mut part = lock(self.part(who));
@@ -110,8 +111,8 @@ impl Pace {
         (UnderWay { pace: self, who }, at)
     }
 
-    /// Judges who crowds by what was under way since the last time; how many callers there were. Forgets those who are gone.
-    /// Bounded by the callers that came since.
+    /// Judges which callers crowd, from their concurrency since the last verdict, and removes inactive callers.
+    /// Returns the number of callers. Bounded by the callers since then.
     fn judge(&self) -> (usize, bool) {
         let (mut callers, mut is_crowded) = (0, false);
         for part in &self.parts {
@@ -127,7 +128,7 @@ impl Pace {
         (callers, is_crowded)
     }
 
-    /// Sets the distance after `late` of [`LOOKS`] looks found no thread soon; whether it is worth another look.
+    /// Adapts the gap after `late` of [`LOOKS`] samples were late. Returns whether to keep sampling.
     fn adapt(&self, late: u32) -> bool {
         let (callers, is_crowded) = self.judge();
         let is_shared = callers > 1 && is_crowded;
@@ -144,7 +145,7 @@ impl Pace {
         is_shared
     }
 
-    /// Looks after the distance for as long as the server runs.
+    /// Adapts the gap for as long as the server runs.
     pub async fn watch(self: Arc<Self>, entrances: Entrances) {
         let mut is_shared = false;
         loop {
@@ -165,7 +166,7 @@ impl Pace {
     }
 }
 
-/// Waits until a request may begin. On the heap, so that those who need not take no room for it.
+/// Waits until a request may start. On the heap, so that the future of a request without delay stays small.
 async fn wait((under_way, at): (UnderWay<'_>, Option<Instant>)) -> UnderWay<'_> {
     if let Some(at) = at {
         Box::pin(tokio::time::sleep_until(at.into())).await;
@@ -196,10 +197,10 @@ mod tests {
         }
         assert_eq!(u128::from(pace.gap.load(Relaxed)), GAP_MAX.as_nanos());
         let far = (0..10_000).filter_map(|_| pace.enter(Who(1), false).1).max().unwrap();
-        assert!(far <= Instant::now() + WAIT_MAX, "nobody waits longer");
+        assert!(far <= Instant::now() + WAIT_MAX, "no request waits longer");
         assert!(
             pace.enter(Who(3), false).1.is_none() && pace.enter(Who(3), true).1.is_some(),
-            "who is refused waits, too"
+            "a refused request waits, too"
         );
         for _ in 0..1_000 {
             pace.adapt(0);

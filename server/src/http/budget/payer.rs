@@ -1,4 +1,4 @@
-//! Who pays for an answer.
+//! The payer of an answer.
 
 use std::collections::hash_map::RandomState;
 use std::convert::Infallible;
@@ -15,12 +15,12 @@ use crate::auth::network::network;
 use crate::auth::principal::{Peer, Principal};
 use crate::http::budget::link::Link;
 
-/// Who pays: a key with all that took its place, a subject of an issuer of tokens, or, where nobody has to say who they are, an address.
+/// The payer: a key with its successors, a subject of a token issuer, or, without authentication, an address.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Who(pub(crate) u64);
 
 impl Who {
-    /// Whoever that is, or whoever is at `address`.
+    /// The payer with this identity, or at `address` if there is none.
     pub fn new(identity: Option<&Identity>, address: Option<IpAddr>) -> Self {
         static STATE: OnceLock<RandomState> = OnceLock::new();
         let state = STATE.get_or_init(RandomState::new);
@@ -33,17 +33,17 @@ impl Who {
     }
 }
 
-/// Who pays for an answer, and over which connection it goes.
+/// The payer of an answer, and its connection.
 #[derive(Debug, Clone, Default)]
 pub struct Payer {
     /// The caller.
     pub who: Who,
-    /// The connection that it came over; none where there is none.
+    /// The connection; `None` if there is none.
     pub link: Option<Arc<Link>>,
 }
 
 impl Payer {
-    /// The one behind a request.
+    /// The payer of a request.
     pub fn of(extensions: &Extensions) -> Self {
         let peer = extensions.get::<Peer>();
         let identity = extensions.get::<Principal>().map(|principal| principal.identity.as_ref());

@@ -1,4 +1,4 @@
-//! What is shared is shared out.
+//! Fair shares of limited resources.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-/// Something of which there is a number, shared out: who has `mine` of it may have more as long as that is not more than
-/// `patience` times what is left for the others. Up to `floor` nobody asks.
+/// Whether a caller that has `mine` units may take `wanted` more: if the result is at most `patience` times what is
+/// left for the others. Up to `floor` units are always allowed.
 pub fn fair(mine: usize, wanted: usize, free: usize, patience: usize, floor: usize) -> bool {
     let (mine, left) = (mine.saturating_add(wanted), free.saturating_sub(wanted));
     mine <= floor || mine <= left.saturating_mul(patience)
 }
 
-/// How much of something each of many has; who has nothing takes no room.
+/// How much of a resource each holder has; a holder with nothing takes no memory.
 #[derive(Debug)]
 pub struct Shares<K>(HashMap<K, usize>);
 
@@ -42,13 +42,13 @@ impl<K: Hash + Eq + Copy> Shares<K> {
     }
 }
 
-/// What is handed to somebody who waits for it in `place`; none where it does not come in time.
+/// Waits for a value that is handed over to `place`; `None` on a timeout.
 pub(crate) async fn handed<T, P>(waits: oneshot::Receiver<T>, place: P, wait: Duration) -> Option<T> {
-    // Whoever hangs up drops what it waits with first, then its place.
+    // On cancellation, the receiver is dropped first, then the place.
     let place = place;
     let mut waits = waits;
     let got = tokio::time::timeout(wait, &mut waits).await;
-    // Closed first, so that nobody hands over anything to a place that is given up.
+    // Closes first, so that no value is handed to an abandoned place.
     waits.close();
     drop(place);
     match got {
@@ -67,9 +67,9 @@ mod tests {
             (0..100).take_while(|mine| fair(*mine, 1, 100 - others - mine, patience, 0)).count()
         };
         assert_eq!(most(0, 1), 50, "half");
-        assert_eq!(most(50, 1), 25, "half of what is left");
+        assert_eq!(most(50, 1), 25, "half of the rest");
         assert_eq!(most(0, 4), 80);
-        assert!(fair(1, 1, 1, 1, 2), "up to the floor, nobody asks");
+        assert!(fair(1, 1, 1, 1, 2), "the floor is always allowed");
     }
 
     #[test]

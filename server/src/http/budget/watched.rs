@@ -1,4 +1,4 @@
-//! A client that reads nothing while bytes wait for it is let go; one that reads, however slowly, is not.
+//! Closes a client that reads nothing while bytes wait for it; a client that reads slowly stays connected.
 
 use std::io;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::http::budget::link::{Busy, Link};
 
-/// A connection's stream. Nothing is timed, and nothing allocated, before the client first keeps bytes waiting.
+/// The stream of a connection. Allocates and times nothing until the client first blocks a write.
 #[derive(Debug)]
 pub struct Watched {
     stream: TcpStream,
@@ -23,12 +23,12 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Watches this for the connection.
+    /// Watches `stream` for the connection.
     pub fn new(stream: TcpStream, link: Arc<Link>) -> Self {
         Self { stream, link, is_stalled: false, timer: None }
     }
 
-    /// What came of a write; where it waits, the clock runs.
+    /// Records the result of a write; a blocked write starts the clock.
     fn written(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             if self.is_stalled {
@@ -45,7 +45,7 @@ impl Watched {
         }
         ready!(timer.as_mut().poll(context));
         metrics::counter!("anaquel_connections_ended_total", "reason" => "not-reading").increment(1);
-        // What it did not take it will not take: the kernel need not keep it, either.
+        // The client will not take the rest, so the kernel need not keep it.
         let _ = self.stream.set_zero_linger();
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "limits.write_seconds: the client reads nothing")))
     }
@@ -85,8 +85,8 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// An answer's body, which says whether its pieces are fetched. Over HTTP/2 that is all there is to see: a stream whose
-/// window is closed takes nothing, while the connection is as lively as its client likes.
+/// The body of an answer, which records whether its pieces are fetched. HTTP/2 shows nothing else: a stream with a
+/// closed window takes nothing while the connection stays active.
 #[derive(Debug)]
 pub struct Tracked {
     body: Body,
@@ -95,7 +95,7 @@ pub struct Tracked {
 }
 
 impl Tracked {
-    /// Watches this for the connection.
+    /// Watches `body` for the connection.
     pub fn new(body: Body, link: &Arc<Link>) -> Self {
         let tracked = Self { body, busy: Busy::new(Arc::clone(link)), waits: link.is_http2() };
         if tracked.waits {

@@ -1,15 +1,15 @@
-//! What to know of each call before making it, what it answers with, and examples that work, for the document.
+//! What a reader must know before each call, what the call answers with, and working examples, for the document.
 //!
-//! The views write themselves out by hand where speed asks for it, so their shapes stand here once, in
-//! [`records`](super::records). `tests/system/openapi.rs` holds every answer of a walk through the whole API against them: a member that
-//! stands in an answer and not here fails it.
+//! For speed, the views write their JSON by hand, so their shapes are defined once, in [`records`](super::records).
+//! `tests/system/openapi.rs` checks every answer of a walk through the whole API against them: a member that is in an
+//! answer but not in the record fails the test.
 
 use serde_json::{Value, json};
 
 use crate::http::document::words::Words;
 
-/// Parameters by name, and where it differs by path and name: values of the demo's data. Those that nobody needs are left
-/// empty, so that trying a call out does not narrow it.
+/// Example values from the demo data, by parameter name, or by path and name. Optional parameters are empty, so that
+/// a trial call is not narrowed.
 const PARAMETERS: &[(&str, &str)] = &[
     ("sku", "TSHIRT-RED-M"),
     ("location", "es-002"),
@@ -21,7 +21,7 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("tax_class", "books"),
 ];
 
-/// Headers of answers, by name.
+/// Response headers, by name.
 const HEADERS: &[(&str, &str)] = &[
     ("ETag", "The version, for `If-Match` and `If-None-Match`"),
     ("Location", "The path of the new item"),
@@ -29,7 +29,7 @@ const HEADERS: &[(&str, &str)] = &[
     ("Retry-After", "Seconds to wait before the next attempt"),
 ];
 
-/// Completes one call: what to know of it, what its successes answer with, their headers, and examples that work.
+/// Completes one call: its description, its successful answers, their headers, and working examples.
 pub fn complete(words: &[&Words], method: &str, path: &str, operation: &mut Value) {
     let call = format!("{} {path}", method.to_uppercase());
     if let Some((_, description, answers)) =
@@ -64,7 +64,7 @@ pub fn complete(words: &[&Words], method: &str, path: &str, operation: &mut Valu
 
 fn answer(words: &[&Words], answer: &mut Value, record: &str) {
     if record.contains('/') {
-        // What is a stream of events to one reader is a text to another: neither is called wrong.
+        // Some readers see an event stream as a stream, others as a text: the empty schema allows both.
         let schema = if record == "text/event-stream" { json!({}) } else { json!({"type": "string"}) };
         if answer.pointer("/content").is_none() {
             answer["content"] = json!({record: {"schema": schema}});

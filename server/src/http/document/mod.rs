@@ -1,7 +1,7 @@
-//! The served OpenAPI document: what the handlers say of themselves, completed with what holds everywhere.
+//! The served OpenAPI document: the handlers' own descriptions, completed with the rules for every call.
 //!
-//! A word means the same wherever it stands, so what it may hold stands here once, in [`words`]; so does what every call
-//! may answer. What the document says is what the server does: `tests/schemathesis/run` holds them against each other.
+//! A word has one meaning in the whole API, so its bounds are defined once, in [`words`]; so are the answers that
+//! every call may give. `tests/schemathesis/run` tests the server against the document.
 
 #[allow(clippy::indexing_slicing, reason = "a name that a JSON object lacks is added to it")]
 mod answers;
@@ -43,7 +43,7 @@ use crate::wire::TEXT_BYTES_MAX;
 )]
 pub struct ApiDoc;
 
-/// How callers say who they are, where they must.
+/// The security scheme: how callers authenticate.
 struct KeyScheme;
 
 impl utoipa::Modify for KeyScheme {
@@ -59,7 +59,7 @@ impl utoipa::Modify for KeyScheme {
 #[cfg(test)]
 pub use records::schemas;
 
-/// The document as it is served.
+/// The document as the server serves it.
 pub fn complete(document: &utoipa::openapi::OpenApi, subjects: &[&Words]) -> Value {
     let mut document = serde_json::to_value(document).unwrap_or_default();
     let words = words();
@@ -70,7 +70,7 @@ pub fn complete(document: &utoipa::openapi::OpenApi, subjects: &[&Words]) -> Val
         for (name, schema) in schemas.iter_mut() {
             bound_members(schema, name, &words);
         }
-        // These say themselves what they hold: an answer may tell what a body may not ask for.
+        // Records define their own bounds: an answer may hold values that a request body may not.
         schemas.extend(records::schemas(subjects));
         schemas.insert("Problem".to_owned(), problem());
     }
@@ -90,7 +90,7 @@ pub fn complete(document: &utoipa::openapi::OpenApi, subjects: &[&Words]) -> Val
         if let Some(body) = operation.pointer_mut("/requestBody/content/application~1json/schema") {
             required_of(body);
         }
-        // Without a word of its own a call would need what all need.
+        // Without its own `security`, a call would inherit the global requirement.
         if operation.get("security").is_none() {
             operation["security"] = json!([]);
         }
@@ -134,7 +134,7 @@ fn call_id(method: &str, path: &str) -> String {
     format!("{method}{}", path.replace(['/', '-'], "_"))
 }
 
-/// What may hold nothing is left out, which is not the same as null.
+/// An optional member is absent, which differs from null.
 fn required_of(schema: &mut Value) {
     if let Some(Value::Array(either)) = schema.get_mut("oneOf") {
         either.retain(|one| one.get("type").is_none_or(|kind| kind != "null"));
@@ -149,15 +149,15 @@ fn required_of(schema: &mut Value) {
     }
 }
 
-/// What words may hold, by name, and where it differs by owner and name: a schema of the document, or a path. A name with
-/// `[]` is a list, and what is in it has the name without.
+/// The allowed values of each word, by name, or by owner and name: a schema of the document, or a path. `name[]` is a
+/// list, and `name` describes its items.
 fn words() -> Map<String, Value> {
     const ID: &str = "^[A-Za-z0-9._:/-]{1,128}$";
     const UNSEEN: &str = r"\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb";
     const MOST: u32 = anaquel_engine::level::LINE_QUANTITY_MAX;
 
     let id = json!({"pattern": ID});
-    // Of another system: printable characters of any script, without white space at the ends.
+    // Issued by another system: printable characters of any script, without white space at the ends.
     let outside = json!({"pattern": format!("^[^{UNSEEN}\\s]([^{UNSEEN}]{{0,126}}[^{UNSEEN}\\s])?$")});
     let time = json!({"format": "date-time", "pattern": "^(19[7-9][0-9]|20[0-9]{2}|210[0-8])-"});
     let text = json!({"maxLength": TEXT_BYTES_MAX});
@@ -268,7 +268,7 @@ fn words() -> Map<String, Value> {
     named.collect()
 }
 
-/// Bounds what is written under a word.
+/// Adds the bounds of a word to a schema.
 fn bound(schema: &mut Value, owner: &str, name: &str, words: &Map<String, Value>) {
     if !is(schema, "array") {
         return extend(schema, words.get(&format!("{owner}.{name}")).or_else(|| words.get(name)));
@@ -291,23 +291,23 @@ fn extend(schema: &mut Value, bounds: Option<&Value>) {
     let (Some(schema), Some(bounds)) = (schema.as_object_mut(), bounds.and_then(Value::as_object)) else { return };
     let fits = |bound: &str| bound != "pattern" || is_text;
     schema.extend(bounds.clone().into_iter().filter(|(bound, _)| fits(bound)));
-    // What a type is without a value is none of those that may be said.
+    // The type's variant for "no value" is not an allowed value.
     if let Some(Value::Array(values)) = schema.get("enum")
         && schema.get("default").is_some_and(|default| !values.contains(default))
     {
         schema.remove("default");
     }
-    // An enumeration names all that may stand there.
+    // An enumeration must list null if it is allowed.
     if let (true, Some(Value::Array(values))) = (nullable, schema.get_mut("enum")) {
         values.push(Value::Null);
     }
 }
 
-/// Bounds the members of a schema, and of what it is made of.
+/// Adds bounds to the members of a schema and of its parts.
 fn bound_members(schema: &mut Value, owner: &str, words: &Map<String, Value>) {
     for (name, member) in object(schema, "/properties").into_iter().flatten() {
         bound(member, owner, name, words);
-        // A map: what its names and its values may be.
+        // A map: bounds for its names and its values.
         if let Some(values) = member.get_mut("additionalProperties").filter(|values| values.is_object()) {
             bound(values, name, "value", words);
             if let Some(names) = words.get(&format!("{name}.name")) {
@@ -332,7 +332,7 @@ fn bound_parameter(parameter: &mut Value, path: &str, words: &Map<String, Value>
     }
 }
 
-/// What is set whole, and the word for its id: it is answered with that and with its `seq`.
+/// Resources that are set as a whole, and the word for their id. The answer repeats the body and adds the `seq`.
 const CATALOGUE: &[(&str, &str)] = &[
     ("SkuBody", "sku"),
     ("LocationBody", "location"),
@@ -341,7 +341,7 @@ const CATALOGUE: &[(&str, &str)] = &[
     ("RuleBody", "rule"),
 ];
 
-/// The answer to what was set.
+/// The schema of the answer to a set resource.
 fn view(body: &Value, name: &str, id: &str) -> Option<(String, Value)> {
     let mut view = body.clone();
     let members = view.as_object_mut()?;
@@ -374,7 +374,7 @@ fn view(body: &Value, name: &str, id: &str) -> Option<(String, Value)> {
     Some((name.replace("Body", "View"), view))
 }
 
-/// Bad news, see RFC 9457.
+/// An error response (RFC 9457).
 fn problem() -> Value {
     json!({
         "type": "object",
@@ -419,7 +419,7 @@ fn problem() -> Value {
     })
 }
 
-/// What every call may answer, whatever it is asked.
+/// Errors that every call may return.
 const EVERYWHERE: &[(&str, &str)] = &[
     ("400", "invalid-request: names the field and the remedy"),
     ("401", "unauthorized: the key is missing or unknown"),
@@ -430,7 +430,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("503", "overloaded or read-only: with Retry-After"),
 ];
 
-/// The same of calls with a body.
+/// Errors that every call with a body may return.
 const WITH_BODY: &[(&str, &str)] = &[
     ("408", "timeout: the body did not arrive"),
     ("413", "payload-too-large"),
@@ -467,7 +467,7 @@ fn problems(operation: &mut Value) {
     }
 }
 
-/// From a new reservation to what can be done with it.
+/// Links from a new reservation to its next operations.
 fn links(calls: &[String], id: &str) -> Value {
     let id = format!("$response.body#{id}");
     let link = |call: &String| (call.clone(), json!({"operationId": call, "parameters": {"id": id}}));

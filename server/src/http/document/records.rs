@@ -1,4 +1,4 @@
-//! The records that calls answer with: their members, and what those mean.
+//! The records in answers: their members and their meaning.
 
 use serde_json::{Map, Value, json};
 
@@ -32,7 +32,7 @@ fn record(meaning: &str, members: &[(&str, &str, &str)]) -> Value {
 fn member(holds: &str, meaning: &str) -> Value {
     let mut schema = holding(holds);
     match schema.get("$ref") {
-        // The record says what it is; here stands what it is here.
+        // The schema describes the record; the description adds its meaning for this member.
         Some(_) => json!({"allOf": [schema], "description": meaning}),
         None => {
             schema["description"] = meaning.into();

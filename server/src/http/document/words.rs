@@ -6,18 +6,18 @@ pub type Call = (&'static str, &'static str, &'static [(&'static str, &'static s
 
 /// A record: its name, its description, and its members.
 ///
-/// A member has a name, a type, and a description. A name that ends in `?` is optional. The type is
-/// `text`, `int`, `units` (an integer that may be below zero), `number`, `flag`, `time`, `any`, `map` (names to texts), a choice
-/// `a|b`, another record, or a list `[…]` of them; with a `?` behind, it may be null.
+/// A member has a name, a type, and a description. A name that ends in `?` is optional. The type is `text`, `int`,
+/// `units` (an integer that may be negative), `number`, `flag`, `time`, `any`, `map` (names to texts), a choice
+/// `a|b`, another record, or a list `[…]` of them. A type that ends in `?` may be null.
 pub type Record = (&'static str, &'static str, &'static [(&'static str, &'static str, &'static str)]);
 
 /// The texts of one subject, declared in its `words.rs`.
 pub struct Words {
-    /// Its calls.
+    /// The calls.
     pub calls: &'static [Call],
-    /// Bodies by call that work on the demo's data, so that a user can try the call.
+    /// Example bodies by call; each works on the demo data.
     pub examples: &'static [(&'static str, &'static str)],
-    /// The records of its answers.
+    /// The records of the answers.
     pub records: &'static [Record],
 }
 

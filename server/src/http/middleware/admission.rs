@@ -15,38 +15,38 @@ use crate::auth::{Identity, Scope};
 use crate::http::extract;
 use crate::http::problem::Problem;
 
-/// The scheme of the OpenAPI document that scopes stand under.
+/// The OpenAPI security scheme that lists the scopes.
 pub const SCHEME: &str = "key";
 
-/// The header by which a request's id comes and goes.
+/// The header of a request id, in requests and responses.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest id of a request that is taken from its caller.
+/// The longest request id that the server accepts from a caller.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 
-/// What load balancers ask by whatever name they know; it tells nothing of the shop.
+/// Paths that load balancers call under any host name; they reveal no business data.
 const ALIVE: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Bytes of a refused body that are read.
+/// The most bytes of a refused body that are read.
 const DISCARDED_BYTES_MAX: u64 = 1 << 20;
 
-/// What each route needs.
+/// The requirements of each route.
 #[derive(Debug, Default)]
 pub struct Routes(HashMap<String, Vec<(Method, Needs)>>);
 
-/// What a route needs of who asks.
+/// What a route requires from its caller.
 #[derive(Debug, Clone, Default)]
 struct Needs {
-    /// One of these; none where anybody may come.
+    /// The caller needs one of these; empty if the route is public.
     scopes: Vec<Scope>,
-    /// Whether its query may name a channel: who is bound to one must.
+    /// Whether the query may name a channel: a caller bound to a channel must name it.
     takes_channel: bool,
-    /// Whether its query may name a location at which something is done: who is bound to one must.
+    /// Whether the query may name the location of an action: a caller bound to a location must name it.
     takes_location: bool,
 }
 
 impl Routes {
-    /// Reads them from the document.
+    /// Reads the requirements from the document.
     pub fn of(document: &OpenApi) -> Self {
         let mut routes = HashMap::new();
         for (path, item) in &document.paths.paths {
@@ -56,9 +56,9 @@ impl Routes {
         Self(routes)
     }
 
-    /// What a route needs; nothing where anybody may come.
+    /// The requirements of a route; `None` if it is public.
     fn needed(&self, method: &Method, path: &str) -> Option<&Needs> {
-        /// What the document asks nothing for, and is no page, is for administrators.
+        /// A route without requirements in the document that is not a page needs an administrator.
         static ADMIN: Needs = Needs { scopes: Vec::new(), takes_channel: false, takes_location: false };
 
         let method = if method == Method::HEAD { &Method::GET } else { method };
@@ -78,12 +78,12 @@ impl Needs {
                 RefOr::Ref(_) => false,
             })
         };
-        // To read is to read of every location.
+        // A reader may read every location.
         let takes_location = takes("location") && !scopes.contains(&Scope::Read);
         Self { takes_channel: takes("channel"), takes_location, scopes }
     }
 
-    /// Whether a caller may ask this.
+    /// Checks whether a caller may make this request.
     fn check(&self, identity: &Identity, query: &str) -> Result<(), Problem> {
         identity.may(&self.scopes)?;
         let named = |name: &str| {
@@ -91,7 +91,7 @@ impl Needs {
             found.map(|(_, value)| value.into_owned())
         };
         if self.takes_location && !identity.locations.is_empty() {
-            // What happens at its location is its own, whatever the channel.
+            // A caller bound to a location may act there, on any channel.
             return identity.may_use_location("location", named("location").as_deref());
         }
         if self.takes_channel && !identity.channels.is_empty() {
@@ -113,17 +113,17 @@ fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &Operation)> {
 
 fn scopes(operation: &Operation) -> Vec<Scope> {
     let requirements = operation.security.iter().flatten();
-    // The requirement has no accessor; its JSON is its interface.
+    // The requirement has no accessor, so its JSON form is read.
     let values = requirements.filter_map(|requirement| serde_json::to_value(requirement).ok());
     let listed = values.filter_map(|value| value.get(SCHEME)?.as_array().cloned()).flatten();
-    // A scope that does not exist needs an administrator.
+    // An unknown scope requires an administrator.
     listed.map(|scope| scope.as_str().and_then(|scope| scope.parse().ok()).unwrap_or(Scope::Admin)).collect()
 }
 
 /// Admits a request: puts its principal into the extensions, and returns the id that the response carries.
 ///
 /// # Errors
-/// Why it may not come in.
+/// The reason for the refusal.
 pub fn admit(app: &App, routes: &Routes, request: &mut Request) -> Result<Option<HeaderValue>, Problem> {
     let Some(principal) = look(app, routes, request)? else { return Ok(None) };
     let id = HeaderValue::from_str(&principal.request).ok();
@@ -131,9 +131,9 @@ pub fn admit(app: &App, routes: &Routes, request: &mut Request) -> Result<Option
     Ok(id)
 }
 
-/// The principal of a request; `None` if the server authenticates nobody.
+/// The principal of a request; `None` if the server does not authenticate callers.
 fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Principal>, Problem> {
-    // Read once, so that all checks of this request see the same answer.
+    // Read once, so that all checks of this request see the same value.
     let is_locked = app.auth.is_locked();
     if !ALIVE.contains(&request.uri().path()) {
         app.auth.hosts.check(request.version(), request.uri(), request.headers(), is_locked)?;
@@ -155,8 +155,8 @@ fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Principa
     Ok(Some(Principal { identity, address: peer.map(|peer| peer.ip()), request: request_id(request.headers()) }))
 }
 
-/// A refusal. What is left of a small request is read beside it: a client that is still sending would see a broken
-/// connection. More is not read for who may not come in.
+/// Builds the response for a refusal. The rest of a small body is read in the background, because a client that is
+/// still sending would see a broken connection. A larger body is not read.
 pub async fn refuse(request: Request, problem: Problem) -> Response {
     let (parts, body) = request.into_parts();
     if (1..=DISCARDED_BYTES_MAX).contains(&extract::announced(&parts.headers).unwrap_or(0)) {
@@ -165,8 +165,8 @@ pub async fn refuse(request: Request, problem: Problem) -> Response {
     problem.into_response()
 }
 
-/// The key or token: in `Authorization`, or, as browsers cannot set that for a socket, in a subprotocol. Never in an
-/// address, which would end up in logs.
+/// The key or token: from `Authorization`, or from a subprotocol, because browsers cannot set headers for a
+/// WebSocket. Never from the address, which ends up in logs.
 fn token(headers: &HeaderMap) -> Option<&str> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
@@ -176,7 +176,7 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     protocols.flat_map(|list| list.split(',')).find_map(|protocol| protocol.trim().strip_prefix(PROTOCOL_KEY))
 }
 
-/// The caller's own id of the request, or a new one.
+/// The caller's own request id, or a new one.
 fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
     let is_plain = |id: &&str| {
@@ -186,8 +186,8 @@ fn request_id(headers: &HeaderMap) -> String {
     given.filter(is_plain).map_or_else(|| format!("{:016x}", next_id()), str::to_owned)
 }
 
-/// A number that no other request has, as far as chance goes: each thread asks the system for where it begins, and goes on
-/// from there by SplitMix64 (Steele and others, 2014). It is a name for the log, and no secret.
+/// A request id, unique with high probability: each thread gets a random start from the system and continues with
+/// SplitMix64 (Steele and others, 2014). The id is for the log and is not secret.
 fn next_id() -> u64 {
     thread_local! {
         static LAST: Cell<u64> = Cell::new(getrandom::u64().unwrap_or_default());

@@ -1,7 +1,7 @@
-//! Pages of other origins: what a browser asks before it lets them ask (preflights), and which answers it lets them read.
+//! CORS: answers preflight requests, and decides which responses a page of another origin may read.
 //!
-//! Only origins that `auth.origins` names are let in, with their credentials in headers; cookies mean nothing here. What
-//! comes without `Origin`, as all that is no browser does, is not touched.
+//! Only the origins in `auth.origins` are allowed, with credentials in headers; cookies are ignored. Requests without
+//! `Origin`, as clients other than browsers send them, are unchanged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::auth::origins::Origins;
 use crate::http::middleware::admission::REQUEST_ID;
 use crate::http::problem::{Problem, Slug};
 
-/// How long a browser need not ask again; none keeps it for longer than a day.
+/// How long a browser may cache a preflight; no browser caches it for more than a day.
 const MAX_AGE: Duration = Duration::from_secs(86_400);
 
-/// What calls of the contract are made with.
+/// Methods of the API.
 const METHODS: [Method; 5] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE];
 
 /// Headers that pages may send.
@@ -38,7 +38,7 @@ const SENT: [HeaderName; 12] = [
     REQUEST_ID,
 ];
 
-/// Headers of answers that pages may read.
+/// Response headers that pages may read.
 const TOLD: [HeaderName; 7] = [
     header::CONTENT_ENCODING,
     header::ETAG,
@@ -49,7 +49,7 @@ const TOLD: [HeaderName; 7] = [
     REQUEST_ID,
 ];
 
-/// What pages of the origins that are let in are answered.
+/// The CORS answers for allowed origins.
 #[derive(Debug, Clone)]
 pub struct Cors {
     origins: Arc<Origins>,
@@ -57,7 +57,7 @@ pub struct Cors {
 }
 
 impl Cors {
-    /// For the pages of `origins`.
+    /// The CORS answers for `origins`.
     pub fn new(origins: &Arc<Origins>) -> Self {
         let named = Arc::clone(origins);
         let layer = CorsLayer::new()
@@ -70,14 +70,14 @@ impl Cors {
         Self { origins: Arc::clone(origins), layer }
     }
 
-    /// Whether a request is a browser's question whether a page may ask something.
+    /// Whether a request is a preflight.
     pub fn is_preflight<B>(request: &Request<B>) -> bool {
         request.method() == Method::OPTIONS
             && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
             && request.headers().contains_key(header::ORIGIN)
     }
 
-    /// The answer to such a question; whoever may ask need not say who they are to be told so.
+    /// Answers a preflight, which needs no authentication.
     pub async fn preflight<B>(&self, request: Request<B>) -> Response {
         let (parts, _) = request.into_parts();
         let origin = parts.headers.get(header::ORIGIN);
@@ -100,7 +100,7 @@ impl Cors {
         answer
     }
 
-    /// The same answer, for a page of `origin` to read if it may.
+    /// Lets a page of `origin` read the response, if the origin is allowed.
     pub async fn tell(&self, origin: HeaderValue, answer: Response) -> Response {
         let mut request = Request::new(Body::empty());
         request.headers_mut().insert(header::ORIGIN, origin);
@@ -114,7 +114,7 @@ impl Cors {
         }
     }
 
-    /// Says that an answer which may be kept would be another for a page of an origin that is let in.
+    /// Marks a cacheable response as dependent on the origin.
     pub fn vary(&self, answer: &mut Response) {
         if self.origins.are_named() && answer.headers().contains_key(header::ETAG) {
             answer.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));

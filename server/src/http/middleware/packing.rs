@@ -1,4 +1,4 @@
-//! Answers packed with gzip, for whoever accepts that: large ones only, and none that comes bit by bit.
+//! Gzip for responses, if the client accepts it: only for large responses, and never for streams.
 
 use axum::body::{Body, HttpBody};
 use axum::response::Response;
@@ -9,13 +9,13 @@ use tower_http::compression::CompressionLayer;
 
 use crate::http::conditions;
 
-/// Answers below so many bytes are sent as they are: packing them costs more than it saves.
+/// Responses below this size are not packed: packing costs more than it saves.
 const BYTES_MIN: u64 = 1024;
 
-/// What comes bit by bit: packed, the last of it would wait for more.
+/// Streamed media types: a packed stream would hold back its last bytes until more arrive.
 const STREAMS: [&str; 2] = ["text/event-stream", "application/x-ndjson"];
 
-/// Whether packing an answer may be worth it.
+/// Whether a response may be worth packing.
 pub fn is_worth_it(answer: &Response) -> bool {
     let is_large = answer.body().size_hint().exact().is_none_or(|bytes| bytes >= BYTES_MIN);
     is_large && {
@@ -26,7 +26,7 @@ pub fn is_worth_it(answer: &Response) -> bool {
     }
 }
 
-/// The same answer, packed if `accepted` (`Accept-Encoding`) says so. Its tag says so, too.
+/// Packs a response if `accepted` (`Accept-Encoding`) allows gzip, and adjusts its tag.
 pub async fn pack(accepted: HeaderValue, answer: Response) -> Response {
     let status = answer.status();
     let mut request = Request::new(Body::empty());
@@ -40,7 +40,7 @@ pub async fn pack(accepted: HeaderValue, answer: Response) -> Response {
         Ok(answer) => answer.map(Body::new),
         Err(never) => match never {},
     };
-    // Who accepts nothing at all is told what was done all the same.
+    // A client that accepts no encoding still receives the result of its write.
     *answer.status_mut() = status;
     if answer.headers().contains_key(header::CONTENT_ENCODING) {
         let tag = answer.headers().get(header::ETAG).and_then(conditions::packed);

@@ -1,7 +1,6 @@
-//! What every request passes, on its way in and on its way out: the guard, the catch for what panics, the clock and the
-//! log line. One layer, because each layer of its own costs every request two more allocations and a copy of itself. What
-//! only some ask for (pages of other origins, packed answers) goes through a layer of its own once it is known that they
-//! do.
+//! The pipeline that every request passes: admission, panic handler, timing and log line. It is one layer, because
+//! each additional layer costs every request two allocations and a copy. Work for some requests only (CORS, gzip)
+//! runs in a separate step once the request is known to need it.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -40,7 +39,7 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Lets in whom `routes` allow.
+    /// Admits requests that `routes` allows.
     pub fn new(app: App, routes: Routes) -> Self {
         let cors = Arc::new(Cors::new(&app.auth.origins));
         Self { app, routes: Arc::new(routes), cors }
@@ -55,7 +54,7 @@ impl<S> Layer<S> for Pipeline {
     }
 }
 
-/// A service behind its pipeline.
+/// A service with its pipeline.
 #[derive(Clone)]
 pub struct PipelineService<S> {
     pipeline: Pipeline,
@@ -97,7 +96,7 @@ where
                         request.extensions().get::<Principal>().map(|principal| Arc::clone(&principal.identity));
                     Ok((request_id, identity, self.inner.call(request)))
                 }
-                // On the heap, so that the answers of others take no room for it.
+                // On the heap, so that the futures of other requests stay small.
                 Err(problem) => Err(Box::pin(admission::refuse(request, problem))),
             }
         }));
@@ -114,7 +113,7 @@ where
                     let payer = || Payer { who, link: link.cloned() };
                     let mut response = match large(link.map(Arc::as_ref), &response) {
                         None => response,
-                        // On the heap, so that small answers take no room for it.
+                        // On the heap, so that the futures of small answers stay small.
                         Some(bytes) => {
                             let may_refuse = asked.only_asked(&response);
                             Box::pin(answers.send(payer(), bytes, may_refuse, response)).await
@@ -133,7 +132,7 @@ where
             };
             let packs = asked.accepts.is_some() && packing::is_worth_it(&response);
             if packs || asked.origin.is_some() {
-                // On the heap, so that answers that are sent as they are take no room for it.
+                // On the heap, so that the futures of unpacked answers stay small.
                 response = Box::pin(asked.dress(packs, &pipeline.cors, response)).await;
             } else {
                 pipeline.cors.vary(&mut response);
@@ -145,7 +144,7 @@ where
     }
 }
 
-/// What a service answers; where it panics, that.
+/// The answer of a service; an internal error if the service panics.
 async fn caught(answer: impl Future<Output = Result<Response, Infallible>>) -> Response {
     match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(response)) => response,
@@ -153,7 +152,7 @@ async fn caught(answer: impl Future<Output = Result<Response, Infallible>>) -> R
     }
 }
 
-/// Answers for what panicked.
+/// The answer for a panic.
 fn defect(panic: &(dyn Any + Send)) -> Response {
     let text = panic.downcast_ref::<&str>().copied();
     let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
@@ -161,15 +160,15 @@ fn defect(panic: &(dyn Any + Send)) -> Response {
     Problem::new(Slug::Internal, "internal error; see the server log").into_response()
 }
 
-/// What is kept of a request until it is answered.
+/// What is kept of a request until its answer.
 struct Asked {
     at: Instant,
     method: Method,
     route: Option<MatchedPath>,
     trace: Option<String>,
-    /// Who it came from, proxies of one's own left out.
+    /// The client's address, behind the trusted proxies.
     address: Option<IpAddr>,
-    /// The page that asks, and what it accepts answers to be packed with; most that is no browser says neither.
+    /// The page's origin, and the accepted encodings; most clients other than browsers send neither.
     origin: Option<HeaderValue>,
     accepts: Option<HeaderValue>,
 }
@@ -187,7 +186,7 @@ impl Asked {
         }
     }
 
-    /// The answer as it was asked for: packed, and readable for a page of another origin.
+    /// Packs the answer and adds CORS headers, as the request needs.
     async fn dress(&self, packs: bool, cors: &Cors, mut response: Response) -> Response {
         if let Some(accepts) = self.accepts.as_ref().filter(|_| packs) {
             response = packing::pack(accepts.clone(), response).await;
@@ -198,17 +197,18 @@ impl Asked {
         }
     }
 
-    /// Whether it asked and did nothing: its answer may be refused once it is made. What is done is told.
+    /// Whether the request only read, so that its finished answer may still be refused. The result of a write is
+    /// always sent.
     fn only_asked(&self, response: &Response) -> bool {
         match self.route.as_ref().map_or("", MatchedPath::as_str) {
             "/v1/availability/query" | "/v1/what-if" => true,
-            // A promise is created; a dry run is not.
+            // Sourcing that creates a reservation is a write; a dry run is not.
             "/v1/sourcing" => response.status() == StatusCode::OK,
             _ => [Method::GET, Method::HEAD].contains(&self.method),
         }
     }
 
-    /// Counts and times it, and logs it where it failed. No SKU or store is ever a label.
+    /// Counts and times the request, and logs a failure. Labels never contain a SKU or a store.
     fn answered(self, response: &Response) {
         let Self { at, method, route, trace, address, .. } = self;
         let elapsed = at.elapsed();
@@ -230,8 +230,7 @@ thread_local! {
     static DURATIONS: RefCell<Durations> = RefCell::default();
 }
 
-/// The histograms of this thread by route: looking one up by its labels for every request costs more than the request's
-/// own answer is formatted in.
+/// The histograms of this thread by route: a lookup by labels costs more than formatting the answer.
 #[derive(Default)]
 struct Durations(HashMap<String, Vec<(&'static str, u16, metrics::Histogram)>>);
 
@@ -268,7 +267,7 @@ mod tests {
     use super::*;
     use axum::body::Body;
 
-    /// Panics before it has made its answer, or while it makes it.
+    /// Panics before it returns its answer, or while it makes it.
     #[derive(Clone)]
     struct Panics {
         at_once: bool,

@@ -1,4 +1,4 @@
-//! Units of a line that are promised of inbound supply.
+//! Units of a line that are promised from inbound supply.
 
 use super::demand::Demand;
 use super::replaced::Places;

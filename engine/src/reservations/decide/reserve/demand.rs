@@ -1,4 +1,4 @@
-//! What a promise asks of each cell, less what the holds that it replaces give back there.
+//! The demand of a promise on each cell, less the units that the replaced holds release there.
 
 use super::replaced::{Released, given_back};
 use crate::ids::{LocationId, SkuId, Timestamp};

@@ -1,4 +1,4 @@
-//! Lines in any location of a group.
+//! Lines for any location of a group.
 
 use super::placed::Placed;
 use super::replaced::Places;

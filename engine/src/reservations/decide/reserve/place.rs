@@ -97,7 +97,7 @@ pub(super) fn place_lines(
 /// Changes the promised units of a cell in the draft.
 pub(super) fn promise_units(cx: &mut Decide<'_>, sku: SkuId, location: LocationId, change: StockChange) {
     let level = cx.draft.cell(sku, location).level.checked_add(change);
-    let level = level.expect("what is granted is free, and what is given back is among the reserved units");
+    let level = level.expect("granted units are available, and released units are reserved");
     cx.draft.set_level(sku, location, level);
 }
 

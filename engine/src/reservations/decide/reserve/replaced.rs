@@ -1,4 +1,4 @@
-//! The holds that a promise replaces: the units that they give back, and their positions in queues.
+//! The holds that a promise replaces: the units that they release, and their queue positions.
 
 use rustc_hash::FxHashMap;
 
@@ -56,9 +56,9 @@ impl Places {
         places.iter().fold(0, |sum: u32, (_, wait)| sum.saturating_add(wait.units))
     }
 
-    /// Passes on the position for a line that asks for no more inbound units. Of several positions, it is the last of
-    /// the first ones that together had enough, for the latest of their dates: so nobody in between gets units later
-    /// than before.
+    /// Passes on the position for a line that requests no more inbound units. Of several positions, it is the last of
+    /// the first ones that together had enough, for the latest of their dates: so no backorder in between gets units
+    /// later than before.
     pub(super) fn hand_on(&mut self, sku: SkuId, location: LocationId, units: u32, latest: Timestamp) -> Option<Grant> {
         let places = self.0.get_mut(&(sku, location)).filter(|_| units > 0)?;
         let (mut waited, mut grant) =
