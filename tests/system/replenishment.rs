@@ -269,6 +269,27 @@ fn a_policy_keeps_what_is_left_out_and_is_refused_by_field() {
     shop.stopped();
 }
 
+/// A body that only makes sense beside what was there is answered as first, also once that is gone.
+#[test]
+fn a_keyed_change_of_a_policy_is_told_its_first_answer_when_the_policy_is_gone() {
+    let mut shop = Shop::with(&["--demo"]);
+    let whole = json!({"kind": "min_max", "to": {"locations": ["es-001"]}, "from": ["es-002"], "min": 1, "max": 5});
+    put(&mut shop, "p", whole);
+    let change = |shop: &mut Shop| {
+        let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "k")];
+        let answer = shop.client.send("PUT", "/v1/replenishment/p", &headers, br#"{"min": 2}"#).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.json());
+        (answer.header("idempotent-replayed").is_some(), answer.json())
+    };
+    let first = change(&mut shop);
+    assert_eq!((first.0, &first.1["min"]), (false, &json!(2)));
+    assert_eq!(shop.client.send("DELETE", "/v1/replenishment/p", &[], b"").unwrap().status, 200);
+    assert_eq!(change(&mut shop), (true, first.1.clone()));
+    let mut shop = shop.killed_and_restarted();
+    assert_eq!(change(&mut shop), (true, first.1));
+    assert_eq!(shop.client.get("/v1/replenishment/p").unwrap().status, 404);
+}
+
 #[test]
 fn a_run_looks_at_no_more_cells_than_the_settings_say() {
     let mut shop = Shop::default();

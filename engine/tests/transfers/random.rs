@@ -153,7 +153,8 @@ impl<'a> Life<'a> {
         };
         let Ok(made) = self.shop.try_reserve(request) else { return false };
         self.holds.push(made.id);
-        true
+        // A hold expires before most of the steps that could be taken with it; an order stays.
+        self.numbers.below(2) == 0 || self.shop.confirm(made.id).is_ok()
     }
 
     fn steps_on(&mut self) -> bool {
@@ -374,8 +375,7 @@ fn lives(seed: u64, folder: Option<&Path>, steps: u64, each: u64) {
     audit(&life.shop);
     let transfers = life.shop.engine.state().own.transfers.all().len();
     println!("{steps} steps, {transfers} transfers; done and refused: {:?}", life.done);
-    // In a short life a kind of step may happen never to be possible.
-    assert!(steps < 10_000 || life.done.values().all(|(done, _)| *done > 0), "{:?}", life.done);
+    assert!(life.done.values().all(|(done, _)| *done > 0), "{:?}", life.done);
 }
 
 /// `ANAQUEL_STEPS=n` takes n steps; 10,000 if nothing is said.

@@ -18,5 +18,6 @@ pub mod middleware;
 pub mod page;
 pub mod pieces;
 pub mod problem;
+pub mod put;
 pub mod reply;
 pub mod router;

@@ -22,6 +22,7 @@ use crate::http::conditions;
 use crate::http::extract::{self, Params, PathId};
 use crate::http::page::Page;
 use crate::http::problem::Problem;
+use crate::http::put::tagged;
 use crate::http::reply::{json_answer, replayed, unexpected};
 use crate::subjects::catalogue::{bodies as words, views};
 
@@ -36,15 +37,6 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get_group, put_group, delete_group))
         .routes(routes!(list_channels))
         .routes(routes!(get_channel, put_channel, delete_channel))
-}
-
-/// An item with its entity tag.
-fn tagged(version: Version, item: &Value) -> Response {
-    let mut response = json_answer(item);
-    if let Ok(tag) = HeaderValue::from_str(&conditions::tag(version)) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
 }
 
 /// An item with its entity tag, or 304 if the caller has the current version. The visible fields depend on the caller.

@@ -1,7 +1,7 @@
 //! Price lists: set one, read it back, list them, remove it.
 
 use anaquel_engine::Engine;
-use anaquel_engine::command::{Completion, Failure, Outcome, Precondition, Refusal, Seen, Version, Versions};
+use anaquel_engine::command::{Completion, Outcome, Precondition, Version};
 use anaquel_engine::event::Thing;
 use anaquel_engine::ids::{Name, Seq};
 use anaquel_engine::prices::PriceAnswer;
@@ -9,7 +9,7 @@ use anaquel_engine::prices::command::Command;
 use anaquel_engine::prices::list::{BASE_NAME, ListStanding};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, Uri};
 use serde_json::{Value, json};
 
 use super::bodies::PriceListBody;
@@ -22,11 +22,9 @@ use crate::http::conditions;
 use crate::http::extract::{self, Params, PathId};
 use crate::http::page::Page;
 use crate::http::problem::Problem;
+use crate::http::put;
 use crate::http::reply::{json_answer, replayed, unexpected};
 use crate::subjects::catalogue::routes::{path_name, read};
-
-/// How often something is set anew that another caller changed meanwhile.
-const TRIES: usize = 8;
 
 /// What was told of prices.
 pub fn told(executed: &Executed) -> Result<(Seq, &PriceAnswer), Problem> {
@@ -41,58 +39,6 @@ pub fn told(executed: &Executed) -> Result<(Seq, &PriceAnswer), Problem> {
 pub fn acts_everywhere(caller: &Caller) -> Result<(), Problem> {
     caller.may_use_channel("channels", None)?;
     caller.may_use_location("locations", None)
-}
-
-/// Sets something of which what is left out is as it was read: if another changed it meanwhile, it is read anew.
-pub async fn set_anew(
-    app: &App,
-    caller: &Caller,
-    asked: &Precondition,
-    current: impl Fn() -> Option<Version> + Send + Sync,
-    command: impl Fn(Precondition) -> Result<Command, Problem> + Send + Sync,
-) -> Result<Executed, Problem> {
-    let mut tries = 0;
-    loop {
-        let known = current();
-        let holds = asked.holds(known);
-        let precondition = if holds { still(known) } else { asked.clone() };
-        let mut wrong = None;
-        // Composed once the key is known to be new: a repeat is answered whatever there is by now.
-        let submit = |engine: &Engine, cause, done: Completion| match command(precondition) {
-            Ok(command) => engine.submit(command, cause, done),
-            Err(problem) => {
-                wrong = Some(problem);
-                engine.refuse(cause, done, Failure::Unheard);
-            }
-        };
-        let executed = app.execute(caller, submit).await;
-        if let Some(problem) = wrong {
-            return Err(problem);
-        }
-        match executed {
-            Err(Failure::Refused(Refusal::StaleVersion { .. })) if holds && tries < TRIES => tries += 1,
-            executed => return Ok(executed?),
-        }
-    }
-}
-
-/// Nothing happened to it since.
-fn still(current: Option<Version>) -> Precondition {
-    match current {
-        Some(Version { seq, groups }) => {
-            Precondition { if_match: Some(Versions::OneOf(vec![Seen { seq, groups }])), if_none_match: None }
-        }
-        None => Precondition { if_match: None, if_none_match: Some(Versions::Any) },
-    }
-}
-
-/// An item with its entity tag.
-pub fn tagged(seq: Seq, item: &Value) -> Response {
-    let mut response = json_answer(item);
-    if let Ok(tag) = HeaderValue::from_str(&conditions::tag(Version::new(seq))) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
 }
 
 fn item(engine: &Engine, sight: &Sight<'_>, standing: &ListStanding) -> Option<Value> {
@@ -175,12 +121,12 @@ pub async fn set(State(app): State<App>, PathId(id): PathId, request: Request) -
         Ok(Command::SetList(name.clone(), Some(Box::new(list)), precondition))
     };
     let current = || known().map(|standing| Version::new(standing.version));
-    let executed = set_anew(&app, &caller, &asked, current, command).await?;
+    let executed = put::put(&app, &caller, &asked, current, command).await?;
     let (seq, PriceAnswer::List(name, Some(list), in_force)) = told(&executed)? else {
         return Err(unexpected(&executed.outcome));
     };
     let item = views::list_at(&app.engine, name.as_str(), list, *in_force, seq);
-    Ok(replayed(tagged(seq, &item), executed.replayed))
+    Ok(replayed(put::tagged(Version::new(seq), &item), executed.replayed))
 }
 
 /// Remove a price list, if no price in it is in force or to come.

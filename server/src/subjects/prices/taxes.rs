@@ -11,7 +11,7 @@ use http::{HeaderMap, Uri};
 use serde_json::json;
 
 use super::bodies::TaxClassBody;
-use super::lists::{acts_everywhere, set_anew, tagged, told};
+use super::lists::{acts_everywhere, told};
 use super::views;
 use crate::app::App;
 use crate::http::budget::Payer;
@@ -19,6 +19,7 @@ use crate::http::conditions;
 use crate::http::extract::{self, Params, PathId};
 use crate::http::page::Page;
 use crate::http::problem::Problem;
+use crate::http::put;
 use crate::http::reply::{json_answer, replayed, unexpected};
 use crate::subjects::catalogue::routes::{path_name, read};
 
@@ -77,12 +78,12 @@ pub async fn set(State(app): State<App>, PathId(id): PathId, request: Request) -
         Ok(Command::SetTaxClass(name.clone(), Some(Box::new(class)), precondition))
     };
     let current = || known().map(|(seq, _)| Version::new(seq));
-    let executed = set_anew(&app, &caller, &asked, current, command).await?;
+    let executed = put::put(&app, &caller, &asked, current, command).await?;
     let (seq, PriceAnswer::TaxClass(name, Some(class))) = told(&executed)? else {
         return Err(unexpected(&executed.outcome));
     };
     let item = views::class_at(&app.engine, name.as_str(), class, seq);
-    Ok(replayed(tagged(seq, &item), executed.replayed))
+    Ok(replayed(put::tagged(Version::new(seq), &item), executed.replayed))
 }
 
 /// Remove a tax class that no SKU names.

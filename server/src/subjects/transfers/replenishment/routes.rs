@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anaquel_engine::Engine;
-use anaquel_engine::command::{Completion, Failure, Outcome, Precondition, Refusal, Seen, Version, Versions};
+use anaquel_engine::command::{Completion, Failure, Outcome, Precondition, Version};
 use anaquel_engine::event::Thing;
 use anaquel_engine::ids::{Name, Seq, crockford};
 use anaquel_engine::transfers::TransferAnswer;
@@ -12,7 +12,7 @@ use anaquel_engine::transfers::policy::{Policy, RunItem};
 use anaquel_engine::transfers::replenishment::explain as explain_cell;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -28,12 +28,10 @@ use crate::http::conditions;
 use crate::http::extract::{self, Params, PathId};
 use crate::http::page::Page;
 use crate::http::problem::{Problem, Slug};
+use crate::http::put;
 use crate::http::reply::{Reply, json_answer, replayed, unexpected};
 use crate::subjects::catalogue::routes::read;
 use crate::wire;
-
-/// How often a change of a policy is applied again after another caller changed it.
-const TRIES: usize = 8;
 
 /// The routes of this module.
 pub fn routes() -> OpenApiRouter<App> {
@@ -115,45 +113,19 @@ pub async fn set(State(app): State<App>, PathId(id): PathId, request: Request) -
     let (caller, body) = (request.caller, request.body);
     acts_everywhere(&app.engine, &caller)?;
     let state = app.engine.state();
-    let mut tries = 0;
-    let executed = loop {
-        let known = state.own.transfers.policy(name.as_str());
+    let known = || state.own.transfers.policy(name.as_str());
+    let command = |precondition: Precondition| {
+        let known = known();
         let policy = body.clone().into_policy(&state.catalogue, known.as_ref().map(|(_, known)| &**known))?;
-        let current = known.map(|(seq, _)| Version::new(seq));
-        let holds = asked.holds(current);
-        // Fields that are left out keep the values that were read: if another caller changes the policy meanwhile, it
-        // is read again.
-        let precondition = if holds { still(current) } else { asked.clone() };
-        let command = Command::SetPolicy(name.clone(), Some(Box::new(policy)), precondition);
-        let submit = |engine: &Engine, cause, done: Completion| engine.submit(command, cause, done);
-        match app.execute(&caller, submit).await {
-            Err(Failure::Refused(Refusal::StaleVersion { .. })) if holds && tries < TRIES => tries += 1,
-            executed => break executed?,
-        }
+        Ok(Command::SetPolicy(name.clone(), Some(Box::new(policy)), precondition))
     };
+    let current = || known().map(|(seq, _)| Version::new(seq));
+    let executed = put::put(&app, &caller, &asked, current, command).await?;
     let (seq, TransferAnswer::Policy(name, Some(policy))) = told(&executed)? else {
         return Err(unexpected(&executed.outcome));
     };
-    let answer = tagged(seq, &views::policy(&app.engine, name.as_str(), seq, policy));
+    let answer = put::tagged(Version::new(seq), &views::policy(&app.engine, name.as_str(), seq, policy));
     Ok(replayed(answer, executed.replayed))
-}
-
-/// The policy has not changed since.
-fn still(current: Option<Version>) -> Precondition {
-    match current {
-        Some(Version { seq, groups }) => {
-            Precondition { if_match: Some(Versions::OneOf(vec![Seen { seq, groups }])), if_none_match: None }
-        }
-        None => Precondition { if_match: None, if_none_match: Some(Versions::Any) },
-    }
-}
-
-fn tagged(seq: Seq, item: &Value) -> Response {
-    let mut response = json_answer(item);
-    if let Ok(tag) = HeaderValue::from_str(&conditions::tag(Version::new(seq))) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
 }
 
 /// Remove a policy. The transfers that it proposed stay.
