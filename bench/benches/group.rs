@@ -2,7 +2,7 @@
 
 use anaquel_bench::retailer::put;
 use anaquel_bench::{in_memory, name, request, stock};
-use anaquel_engine::admission::Place;
+use anaquel_engine::admission::Target;
 use anaquel_engine::command::PutWhat;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
@@ -18,7 +18,7 @@ fn group(criterion: &mut Criterion) {
         put(&engine, PutWhat::Group(name("group", stores), Some(members).into())).expect("the group is good");
         let mut request = request(2, 0);
         for line in &mut request.lines {
-            line.place = Place::Group(name("group", stores));
+            line.place = Target::Group(name("group", stores));
         }
         benches.bench_with_input(BenchmarkId::new("a group of stores", stores), &stores, |bencher, _| {
             bencher.iter(|| engine.run(|engine, done| engine.reserve(request.clone(), None, done)));

@@ -3,7 +3,7 @@
 use anaquel_bench::{Numbers, in_memory, name, stock};
 use anaquel_engine::command::{Command, Precondition, Rows};
 use anaquel_engine::ids::{SkuId, Timestamp};
-use anaquel_engine::prices::book::{Asked, Place};
+use anaquel_engine::prices::book::{Asked, PriceTarget};
 use anaquel_engine::prices::command::{Command as PriceCommand, RowFields};
 use anaquel_engine::prices::list::{Currency, ListKind, PriceList};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -48,7 +48,7 @@ fn listing(criterion: &mut Criterion) {
         }
         let channel = name("channel", 0);
         let location = engine.state().catalogue.locations.name(0.into()).clone();
-        let place = Place::Location(0.into(), location);
+        let place = PriceTarget::Location(0.into(), location);
         let mut numbers = Numbers(9);
         let bench = BenchmarkId::new("for a channel at a location, lists", lists);
         group.bench_with_input(bench, &lists, |bencher, _| {

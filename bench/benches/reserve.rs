@@ -2,7 +2,7 @@
 //! cancelled afterwards?
 
 use anaquel_bench::{in_memory, name, request, stock};
-use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
+use anaquel_engine::admission::{LineRequest, ReserveRequest, Target};
 use anaquel_engine::command::{Command, Outcome, StepRequest};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
@@ -13,7 +13,7 @@ fn reserve(criterion: &mut Criterion) {
     for lines in [1u32, 10, 100] {
         let line = |n| LineRequest {
             sku: name("sku", n % 100),
-            place: Place::Location(name("location", n % 10)),
+            place: Target::Location(name("location", n % 10)),
             quantity: 1,
             latest: None,
         };

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
+use anaquel_engine::admission::{LineRequest, ReserveRequest, Target};
 use anaquel_engine::command::{Command, Count, NameRef, Outcome, Reserve, ReserveLine, Rows};
 use anaquel_engine::event::{Few, Purpose, Record};
 use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
@@ -142,7 +142,7 @@ pub fn request(sku: u32, location: u32) -> ReserveRequest {
         is_attempt: false,
         lines: Few::from_iter([LineRequest {
             sku: name("sku", sku),
-            place: Place::Location(name("location", location)),
+            place: Target::Location(name("location", location)),
             quantity: 1,
             latest: None,
         }]),

@@ -194,12 +194,12 @@ pub(crate) fn name(text: &str) -> u64 {
 
 /// A cell, by the digests of its names.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct CellNames {
     pub sku: u64,
     pub location: u64,
 }
 
-impl Place {
+impl CellNames {
     /// One word for both.
     pub fn word(self) -> u64 {
         fold_multiply(self.sku ^ 0x9e37_79b9_7f4a_7c15, self.location.rotate_left(17) ^ 0xa409_3822_299f_31d1)
@@ -207,13 +207,13 @@ impl Place {
 }
 
 /// The digest of a cell's content without promises.
-pub(crate) fn stock(at: Place, on_hand: i32, safety_stock: u32, counted_at: Timestamp) -> Digest {
+pub(crate) fn stock(at: CellNames, on_hand: i32, safety_stock: u32, counted_at: Timestamp) -> Digest {
     let units = (u64::from(safety_stock) << 32) | u64::from(on_hand.cast_unsigned());
     digest([at.sku, at.location, units, counted_at.0])
 }
 
 /// The digest of a cell's promises; nothing if there are none.
-pub(crate) fn reserved(at: Place, level: StockLevel) -> Digest {
+pub(crate) fn reserved(at: CellNames, level: StockLevel) -> Digest {
     match level.reserved {
         0 => 0,
         reserved => digest([at.sku, at.location, reserved.into(), u64::MAX]),

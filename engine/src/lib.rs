@@ -5,7 +5,7 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use anaquel_engine::admission::{LineRequest, MovementRequest, Place, ReserveRequest};
+//! use anaquel_engine::admission::{LineRequest, MovementRequest, Target, ReserveRequest};
 //! use anaquel_engine::command::{Failure, Outcome, Refusal};
 //! use anaquel_engine::event::{MovementKind, Purpose};
 //! use anaquel_engine::feed::{Message, Mode, Selection, Start};
@@ -54,7 +54,7 @@
 //!     confirm: false,
 //!     allow_partial: false,
 //!     supersedes: Default::default(),
-//!     lines: [LineRequest { sku: shirt.clone(), place: Place::Location(madrid.clone()), quantity, latest: None }].into(),
+//!     lines: [LineRequest { sku: shirt.clone(), place: Target::Location(madrid.clone()), quantity, latest: None }].into(),
 //!     fetched_at: None,
 //!     is_attempt: false,
 //! };

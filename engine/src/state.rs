@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use rustc_hash::FxHashMap;
 
 use crate::catalogue::Catalogue;
-use crate::catalogue::location_facts::PlaceTable;
+use crate::catalogue::location_facts::LocationTable;
 use crate::demand::DemandRates;
 use crate::demand::lost::Lost;
 use crate::hash::StateHash;
@@ -77,7 +77,7 @@ pub struct DurableState {
     /// Idempotency keys.
     pub idempotency: IdempotencyTable,
     /// Locations with position and hours.
-    pub places: PlaceTable,
+    pub places: LocationTable,
     /// Rates of sale.
     pub rates: DemandRates,
     /// The subjects' own stores.
@@ -116,7 +116,7 @@ impl DurableState {
             rules: RuleTable::default(),
             reservations,
             idempotency: IdempotencyTable::new(settings.idempotency_bytes),
-            places: PlaceTable::default(),
+            places: LocationTable::default(),
             rates: DemandRates::default(),
             own: Stores::default(),
             lost: Lost::default(),

@@ -19,17 +19,17 @@ use anaquel_engine::rules::Effect;
 use anaquel_engine::settings::{FeedSettings, Settings};
 use anaquel_seeds::seeds;
 
-type Place = (SkuId, LocationId);
+type CellKey = (SkuId, LocationId);
 
 /// A subscriber that believes what it is told, and checks the chain.
 struct Reader {
     subscription: Subscription,
     woken: Arc<AtomicBool>,
     engine: Engine,
-    cells: BTreeMap<Place, CellView>,
+    cells: BTreeMap<CellKey, CellView>,
     /// The `seq` of the message before; none before the first.
     chain: Option<Seq>,
-    deltas: Vec<(Seq, BTreeMap<Place, CellView>)>,
+    deltas: Vec<(Seq, BTreeMap<CellKey, CellView>)>,
     resets: Vec<Reset>,
     ended: Option<Cursor>,
 }
@@ -79,7 +79,7 @@ impl Reader {
                 assert_eq!(self.chain, Some(prev_seq), "a gap before {seq}");
                 assert!(prev_seq <= seq && cursor.seq <= seq);
                 let lens = self.subscription.lens().clone();
-                let items: BTreeMap<Place, CellView> = items
+                let items: BTreeMap<CellKey, CellView> = items
                     .iter()
                     .map(|item| match item {
                         Item::Changed(change) => lens.see(&self.engine.state().catalogue, &change.cell),
@@ -138,7 +138,7 @@ impl Reader {
 /// What the log says, added up.
 #[derive(Default)]
 struct Model {
-    cells: BTreeMap<Place, CellAfter>,
+    cells: BTreeMap<CellKey, CellAfter>,
     members: BTreeMap<GroupId, Vec<LocationId>>,
 }
 
@@ -156,7 +156,7 @@ impl Model {
         model
     }
 
-    fn selects(&self, shop: &Shop, selection: &Selection, (sku, location): Place) -> bool {
+    fn selects(&self, shop: &Shop, selection: &Selection, (sku, location): CellKey) -> bool {
         let catalogue = &shop.engine.state().catalogue;
         let named = |names: &[Name], of: &Name| names.contains(of);
         let anywhere = selection.locations.is_empty() && selection.groups.is_empty();
@@ -169,7 +169,7 @@ impl Model {
     }
 
     /// What a selection should show: the cells of the model, through the lens of now.
-    fn view(&self, shop: &Shop, selection: &Selection) -> BTreeMap<Place, CellView> {
+    fn view(&self, shop: &Shop, selection: &Selection) -> BTreeMap<CellKey, CellView> {
         let (state, catalogue) = (shop.engine.state(), &shop.engine.state().catalogue);
         let channel = selection.channel.as_ref().and_then(|name| catalogue.channels.id(name.as_str()));
         let lens = state.lens(channel);
@@ -203,7 +203,7 @@ fn check(shop: &Shop, reader: &mut Reader, selection: &Selection) {
             break (seq, expected);
         }
     };
-    let differ = |place: &&Place| reader.cells.get(place) != expected.get(place);
+    let differ = |place: &&CellKey| reader.cells.get(place) != expected.get(place);
     let differing: BTreeSet<_> = reader.cells.keys().chain(expected.keys()).filter(differ).collect();
     for place in &differing {
         println!("{place:?}: told {:?}, in the log {:?}", reader.cells.get(place), expected.get(place));
@@ -338,7 +338,7 @@ fn live(seed: u64) {
 }
 
 /// The cells of each event that a selection without groups hears of.
-fn events_of(shop: &Shop, selection: &Selection, after: Seq) -> Vec<(Seq, BTreeMap<Place, CellView>)> {
+fn events_of(shop: &Shop, selection: &Selection, after: Seq) -> Vec<(Seq, BTreeMap<CellKey, CellView>)> {
     let model = Model::default();
     let cells = |record: &Record| {
         let mut cells = BTreeMap::new();
@@ -622,7 +622,7 @@ fn every_delta_is_exact_however_busy_the_feed_is() {
         shop.receive(sku, "s0", 1_000_000);
     }
     let wanted = selection(&skus, &[], &[], None);
-    let mut told: Vec<(Seq, BTreeMap<Place, CellView>)> = Vec::new();
+    let mut told: Vec<(Seq, BTreeMap<CellKey, CellView>)> = Vec::new();
     let enough = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -4,7 +4,7 @@ use anaquel_engine::reservation;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::common::{Shop, audit, hold, hold_in_group, name, rule};
-use anaquel_engine::admission::Place;
+use anaquel_engine::admission::Target;
 use anaquel_engine::command::{Failure, Reallocation, Refusal, StepRequest};
 use anaquel_engine::event::Event;
 use anaquel_engine::ids::LocationId;
@@ -144,7 +144,7 @@ fn two_groups_that_share_their_stores_sell_the_last_units_exactly() {
                     let mut request = hold_in_group(&[("A", if (n + thread) % 2 == 0 { "left" } else { "right" }, 1)]);
                     if n % 50 == 7 {
                         // And some that want the very store, beside them.
-                        request.lines[0].place = Place::Location(name(&stores[n % 14]));
+                        request.lines[0].place = Target::Location(name(&stores[n % 14]));
                     }
                     match shop.try_reserve(request) {
                         Ok(_) => sold.fetch_add(1, Ordering::Relaxed),

@@ -70,7 +70,7 @@ fn what_is_to_come_is_promised_only_where_it_is_taken() {
     let later = |lines: &[(&str, &str, u32)]| pickup(hold_to_come(lines, 120));
     assert_eq!(shop.refusal(later(&[("A", "s0", 1)])), (Constraint::Access, 0));
     let mut of_group = later(&[("A", "g", 1)]);
-    of_group.lines.iter_mut().for_each(|line| line.place = anaquel_engine::admission::Place::Group(name("g")));
+    of_group.lines.iter_mut().for_each(|line| line.place = anaquel_engine::admission::Target::Group(name("g")));
     assert_eq!(shop.refusal(of_group).1, 0);
     shop.try_reserve(purpose(hold_to_come(&[("A", "s0", 1)], 120), Purpose::Delivery)).unwrap();
     audit(&shop);

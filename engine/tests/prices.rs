@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anaquel_engine::command::{Failure, Outcome, Precondition, Refusal};
 use anaquel_engine::ids::{GroupId, LocationId, SkuId, Timestamp};
 use anaquel_engine::patch::Patch;
-use anaquel_engine::prices::book::{Asked, Place};
+use anaquel_engine::prices::book::{Asked, PriceTarget};
 use anaquel_engine::prices::command::{Command, RowFields};
 use anaquel_engine::prices::list::{Currency, ListKind, PriceList};
 use anaquel_engine::prices::query::LinePrice;
@@ -38,7 +38,7 @@ fn sku(shop: &Shop, text: &str) -> SkuId {
     shop.engine.state().catalogue.skus.id(text).unwrap()
 }
 
-fn asked(shop: &Shop, channel: &str, place: Place) -> Asked {
+fn asked(shop: &Shop, channel: &str, place: PriceTarget) -> Asked {
     let now = shop.engine.now();
     Asked { channel: name(channel), place, currency: EUR, at: now, now }
 }
@@ -131,18 +131,25 @@ impl Model {
         }
     }
 
-    fn holds(&self, at: usize, day: usize, channel: &str, place: &Place, groups_of: &[GroupId]) -> Option<(i32, bool)> {
+    fn holds(
+        &self,
+        at: usize,
+        day: usize,
+        channel: &str,
+        place: &PriceTarget,
+        groups_of: &[GroupId],
+    ) -> Option<(i32, bool)> {
         if at == 0 {
             return Some((-1, false));
         }
         let list = self.lists[at].said[day].as_ref()?;
         let at_place = match place {
-            Place::Nowhere => list.locations.is_empty() && list.groups.is_empty(),
-            Place::Location(id, _) => {
+            PriceTarget::Nowhere => list.locations.is_empty() && list.groups.is_empty(),
+            PriceTarget::Location(id, _) => {
                 (list.locations.is_empty() || list.locations.contains(id))
                     && (list.groups.is_empty() || list.groups.iter().any(|group| groups_of.contains(group)))
             }
-            Place::Group(id) => list.locations.is_empty() && (list.groups.is_empty() || list.groups.contains(id)),
+            PriceTarget::Group(id) => list.locations.is_empty() && (list.groups.is_empty() || list.groups.contains(id)),
         };
         let through = list.channels.is_empty() || list.channels.iter().any(|one| one.as_str() == channel);
         (list.currency == EUR && at_place && through).then_some((list.priority, list.kind == ListKind::Sale))
@@ -151,7 +158,7 @@ impl Model {
     /// Every row is looked at, and all that hold are sorted.
     fn best(
         &self,
-        (text, channel, place, units): (&str, &str, &Place, u32),
+        (text, channel, place, units): (&str, &str, &PriceTarget, u32),
         groups_of: &[GroupId],
         day: usize,
         regular: bool,
@@ -168,7 +175,7 @@ impl Model {
                 .filter(|((sku, list, of, location, least, _), days)| {
                     let here = match (location, place) {
                         (None, _) => true,
-                        (Some(location), Place::Location(_, name)) => name.as_str() == *location,
+                        (Some(location), PriceTarget::Location(_, name)) => name.as_str() == *location,
                         (Some(_), _) => false,
                     };
                     sku == text
@@ -200,9 +207,9 @@ fn which_price(seed: &Seed) {
     let mut shop = shop();
     let places = |shop: &Shop| {
         let catalogue = &shop.engine.state().catalogue;
-        let location = |text: &str| Place::Location(catalogue.locations.id(text).unwrap(), name(text));
-        let group = |text: &str| Place::Group(catalogue.groups.id(text).unwrap());
-        [Place::Nowhere, location("s0"), location("s1"), location("s2"), group("g0"), group("g1")]
+        let location = |text: &str| PriceTarget::Location(catalogue.locations.id(text).unwrap(), name(text));
+        let group = |text: &str| PriceTarget::Group(catalogue.groups.id(text).unwrap());
+        [PriceTarget::Nowhere, location("s0"), location("s1"), location("s2"), group("g0"), group("g1")]
     };
     let mut model = Model {
         lists: vec![ModelList { id: "base".into(), lives: true, said: vec![None; DAYS] }],
@@ -301,7 +308,7 @@ fn which_price(seed: &Seed) {
             };
             let asked = Asked { at: time_of(day), ..asked(&shop, channel, place.clone()) };
             let groups_of = match place {
-                Place::Location(id, _) => shop.engine.state().catalogue.groups_of(*id),
+                PriceTarget::Location(id, _) => shop.engine.state().catalogue.groups_of(*id),
                 _ => Vec::new(),
             };
             let question = (text, channel, place, units);
@@ -348,7 +355,7 @@ fn a_reduction_that_goes_on_deepening_began_with_its_first_step() {
     for amount in [900, 800, 700, 750, 600] {
         shop.clock.advance(10 * DAY);
         set(&shop, vec![row(Some("sale"), "A", Some(amount))]);
-        told.push(price(&shop, &asked(&shop, "web", Place::Nowhere), "A", 1).unwrap().prior_amount);
+        told.push(price(&shop, &asked(&shop, "web", PriceTarget::Nowhere), "A", 1).unwrap().prior_amount);
     }
     // 750 raises what was 700, so a reduction begins anew.
     assert_eq!(told, [Some(1000), Some(1000), Some(1000), Some(700), Some(700)]);
@@ -357,7 +364,7 @@ fn a_reduction_that_goes_on_deepening_began_with_its_first_step() {
         shop.clock.advance(20 * DAY);
         set(&shop, vec![row(None, "B", Some(shop.engine.now().0 % 1000))]);
     }
-    let found = price(&shop, &asked(&shop, "web", Place::Nowhere), "A", 1).unwrap();
+    let found = price(&shop, &asked(&shop, "web", PriceTarget::Nowhere), "A", 1).unwrap();
     assert_eq!((found.amount, found.regular_amount, found.prior_amount), (600, Some(1000), Some(700)));
     audit(&shop);
 }
@@ -393,7 +400,7 @@ fn what_was_worked_out_stands_until_something_that_it_rests_on_changes() {
     let stands = |shop: &Shop, seq, until| shop.engine.state().own.prices.stand(seq, until, shop.engine.now(), skus);
     set(&shop, vec![row(None, "A", Some(100))]);
     let quote = |shop: &Shop| {
-        let quote = shop.engine.state().quote(&asked(shop, "web", Place::Nowhere), &[(Some(skus[0]), 1)]);
+        let quote = shop.engine.state().quote(&asked(shop, "web", PriceTarget::Nowhere), &[(Some(skus[0]), 1)]);
         assert!(stands(shop, quote.seq, quote.until), "at first");
         quote
     };
@@ -458,13 +465,13 @@ fn the_rate_with_the_most_conditions_counts_and_then_the_first() {
     let class = TaxClass { name: None, rates };
     put(&shop, Command::SetTaxClass(name("books"), Some(Box::new(class)), Precondition::default())).unwrap();
     let book = state.own.prices.book();
-    let at = |place: &Place| book.rate("books", place);
-    assert_eq!(at(&Place::Nowhere), Some(1));
-    assert_eq!(at(&Place::Location(s0, name("s0"))), Some(4));
-    assert_eq!(at(&Place::Location(s1, name("s1"))), Some(2));
-    assert_eq!(at(&Place::Location(location("s2"), name("s2"))), Some(1));
-    assert_eq!((at(&Place::Group(group("g1"))), at(&Place::Group(group("g0")))), (Some(2), Some(1)));
-    assert_eq!(book.rate("unknown", &Place::Nowhere), None);
+    let at = |place: &PriceTarget| book.rate("books", place);
+    assert_eq!(at(&PriceTarget::Nowhere), Some(1));
+    assert_eq!(at(&PriceTarget::Location(s0, name("s0"))), Some(4));
+    assert_eq!(at(&PriceTarget::Location(s1, name("s1"))), Some(2));
+    assert_eq!(at(&PriceTarget::Location(location("s2"), name("s2"))), Some(1));
+    assert_eq!((at(&PriceTarget::Group(group("g1"))), at(&PriceTarget::Group(group("g0")))), (Some(2), Some(1)));
+    assert_eq!(book.rate("unknown", &PriceTarget::Nowhere), None);
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub enum Thing {
     /// What is to come.
     Supply(Vec<CellToCome>),
     /// A location with everything that is said of it. In the place of [`Thing::Location`] since format 6.
-    Place(Box<PlaceSet>),
+    LocationSet(Box<PlaceSet>),
     /// Something that is retired.
     Retired(ThingKind, Name),
     /// A SKU that nobody counts; any other is a [`Thing::Sku`].

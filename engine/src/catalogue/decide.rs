@@ -153,7 +153,7 @@ fn thing_set(cx: &Decide<'_>, what: Set, groups: &BTreeMap<GroupId, GroupDetails
             let holds = |details: &GroupDetails| details.locations.binary_search(&location).is_ok();
             of.extend(groups.iter().filter(|(_, details)| holds(details)).map(|(group, _)| *group));
             of.sort_unstable();
-            Thing::Place(Box::new(PlaceSet { location, details, services, hours, groups: of }))
+            Thing::LocationSet(Box::new(PlaceSet { location, details, services, hours, groups: of }))
         }
         Set::Group(group) => {
             Thing::Group(group, draft.group_details(group).map(|(_, set)| (*set).clone()).unwrap_or_default())

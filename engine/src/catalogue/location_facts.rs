@@ -14,7 +14,7 @@ use crate::reservations::promise::Purpose;
 
 /// A location for questions about distance and time.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct LocationFacts {
     /// Its position, if known.
     pub point: Option<Point>,
     /// Whether customers may pick up orders here.
@@ -31,20 +31,20 @@ pub struct Place {
 
 /// All locations that are known.
 #[derive(Debug, Default)]
-pub struct Places {
-    by_location: Vec<Place>,
+pub struct KnownLocations {
+    by_location: Vec<LocationFacts>,
 }
 
 /// The current locations, compiled again after a change.
 #[derive(Debug, Default)]
-pub struct PlaceTable {
-    places: ArcSwap<Places>,
+pub struct LocationTable {
+    places: ArcSwap<KnownLocations>,
     stale: AtomicBool,
 }
 
-impl PlaceTable {
+impl LocationTable {
     /// The current locations. Exact at one `seq` if read inside the durable view.
-    pub fn load(&self) -> Arc<Places> {
+    pub fn load(&self) -> Arc<KnownLocations> {
         self.places.load_full()
     }
 
@@ -56,12 +56,12 @@ impl PlaceTable {
     /// Journal thread only, at the end of a fold: compiles them again.
     pub(crate) fn refresh(&self, catalogue: &Catalogue) {
         if self.stale.swap(false, Relaxed) {
-            self.places.store(Arc::new(Places::compile(catalogue)));
+            self.places.store(Arc::new(KnownLocations::compile(catalogue)));
         }
     }
 }
 
-impl Places {
+impl KnownLocations {
     fn compile(catalogue: &Catalogue) -> Self {
         let place = |location: LocationId| {
             let details = catalogue.locations.details_or_default(location);
@@ -71,7 +71,7 @@ impl Places {
             let LocationHours { weekly, special } = catalogue.hours(location).details;
             let hours =
                 BusinessHours { weekly, special: special.into_iter().collect(), cutoff: services.pickup_cutoff };
-            Place {
+            LocationFacts {
                 point: details.coordinates.map(Point::new),
                 pickup: catalogue.takes(location, Purpose::Pickup),
                 ship: catalogue.takes(location, Purpose::Delivery),
@@ -84,7 +84,7 @@ impl Places {
     }
 
     /// One location.
-    pub fn get(&self, location: LocationId) -> Option<&Place> {
+    pub fn get(&self, location: LocationId) -> Option<&LocationFacts> {
         self.by_location.get(location.0 as usize)
     }
 
@@ -103,12 +103,12 @@ impl Places {
     }
 
     /// All locations, in the order of their declaration.
-    pub fn iter(&self) -> impl Iterator<Item = (LocationId, &Place)> {
+    pub fn iter(&self) -> impl Iterator<Item = (LocationId, &LocationFacts)> {
         (0..).map(LocationId).zip(&self.by_location)
     }
 }
 
-impl Place {
+impl LocationFacts {
     /// When an order that arrives at `now` is ready for pickup, by the store's own hours. `None` if it would not be
     /// ready within 31 days.
     pub fn ready_at(&self, now: Timestamp) -> Option<Timestamp> {

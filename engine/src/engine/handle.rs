@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use crossbeam::channel::{Sender, bounded};
 
-use super::intake::{Intake, Standing};
+use super::intake::{Intake, IntakeState};
 use super::old_log::{OldLog, OldLogCheck};
 use super::shared::{CheckpointRequest, Health, Shared};
 use super::threads::{AbortOnPanic, JournalThread, take_checkpoints};
@@ -395,11 +395,11 @@ impl Engine {
         let offered = shared.intake.offer(|standing| {
             let admitted = match (shared.failure.get(), standing) {
                 (Some(reason), _) => Err(Failure::ReadOnly(reason.clone())),
-                (None, Standing::Closed) => Err(Failure::ReadOnly("the server is shutting down".into())),
-                (None, Standing::Open { others }) if others >= shared.settings.in_flight_max => {
+                (None, IntakeState::Closed) => Err(Failure::ReadOnly("the server is shutting down".into())),
+                (None, IntakeState::Open { others }) if others >= shared.settings.in_flight_max => {
                     Err(Failure::Overloaded(format!("{others} writes are in flight; try again later")))
                 }
-                (None, Standing::Open { .. }) => admit(&shared.state),
+                (None, IntakeState::Open { .. }) => admit(&shared.state),
             };
             match admitted {
                 Ok(command) => Ok(Queued { command, cause, done }),

@@ -24,7 +24,7 @@ const CLOSED: usize = 1 << (usize::BITS - 1);
 
 /// The situation of a caller with a permit.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Standing {
+pub(super) enum IntakeState {
     /// It may be admitted.
     Open {
         /// Permits that were out before.
@@ -50,10 +50,10 @@ impl<T> Intake<T> {
     ///
     /// # Errors
     /// An error of `admit`, which must refuse if the intake is [closed](Standing::Closed).
-    pub fn offer<E>(&self, admit: impl FnOnce(Standing) -> Result<T, E>) -> Result<(), E> {
+    pub fn offer<E>(&self, admit: impl FnOnce(IntakeState) -> Result<T, E>) -> Result<(), E> {
         let before = self.permits.fetch_add(1, Ordering::AcqRel);
         let permit = Permit(self);
-        let standing = if before & CLOSED == 0 { Standing::Open { others: before } } else { Standing::Closed };
+        let standing = if before & CLOSED == 0 { IntakeState::Open { others: before } } else { IntakeState::Closed };
         let command = admit(standing)?;
         self.queue.push(command);
         // The permit goes with the command, and is returned once that is answered.
@@ -139,7 +139,7 @@ mod models {
     use loom::sync::atomic::{AtomicUsize, Ordering};
     use loom::thread;
 
-    use super::{Intake, Standing};
+    use super::{Intake, IntakeState};
 
     /// Callers arrive while the intake closes. Each is either admitted, and then answered before the journal thread
     /// ends, or refused; and no thread sleeps for ever.
@@ -179,7 +179,7 @@ mod models {
             let intake = Arc::clone(&intake);
             thread::spawn(move || {
                 let admit = |standing| match standing {
-                    Standing::Open { .. } if is_welcome => Ok(()),
+                    IntakeState::Open { .. } if is_welcome => Ok(()),
                     _ => Err(()),
                 };
                 intake.offer(admit).is_ok()

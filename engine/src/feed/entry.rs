@@ -83,7 +83,7 @@ pub(super) enum Rests {
     /// Rules changed.
     Rules,
     /// Locations or groups changed.
-    Places,
+    KnownLocations,
     /// Details of SKUs changed.
     Skus,
 }
@@ -93,7 +93,7 @@ impl Rests {
     pub fn matters(self, book: &Book) -> bool {
         match self {
             Self::Rules => true,
-            Self::Places => !book.is_empty(),
+            Self::KnownLocations => !book.is_empty(),
             Self::Skus => book.looks_at_traits(),
         }
     }
@@ -136,7 +136,7 @@ fn names_entries(naming: Naming<'_>, push: &mut impl FnMut(What)) {
             names.channels.iter().for_each(|(channel, _)| push(What::Channel(*channel, 0)));
             push(What::Stands(moving(names), true));
             if !names.locations.is_empty() {
-                push(What::Rules(Rests::Places));
+                push(What::Rules(Rests::KnownLocations));
             }
         }
         Naming::Released(_) | Naming::Quarantines(_) => {}
@@ -149,7 +149,7 @@ fn described_entries(described: Described<'_>, push: &mut impl FnMut(What)) {
             for (group, details) in rows {
                 push(What::Group(*group, details.locations.as_slice().into()));
             }
-            push(What::Rules(Rests::Places));
+            push(What::Rules(Rests::KnownLocations));
         }
         Described::Tracking(rows) => {
             for tracked in [true, false] {
@@ -161,7 +161,7 @@ fn described_entries(described: Described<'_>, push: &mut impl FnMut(What)) {
             }
         }
         Described::Locations(rows) => {
-            push(What::Rules(Rests::Places));
+            push(What::Rules(Rests::KnownLocations));
             push(What::Declared(rows.iter().map(|(location, _)| *location).collect()));
         }
         Described::Skus(_) => push(What::Rules(Rests::Skus)),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::catalogue::geo::Point;
-use crate::catalogue::location_facts::{Place, Places};
+use crate::catalogue::location_facts::{KnownLocations, LocationFacts};
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
 use crate::state::DurableState;
 use crate::stock::lens::Lens;
@@ -105,7 +105,7 @@ impl DurableState {
     pub fn pickup_transfers(&self, question: &PickupQuestion) -> usize {
         let places = self.places.load();
         let mut members: FxHashMap<GroupId, usize> = FxHashMap::default();
-        let from = |place: &PickupPlace| places.get(place.location).and_then(Place::brought_from);
+        let from = |place: &PickupPlace| places.get(place.location).and_then(LocationFacts::brought_from);
         let count = |(group, _): (GroupId, u32)| {
             let count = || self.catalogue.groups.details(group).map_or(0, |set| set.details.locations.len());
             *members.entry(group).or_insert_with(count)
@@ -118,7 +118,7 @@ impl DurableState {
     fn basket_at(
         &self,
         question: &PickupQuestion,
-        places: &Places,
+        places: &KnownLocations,
         lens: &Lens,
         found: &[PickupPlace],
     ) -> (FxHashMap<GroupId, Donors>, Stock) {
@@ -131,7 +131,7 @@ impl DurableState {
         let mut groups: FxHashMap<GroupId, Donors> = FxHashMap::default();
         for place in found {
             ask(place.location);
-            if let Some((group, _)) = places.get(place.location).and_then(Place::brought_from)
+            if let Some((group, _)) = places.get(place.location).and_then(LocationFacts::brought_from)
                 && let Entry::Vacant(vacant) = groups.entry(group)
             {
                 let members = self.catalogue.groups.details_or_default(group).locations;
@@ -203,7 +203,7 @@ impl Donors {
     }
 
     /// The members except one, by distance from that one.
-    fn by_distance(&self, places: &Places, to: LocationId) -> Vec<LocationId> {
+    fn by_distance(&self, places: &KnownLocations, to: LocationId) -> Vec<LocationId> {
         let mut donors: Vec<_> = self.members.iter().copied().filter(|location| *location != to).collect();
         let at = places.get(to).and_then(|place| place.point);
         donors.sort_by_cached_key(|location| {
@@ -219,12 +219,12 @@ impl Donors {
 /// Completes a location's basket from its source group.
 fn bring(
     question: &PickupQuestion,
-    places: &Places,
+    places: &KnownLocations,
     groups: &FxHashMap<GroupId, Donors>,
     stock: &Stock,
     place: &mut PickupPlace,
 ) {
-    let Some((group, _)) = places.get(place.location).and_then(Place::brought_from) else { return };
+    let Some((group, _)) = places.get(place.location).and_then(LocationFacts::brought_from) else { return };
     let Some(group) = groups.get(&group) else { return };
     let lines = question.basket.iter().zip(stock.of_place(place.location)).enumerate();
     let lacking = lines.map(|(line, ((_, want), have))| (line, want.saturating_sub(*have)));
@@ -239,7 +239,7 @@ fn bring(
     (place.from, place.complete) = (lacking.map(nearest).collect(), true);
 }
 
-fn ready_at(question: &PickupQuestion, places: &Places, found: &PickupPlace) -> Option<Timestamp> {
+fn ready_at(question: &PickupQuestion, places: &KnownLocations, found: &PickupPlace) -> Option<Timestamp> {
     let place = places.get(found.location)?;
     let brought = found.from.iter().any(Option::is_some);
     let minutes = place.brought_from().filter(|_| brought).map_or(0, |(_, minutes)| minutes);
@@ -264,7 +264,7 @@ impl Stock {
 }
 
 /// Locations with pickups within the radius.
-fn nearby(question: &PickupQuestion, places: &Places) -> Vec<PickupPlace> {
+fn nearby(question: &PickupQuestion, places: &KnownLocations) -> Vec<PickupPlace> {
     let near = question.near.map(Point::new);
     let mut found = Vec::new();
     for (location, place) in places.iter().filter(|(_, place)| place.pickup) {

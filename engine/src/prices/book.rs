@@ -15,7 +15,7 @@ use crate::ids::{GroupId, LocationId, Name, Seq, Timestamp};
 
 /// Where something is bought.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum PriceTarget {
     /// Nowhere in particular: what names a place does not hold.
     Nowhere,
     /// At a location.
@@ -30,7 +30,7 @@ pub struct Asked {
     /// The channel.
     pub channel: Name,
     /// The place.
-    pub place: Place,
+    pub place: PriceTarget,
     /// The currency.
     pub currency: Currency,
     /// The moment; `now` for what is in force.
@@ -173,14 +173,14 @@ impl Book {
     }
 
     /// Whether conditions on places hold.
-    pub(super) fn holds_at(&self, place: &Place, locations: &[LocationId], groups: &[GroupId]) -> bool {
+    pub(super) fn holds_at(&self, place: &PriceTarget, locations: &[LocationId], groups: &[GroupId]) -> bool {
         match place {
-            Place::Nowhere => locations.is_empty() && groups.is_empty(),
-            Place::Location(at, _) => {
+            PriceTarget::Nowhere => locations.is_empty() && groups.is_empty(),
+            PriceTarget::Location(at, _) => {
                 (locations.is_empty() || locations.contains(at))
                     && (groups.is_empty() || groups.iter().any(|group| self.is_in(*group, *at)))
             }
-            Place::Group(group) => locations.is_empty() && (groups.is_empty() || groups.contains(group)),
+            PriceTarget::Group(group) => locations.is_empty() && (groups.is_empty() || groups.contains(group)),
         }
     }
 
@@ -202,7 +202,7 @@ impl Book {
     }
 
     /// The rate of a class at a place, in hundredths of a percent; none where there is no such class.
-    pub fn rate(&self, class: &str, place: &Place) -> Option<u32> {
+    pub fn rate(&self, class: &str, place: &PriceTarget) -> Option<u32> {
         let class = self.classes.get(class)?;
         let holding = class.rates.iter().filter(|rate| self.holds_at(place, &rate.locations, &rate.groups));
         // Of those with as many conditions the first one.
@@ -245,8 +245,8 @@ pub(super) fn fits(key: &RowKey, asked: &Asked, quantity: u32) -> bool {
         && key.channel.as_ref().is_none_or(|channel| *channel == asked.channel)
         && match (&key.location, &asked.place) {
             (None, _) => true,
-            (Some(location), Place::Location(_, at)) => location == at,
-            (Some(_), Place::Nowhere | Place::Group(_)) => false,
+            (Some(location), PriceTarget::Location(_, at)) => location == at,
+            (Some(_), PriceTarget::Nowhere | PriceTarget::Group(_)) => false,
         }
 }
 

@@ -36,7 +36,7 @@ pub enum Why {
     /// It names other channels.
     Channel,
     /// It names other places.
-    Place,
+    PriceTarget,
     /// It is not in force then.
     Dates,
     /// None of its rows of the SKU is in force then, for so many units, that channel and that place.
@@ -103,7 +103,7 @@ impl Book {
                 _ => Verdict::HoldsNot(match said {
                     Some(said) if said.currency != asked.currency => Why::Currency,
                     Some(said) if !said.channels.is_empty() && !said.channels.contains(&asked.channel) => Why::Channel,
-                    Some(said) if !self.holds_at(&asked.place, &said.locations, &said.groups) => Why::Place,
+                    Some(said) if !self.holds_at(&asked.place, &said.locations, &said.groups) => Why::PriceTarget,
                     Some(_) if holding.is_none() => Why::Dates,
                     None if rows.iter().all(|row| row.key.currency != asked.currency) => Why::Currency,
                     _ => Why::Rows,

@@ -13,7 +13,7 @@ pub(crate) use crate::stock::lens::RowLens;
 pub use crate::stock::lens::{CellView, Lens};
 use crate::supply::Waiting;
 pub use crate::supply::query::{AT_RISK_TOLD_MAX, After};
-use crate::supply::query::{Coming, Prospects};
+use crate::supply::query::{InboundView, Prospects};
 
 /// More units than all cells of a SKU can hold.
 const EVERYTHING: i64 = 1 << 52;
@@ -230,15 +230,15 @@ impl DurableState {
         groups: &[GroupId],
         channel: Option<ChannelId>,
         now: Timestamp,
-    ) -> (Seq, Vec<(GroupView, Option<Coming>)>) {
+    ) -> (Seq, Vec<(GroupView, Option<InboundView>)>) {
         let cells = self.cells_in(skus, groups);
         let (seq, (mut found, shelves, coming)) =
             self.view.read(|| self.groups_as_they_are(skus, groups, &cells, channel, Some(now)));
         let added_up: Vec<u64> = found.iter().map(|group| group.available).collect();
         self.plan_groups(&mut found, shelves);
-        let with_rest = |((group, before), coming): ((GroupView, u64), Option<Coming>)| {
-            let orderable = |coming: Coming| (coming.orderable + group.available).saturating_sub(before);
-            (group, coming.map(|coming| Coming { orderable: orderable(coming), ..coming }))
+        let with_rest = |((group, before), coming): ((GroupView, u64), Option<InboundView>)| {
+            let orderable = |coming: InboundView| (coming.orderable + group.available).saturating_sub(before);
+            (group, coming.map(|coming| InboundView { orderable: orderable(coming), ..coming }))
         };
         (seq, found.into_iter().zip(added_up).zip(coming).map(with_rest).collect())
     }
@@ -279,7 +279,7 @@ impl DurableState {
         cells: &GroupCells<'_>,
         channel: Option<ChannelId>,
         now: Option<Timestamp>,
-    ) -> (Vec<GroupView>, Option<Shelves<'_>>, Vec<Option<Coming>>) {
+    ) -> (Vec<GroupView>, Option<Shelves<'_>>, Vec<Option<InboundView>>) {
         let found_again = (!self.are_all(cells, groups)).then(|| self.cells_in(skus, groups));
         let cells = found_again.as_ref().unwrap_or(cells);
         let size = skus.len() * groups.len();
@@ -305,7 +305,8 @@ impl DurableState {
                 if row.is_uncounted() {
                     let members = members.as_deref().map_or(&[][..], |set| &set.details.locations);
                     self.add_up_uncounted(&mut sum, row, members);
-                    *coming = prospects.as_ref().map(|_| Coming { orderable: sum.available, ..Coming::default() });
+                    *coming =
+                        prospects.as_ref().map(|_| InboundView { orderable: sum.available, ..InboundView::default() });
                     from = *end;
                     found.push(sum);
                     continue;
@@ -321,7 +322,7 @@ impl DurableState {
                     sum.exact &= cell.exact;
                     if let Some(prospects) = &prospects {
                         let here = prospects.of(ledger.as_deref(), &cell);
-                        *coming = Some(coming.map_or(here, |sum: Coming| sum.and(here)));
+                        *coming = Some(coming.map_or(here, |sum: InboundView| sum.and(here)));
                     }
                 }
                 from = *end;

@@ -18,7 +18,7 @@ pub type After = Option<(SkuId, LocationId)>;
 
 /// The inbound supply of a cell, for a channel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Coming {
+pub struct InboundView {
     /// Units of dated supply, backorders included.
     pub incoming: u64,
     /// Units that the channel may be promised, now or later: available units, plus supply and allowances without
@@ -30,7 +30,7 @@ pub struct Coming {
 
 /// A cell with inbound supply or backorders.
 #[derive(Debug, Clone)]
-pub struct Expected {
+pub struct ExpectedSupply {
     /// The SKU.
     pub sku: SkuId,
     /// The location.
@@ -47,7 +47,7 @@ impl DurableState {
     /// The inbound supply of each of `cells`, for `channel` at `now`; empty if there is no inbound supply at all.
     ///
     /// Exact at one `seq` inside the durable view.
-    pub fn coming(&self, cells: &[CellView], channel: Option<ChannelId>, now: Timestamp) -> Vec<Coming> {
+    pub fn coming(&self, cells: &[CellView], channel: Option<ChannelId>, now: Timestamp) -> Vec<InboundView> {
         let book = self.rules.share_book();
         match self.prospects(&book, channel, now) {
             Some(prospects) => {
@@ -73,9 +73,9 @@ impl DurableState {
     }
 
     /// The inbound supply and the backorders of one cell; `None` if it has neither.
-    pub fn expected_at(&self, sku: SkuId, location: LocationId) -> Option<Expected> {
+    pub fn expected_at(&self, sku: SkuId, location: LocationId) -> Option<ExpectedSupply> {
         let ledger = self.ledger();
-        ledger.outlook(sku, location).map(|outlook| Expected {
+        ledger.outlook(sku, location).map(|outlook| ExpectedSupply {
             sku,
             location,
             supplies: outlook.supplies().to_vec(),
@@ -93,13 +93,13 @@ impl DurableState {
         location: Option<LocationId>,
         after: After,
         limit: usize,
-    ) -> (Seq, Vec<Expected>, After) {
+    ) -> (Seq, Vec<ExpectedSupply>, After) {
         let seq = self.view.seq();
         if let (Some(sku), Some(location)) = (sku, location) {
             let is_next = after.is_none_or(|after| (sku, location) > after);
             return (seq, self.expected_at(sku, location).filter(|_| is_next).into_iter().collect(), None);
         }
-        let (mut looks, mut found): (usize, Vec<Expected>) = (0, Vec::new());
+        let (mut looks, mut found): (usize, Vec<ExpectedSupply>) = (0, Vec::new());
         // The cells of a SKU are adjacent.
         let mut at = after.max(sku.and_then(|sku| Some((SkuId(sku.0.checked_sub(1)?), LocationId(u32::MAX)))));
         // Bound: `OUTLOOKS_PER_PAGE`.
@@ -158,21 +158,21 @@ impl<'a> Prospects<'a> {
     }
 
     /// The inbound supply of a cell.
-    pub fn of(&self, ledger: Option<&Ledger>, cell: &CellView) -> Coming {
+    pub fn of(&self, ledger: Option<&Ledger>, cell: &CellView) -> InboundView {
         let Self { book, channel, now, .. } = *self;
         let catalogue = &self.state.catalogue;
         let (sku, location, available) = (cell.sku, cell.location, u64::from(cell.available));
         let outlook = ledger.and_then(|ledger| ledger.outlook(sku, location));
         // An untracked SKU has neither inbound supply nor backorders.
         if (outlook.is_none() && !self.allows) || !cell.is_tracked() {
-            return Coming { orderable: available, ..Coming::default() };
+            return InboundView { orderable: available, ..InboundView::default() };
         }
         let denied = book.terms(catalogue, sku, location, channel).limits().is_denied();
         let allowances = book.allowances(catalogue, sku, location, channel, now);
         let allowed: u64 = allowances.iter().map(|allowance| u64::from(allowance.units)).sum();
         let (supplied, waiting) = outlook.map_or((0, 0), |outlook| (outlook.supplied_after(now), outlook.waiting()));
         let to_come = if denied { 0 } else { (supplied + allowed).saturating_sub(waiting) };
-        Coming {
+        InboundView {
             incoming: outlook.map_or(0, |outlook| outlook.supplied()),
             orderable: available + to_come,
             is_preorder: allowances.iter().any(|allowance| allowance.is_preorder),
@@ -180,7 +180,7 @@ impl<'a> Prospects<'a> {
     }
 }
 
-impl Coming {
+impl InboundView {
     /// The same, plus the inbound supply of another location of a group.
     pub(crate) fn and(self, other: Self) -> Self {
         let Self { incoming, orderable, is_preorder } = self;

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anaquel_engine::admission::{LineRequest, Place};
+use anaquel_engine::admission::{LineRequest, Target};
 use anaquel_engine::command::{Failure, PutWhat, Reallocation, SkuFields, StepRequest};
 use anaquel_engine::event::{MovementKind, Purpose};
 use anaquel_engine::ids::{ReservationId, Timestamp};
@@ -120,8 +120,8 @@ impl Life {
                     let waits = numbers.below(5) == 0;
                     let latest = waits.then(|| Timestamp(now + 1000 * numbers.below(40)));
                     let place = match numbers.below(2) {
-                        0 => Place::Location(name(&location)),
-                        _ => Place::Group(name(GROUPS[numbers.below(4) as usize].0)),
+                        0 => Target::Location(name(&location)),
+                        _ => Target::Group(name(GROUPS[numbers.below(4) as usize].0)),
                     };
                     request.lines.push(LineRequest { sku: name(&sku), place, quantity, latest });
                 }
@@ -170,7 +170,7 @@ impl Life {
                 let mut request = hold(&[]);
                 request.channel = name(channel);
                 request.ttl_seconds = 1 + numbers.below(5) as u32;
-                let place = Place::Group(name(group));
+                let place = Target::Group(name(group));
                 let quantity = (quantity as u32).clamp(1, 1_000_000_000);
                 request.lines.push(LineRequest { sku: name(&sku), place, quantity, latest: None });
                 let reservation = shop.try_reserve(request)?;

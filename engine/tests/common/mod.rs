@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anaquel_engine::admission::{LineRequest, MovementRequest, Place, ReserveRequest};
+use anaquel_engine::admission::{LineRequest, MovementRequest, ReserveRequest, Target};
 use anaquel_engine::catalogue::ChannelDetails;
 use anaquel_engine::catalogue::names::TRANSFER_CHANNEL;
 use anaquel_engine::command::{
@@ -99,7 +99,7 @@ pub fn name(text: &str) -> Name {
 pub fn hold(lines: &[(&str, &str, u32)]) -> ReserveRequest {
     let line = |(sku, location, quantity): &(&str, &str, u32)| LineRequest {
         sku: name(sku),
-        place: Place::Location(name(location)),
+        place: Target::Location(name(location)),
         quantity: *quantity,
         latest: None,
     };
@@ -122,8 +122,8 @@ pub fn hold(lines: &[(&str, &str, u32)]) -> ReserveRequest {
 pub fn hold_in_group(lines: &[(&str, &str, u32)]) -> ReserveRequest {
     let mut request = hold(lines);
     for line in &mut request.lines {
-        let Place::Location(name) = &line.place else { continue };
-        line.place = Place::Group(name.clone());
+        let Target::Location(name) = &line.place else { continue };
+        line.place = Target::Group(name.clone());
     }
     request
 }

@@ -46,7 +46,7 @@ pub(super) fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
         Event::Demand(demand::event::Event::DemandRefused(refused)),
         Event::Answers(answers::event::Event::Told(Box::new(KeptAnswer {
             seq: 3,
-            thing: Thing::Place(Box::new(place)),
+            thing: Thing::LocationSet(Box::new(place)),
         }))),
         Event::Imports(imports::event::Event::Imported(Box::new(channels))),
     ];

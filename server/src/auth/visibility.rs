@@ -14,7 +14,7 @@ use crate::auth::caller::Caller;
 use crate::http::problem::Problem;
 
 /// What a caller may see.
-pub struct Sight<'a> {
+pub struct Visibility<'a> {
     engine: &'a Engine,
     /// The only channels of the caller; all, if empty.
     channels: Option<Vec<ChannelId>>,
@@ -26,7 +26,7 @@ pub struct Sight<'a> {
     looks_as: Vec<Option<ChannelId>>,
 }
 
-impl<'a> Sight<'a> {
+impl<'a> Visibility<'a> {
     /// The view of a caller that names no channel: a bound caller sees what its channels see.
     pub fn of(engine: &'a Engine, caller: &'a Caller) -> Self {
         let catalogue = &engine.state().catalogue;

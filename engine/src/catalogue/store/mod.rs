@@ -22,7 +22,7 @@ use crate::catalogue::details::{
 use crate::catalogue::gtin::Gtin;
 use crate::catalogue::registry::{Map, Registry, Versioned};
 use crate::hash;
-use crate::hash::{Part, Place, StateHash};
+use crate::hash::{CellNames, Part, StateHash};
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::kernel::id_set::IdSet;
 use crate::matrix::Arena;
@@ -79,8 +79,8 @@ impl Catalogue {
 
     /// The digests of the names of a cell.
     #[inline]
-    pub(crate) fn place(&self, sku: SkuId, location: LocationId) -> Place {
-        Place { sku: self.skus.digest(sku), location: self.locations.digest(location) }
+    pub(crate) fn place(&self, sku: SkuId, location: LocationId) -> CellNames {
+        CellNames { sku: self.skus.digest(sku), location: self.locations.digest(location) }
     }
 
     /// Recomputes the digest of every item.

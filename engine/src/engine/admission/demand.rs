@@ -1,6 +1,6 @@
 //! The units that the lines of a reservation request from each cell together, and the bounds of a request.
 
-use super::request::{LineRequest, Place};
+use super::request::{LineRequest, Target};
 use crate::ids::ReservationId;
 use crate::kernel::few::Few;
 use crate::level::LINE_QUANTITY_MAX;
@@ -41,8 +41,8 @@ pub(super) fn check_sums(lines: &[LineRequest]) -> Result<(), Failure> {
         let sum: u64 = same.map(|other| u64::from(other.quantity)).sum();
         if sum > LINE_QUANTITY_MAX.into() {
             let place = match &line.place {
-                Place::Location(location) => format!("at {location}"),
-                Place::Group(group) => format!("in {group}"),
+                Target::Location(location) => format!("at {location}"),
+                Target::Group(group) => format!("in {group}"),
             };
             let reason = format!(
                 "the lines up to this one request {sum} of {} {place}; together they may request at most \

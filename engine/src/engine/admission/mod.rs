@@ -25,7 +25,7 @@ use crate::stock::command::Movement;
 use crate::{reservations, stock};
 use demand::{check_sums, check_supersedes};
 
-pub use request::{LineRequest, MovementRequest, Place, ReserveRequest};
+pub use request::{LineRequest, MovementRequest, ReserveRequest, Target};
 
 impl DurableState {
     /// Admits a reservation: on success its units are taken from the promise words and travel with the command.
@@ -45,10 +45,10 @@ impl DurableState {
         for (at, line) in request.lines.iter().enumerate() {
             let (sku, quantity, latest) = (self.catalogue.skus.id(line.sku.as_str()), line.quantity, line.latest);
             let known = match &line.place {
-                Place::Location(name) => sku.zip(self.catalogue.locations.id(name.as_str())).map(|(sku, location)| {
+                Target::Location(name) => sku.zip(self.catalogue.locations.id(name.as_str())).map(|(sku, location)| {
                     lines.push(ReserveLine { sku, location, quantity, latest });
                 }),
-                Place::Group(name) => sku.zip(self.catalogue.groups.id(name.as_str())).map(|(sku, group)| {
+                Target::Group(name) => sku.zip(self.catalogue.groups.id(name.as_str())).map(|(sku, group)| {
                     group_lines.push(GroupLine { at, sku, group, quantity, latest });
                 }),
             };

@@ -39,7 +39,7 @@ pub struct LineRequest {
     /// The SKU.
     pub sku: Name,
     /// The place.
-    pub place: Place,
+    pub place: Target,
     /// Units, at least 1.
     pub quantity: u32,
     /// If set, units from inbound supply by this time are acceptable.
@@ -48,7 +48,7 @@ pub struct LineRequest {
 
 /// The place of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Target {
     /// This location.
     Location(Name),
     /// Any location of this group.

@@ -25,7 +25,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalogue::LocationKind;
 use crate::catalogue::geo::Point;
-use crate::catalogue::location_facts::{Place, Places};
+use crate::catalogue::location_facts::{KnownLocations, LocationFacts};
 use crate::ids::{ChannelId, LocationId, Name, Seq, SkuId, Timestamp};
 use crate::planning::pickup::Stock;
 use crate::prices::book::{self, Asked};
@@ -120,7 +120,7 @@ impl DurableState {
     /// particular. `None` if a line has no price.
     pub fn order_value(&self, lines: &[(SkuId, u32)], channel: &str, currency: &str, now: Timestamp) -> Option<u64> {
         let (channel, currency) = (Name::from(channel.to_owned()), Currency::of(currency));
-        let asked = Asked { channel, place: book::Place::Nowhere, currency, at: now, now };
+        let asked = Asked { channel, place: book::PriceTarget::Nowhere, currency, at: now, now };
         self.worth(&asked, lines)
     }
 
@@ -182,7 +182,7 @@ impl DurableState {
     }
 
     /// The possible sources, in the order of their priority.
-    fn sources(&self, question: &Question, places: &Places) -> Vec<LocationId> {
+    fn sources(&self, question: &Question, places: &KnownLocations) -> Vec<LocationId> {
         match &question.sources {
             Sources::Shipping => places.iter().filter(|(_, place)| place.ship).map(|(location, _)| location).collect(),
             Sources::Named(named) => {
@@ -190,7 +190,7 @@ impl DurableState {
                 named.iter().copied().filter(|location| seen.insert(*location)).collect()
             }
             Sources::Store(store) => {
-                let group = places.get(*store).and_then(Place::brought_from).map(|(group, _)| group);
+                let group = places.get(*store).and_then(LocationFacts::brought_from).map(|(group, _)| group);
                 let donors = group.map(|group| self.catalogue.groups.details_or_default(group).locations);
                 let donors = donors.unwrap_or_default().into_iter().filter(|location| location != store);
                 std::iter::once(*store).chain(donors).collect()
@@ -203,7 +203,7 @@ impl DurableState {
     fn candidates(
         &self,
         question: &Question,
-        places: &Places,
+        places: &KnownLocations,
         named: &[LocationId],
         stock: &Stock,
         waits: bool,
@@ -284,7 +284,7 @@ impl DurableState {
         }
     }
 
-    fn is_full(&self, location: LocationId, places: &Places, question: &Question) -> bool {
+    fn is_full(&self, location: LocationId, places: &KnownLocations, question: &Question) -> bool {
         let book = self.rules.book();
         if !book.has(Kind::Capacity) {
             return false;

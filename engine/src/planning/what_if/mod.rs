@@ -13,4 +13,4 @@ mod question;
 mod replay;
 mod shop;
 
-pub use question::{Place, Question, Tallies, Tally, WhatIfReport};
+pub use question::{Question, Tallies, Tally, TallyKey, WhatIfReport};

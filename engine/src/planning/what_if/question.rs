@@ -61,10 +61,10 @@ impl Tally {
 }
 
 /// A location and channel of requests. Granted units of a group count at their location; refused ones have none.
-pub type Place = (Option<LocationId>, ChannelId);
+pub type TallyKey = (Option<LocationId>, ChannelId);
 
 /// The counts, by location.
-pub type Tallies = BTreeMap<Place, Tally>;
+pub type Tallies = BTreeMap<TallyKey, Tally>;
 
 /// The actual and the computed result.
 #[derive(Debug, Clone, Default)]

@@ -361,8 +361,8 @@ impl Book {
     }
 
     /// Indexes every rule by what it names; the places are needed only while locations are classified.
-    fn index(&mut self) -> (Places, Vec<Rank>) {
-        let (mut places, mut everywhere) = (Places::default(), Vec::new());
+    fn index(&mut self) -> (KnownLocations, Vec<Rank>) {
+        let (mut places, mut everywhere) = (KnownLocations::default(), Vec::new());
         for (rank, standing) in (0..).zip(&self.rules) {
             let conditions = &standing.rule.conditions;
             if !conditions.name_skus() && !conditions.name_places() {
@@ -390,7 +390,7 @@ impl Book {
         (places, everywhere)
     }
 
-    fn classify_places(&mut self, places: &Places, catalogue: &Catalogue) {
+    fn classify_places(&mut self, places: &KnownLocations, catalogue: &Catalogue) {
         let ranks = |location: LocationId, kind: LocationKind, groups: &[GroupId]| {
             let listed = places.by_location.get(&location).into_iter();
             let listed = listed.chain(groups.iter().filter_map(|group| places.by_group.get(group)));
@@ -483,7 +483,7 @@ impl Book {
 
 /// Rules by the places that they name.
 #[derive(Default)]
-struct Places {
+struct KnownLocations {
     by_location: FxHashMap<LocationId, Vec<Rank>>,
     by_group: FxHashMap<GroupId, Vec<Rank>>,
     by_kind: FxHashMap<u8, Vec<Rank>>,

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use crate::app::{App, Executed};
 use crate::auth::caller::Caller;
-use crate::auth::visibility::Sight;
+use crate::auth::visibility::Visibility;
 use crate::http::budget::Payer;
 use crate::http::conditions;
 use crate::http::extract::{self, Params, PathId};
@@ -157,13 +157,13 @@ pub(crate) fn done(app: &App, caller: &Caller, executed: Executed) -> Result<Don
     let Outcome::Put { seq, thing: Some(thing) } = &executed.outcome else {
         return Err(unexpected(&executed.outcome));
     };
-    let mut item = views::thing(&app.engine, thing, &Sight::of(&app.engine, caller));
+    let mut item = views::thing(&app.engine, thing, &Visibility::of(&app.engine, caller));
     if let Value::Object(members) = &mut item {
         members.insert("seq".into(), (*seq).into());
     }
     let version = match &**thing {
         Thing::Location(.., groups) => Version::of_location(*seq, groups),
-        Thing::Place(set) => Version::of_location(*seq, &set.groups),
+        Thing::LocationSet(set) => Version::of_location(*seq, &set.groups),
         _ => Version::new(*seq),
     };
     Ok(Done { version, item, replayed: executed.replayed })
@@ -409,7 +409,7 @@ pub async fn get_channel(
     PathId(id): PathId,
 ) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.channels.id(&id);
-    let found = found.filter(|_| Sight::of(&app.engine, &caller).has_channel(&id));
+    let found = found.filter(|_| Visibility::of(&app.engine, &caller).has_channel(&id));
     let found = found.ok_or_else(|| Problem::not_found("channel"))?;
     read(&headers, app.engine.state().view.read(|| views::channel(&app.engine, found)).1)
 }

@@ -8,7 +8,7 @@ use anaquel_engine::ids::{ChannelId, GroupId, LocationId, SkuId};
 use anaquel_engine::prices::tax::STANDARD;
 use serde_json::{Value, json};
 
-use crate::auth::visibility::Sight;
+use crate::auth::visibility::Visibility;
 use crate::subjects::catalogue::hours;
 
 /// The version of an item; 0 if it is not declared.
@@ -132,7 +132,7 @@ fn channel_item(engine: &Engine, id: ChannelId, buffer: u32, declared: bool) -> 
 
 /// An item as it was at its record, restricted to what the caller may see. A bound caller gets no promises at risk
 /// here: they may change, and a repeat must get the first answer.
-pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
+pub fn thing(engine: &Engine, thing: &Thing, sight: &Visibility) -> Value {
     match thing {
         Thing::Sku(id, details) => sku_item(engine, *id, details, (true, true), STANDARD),
         Thing::Uncounted(id, details) => sku_item(engine, *id, details, (true, false), STANDARD),
@@ -140,7 +140,7 @@ pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
         Thing::Location(id, details, services, groups) => {
             location_item(engine, *id, details, services, &services.old_hours(), groups)
         }
-        Thing::Place(place) => {
+        Thing::LocationSet(place) => {
             let PlaceSet { location, details, services, hours, groups } = &**place;
             location_item(engine, *location, details, services, hours, groups)
         }

@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::auth::visibility::Sight;
+use crate::auth::visibility::Visibility;
 use crate::http::budget::Payer;
 use crate::http::budget::answers::SMALL_BYTES;
 use crate::http::extract::Params;
@@ -149,7 +149,7 @@ fn answer(app: &App, question: PickupQuestion, unknown: Vec<String>) -> String {
         true => (engine.state().view.seq(), Vec::new()),
         false => engine.state().pickup(&question),
     };
-    let sight = Sight::as_channel(engine, question.channel);
+    let sight = Visibility::as_channel(engine, question.channel);
     let name = |location: LocationId| catalogue.locations.name(location).as_str();
     let item = |place: &PickupPlace| {
         let line = |(at, (id, requested)): (usize, &(_, u32))| {

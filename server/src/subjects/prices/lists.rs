@@ -16,7 +16,7 @@ use super::bodies::PriceListBody;
 use super::views;
 use crate::app::{App, Executed};
 use crate::auth::caller::Caller;
-use crate::auth::visibility::Sight;
+use crate::auth::visibility::Visibility;
 use crate::http::budget::Payer;
 use crate::http::conditions;
 use crate::http::extract::{self, Params, PathId};
@@ -41,7 +41,7 @@ pub fn acts_everywhere(caller: &Caller) -> Result<(), Problem> {
     caller.may_use_location("locations", None)
 }
 
-fn item(engine: &Engine, sight: &Sight<'_>, standing: &ListStanding) -> Option<Value> {
+fn item(engine: &Engine, sight: &Visibility<'_>, standing: &ListStanding) -> Option<Value> {
     let list = standing.list.as_ref().filter(|list| sight.concerns_list(list))?;
     let item = views::list_at(engine, standing.name.as_str(), list, standing.in_force, standing.version);
     Some(sight.trim(item))
@@ -56,7 +56,7 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
     let (after, limit) = (params.name("after")?, params.limit()?);
     params.done()?;
     let page = move |app: &App| {
-        let sight = Sight::of(&app.engine, &caller);
+        let sight = Visibility::of(&app.engine, &caller);
         let after = after.as_ref().map(Name::as_str);
         let standing = app.engine.state().own.prices.lists(after, usize::MAX);
         let seen = standing.iter().filter_map(|list| Some((list.name.to_string(), item(&app.engine, &sight, list)?)));
@@ -92,7 +92,7 @@ pub async fn get(
         return read(&headers, (Version::new(0), views::base()));
     }
     let standing = app.engine.state().own.prices.list(&id).ok_or_else(|| Problem::not_found("price list"))?;
-    let item = item(&app.engine, &Sight::of(&app.engine, &caller), &standing);
+    let item = item(&app.engine, &Visibility::of(&app.engine, &caller), &standing);
     read(&headers, (Version::new(standing.version), item.ok_or_else(|| Problem::not_found("price list"))?))
 }
 

@@ -4,7 +4,7 @@ use anaquel_engine::Engine;
 use anaquel_engine::command::Completion;
 use anaquel_engine::ids::{Name, SkuId, Timestamp};
 use anaquel_engine::prices::PriceAnswer;
-use anaquel_engine::prices::book::{Asked, Place};
+use anaquel_engine::prices::book::{Asked, PriceTarget};
 use anaquel_engine::prices::command::Command;
 use anaquel_engine::prices::list::{BASE, Currency, KEPT_MS, ListId};
 use anaquel_engine::prices::row::SkuPrices;
@@ -19,7 +19,7 @@ use super::bodies::{self as words, PriceQueryBody, PricesBody};
 use super::{lists, taxes, views};
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::auth::visibility::Sight;
+use crate::auth::visibility::Visibility;
 use crate::http::budget::Payer;
 use crate::http::extract::{self, JsonRequest, Params};
 use crate::http::problem::{Problem, Slug};
@@ -62,7 +62,13 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
 }
 
 /// Whether a row concerns the caller: it is for one of their channels and locations, or for all, and so is its list.
-fn is_seen(engine: &Engine, sight: &Sight<'_>, list: ListId, channel: Option<&Name>, location: Option<&Name>) -> bool {
+fn is_seen(
+    engine: &Engine,
+    sight: &Visibility<'_>,
+    list: ListId,
+    channel: Option<&Name>,
+    location: Option<&Name>,
+) -> bool {
     let book = engine.state().own.prices.book();
     let standing = book.list(list).and_then(|standing| standing.list.clone());
     channel.is_none_or(|channel| sight.has_channel(channel.as_str()))
@@ -83,7 +89,7 @@ pub async fn prices(State(app): State<App>, caller: Caller, payer: Payer, uri: U
     let id = app.engine.state().catalogue.skus.id(&sku).ok_or_else(|| Problem::not_found("SKU"))?;
     let told = move |app: &App| {
         let (state, now) = (app.engine.state(), app.engine.now());
-        let sight = Sight::of(&app.engine, &caller);
+        let sight = Visibility::of(&app.engine, &caller);
         let (seq, (prices, book)) = state.view.read(|| {
             let prices = state.own.prices.get(id);
             (prices, arc_of(state))
@@ -130,17 +136,17 @@ impl Question {
             (Some(text), None) => {
                 let id = words::location(catalogue, "location", &text)?;
                 caller.may_use_location("location", Some(&text))?;
-                Place::Location(id, name("location", &text)?)
+                PriceTarget::Location(id, name("location", &text)?)
             }
             (None, Some(text)) => {
                 let id = words::group(catalogue, "group", &text)?;
-                if !Sight::of(engine, caller).is_in(id) {
+                if !Visibility::of(engine, caller).is_in(id) {
                     let detail = format!("group: this key is bound to locations, and none of them is in {text}");
                     return Err(Problem::new(Slug::Forbidden, detail).with("field", "group"));
                 }
-                Place::Group(id)
+                PriceTarget::Group(id)
             }
-            (None, None) => Place::Nowhere,
+            (None, None) => PriceTarget::Nowhere,
         };
         let now = engine.now();
         let at = self.at.map(|text| parse_time("at", &text)).transpose()?.unwrap_or(now);
@@ -209,7 +215,7 @@ pub async fn explain(State(app): State<App>, caller: Caller, payer: Payer, uri: 
     let asked = Question { channel, location, group, currency: code, at }.read(&app.engine, &caller)?;
     let told = move |app: &App| {
         let state = app.engine.state();
-        let sight = Sight::of(&app.engine, &caller);
+        let sight = Visibility::of(&app.engine, &caller);
         let (seq, (explained, book, class, rate)) = state.view.read(|| {
             let book = arc_of(state);
             let prices = state.own.prices.get(id);

@@ -158,7 +158,7 @@ pub fn explained(explained: &Explained, name: impl Fn(ListId) -> String, is_seen
                 let why = match why {
                     Why::Currency => "currency",
                     Why::Channel => "channel",
-                    Why::Place => "place",
+                    Why::PriceTarget => "place",
                     Why::Dates => "dates",
                     Why::Rows => "rows",
                 };

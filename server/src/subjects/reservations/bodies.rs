@@ -1,7 +1,7 @@
 //! Requests about reservations.
 
 use anaquel_engine::Engine;
-use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
+use anaquel_engine::admission::{LineRequest, ReserveRequest, Target};
 use anaquel_engine::command::{LineUnits, Reallocation, SUPERSEDES_MAX, StepRequest};
 use anaquel_engine::event::{Few, Purpose};
 use anaquel_engine::ids::ReservationId;
@@ -229,8 +229,8 @@ impl ReserveBody {
         let supersedes = self.supersedes(engine)?;
         let line = |(at, body): (usize, LineBody)| {
             let place = match (&body.location, &body.group) {
-                (Some(location), None) => Place::Location(name_at(format_args!("lines[{at}].location"), location)?),
-                (None, Some(group)) => Place::Group(name_at(format_args!("lines[{at}].group"), group)?),
+                (Some(location), None) => Target::Location(name_at(format_args!("lines[{at}].location"), location)?),
+                (None, Some(group)) => Target::Group(name_at(format_args!("lines[{at}].group"), group)?),
                 (None, None) => {
                     return Err(Problem::invalid(
                         &format!("lines[{at}].location"),

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::auth::Scope;
 use crate::auth::caller::Caller;
-use crate::auth::visibility::{Sight, tells_numbers};
+use crate::auth::visibility::{Visibility, tells_numbers};
 use crate::http::problem::{Problem, Slug};
 use crate::http::reply::{Reply, unexpected};
 use crate::stream::operation::{Method, Operation, as_they_are};
@@ -92,7 +92,7 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
             let (channel, lines, supersedes) = (&channel, &lines[..], &supersedes[..]);
             let asked = refusal::Asked { caller, channel, purpose, supersedes, lines };
             let problem = refusal::explain(&app.engine, &asked, &shorts);
-            Sight::of(&app.engine, caller).hide_rules(problem)
+            Visibility::of(&app.engine, caller).hide_rules(problem)
         }
         Failure::Refused(Refusal::NothingToReplace { at }) => Problem::nothing_to_supersede(&replaced.field(at)),
         Failure::Refused(Refusal::NotReplaceable { at, state }) => {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use anaquel_engine::Engine;
-use anaquel_engine::admission::{LineRequest, Place};
+use anaquel_engine::admission::{LineRequest, Target};
 use anaquel_engine::advice::{self, TrialLine, TrialPlace, Trials};
 use anaquel_engine::command::Short;
 use anaquel_engine::event::Purpose;
@@ -49,8 +49,8 @@ impl Asked<'_> {
         let catalogue = &engine.state().catalogue;
         let line = self.lines.get(at)?;
         let at = match &line.place {
-            Place::Location(name) => TrialPlace::Location(catalogue.locations.id(name.as_str())?),
-            Place::Group(name) => TrialPlace::Group(catalogue.groups.id(name.as_str())?),
+            Target::Location(name) => TrialPlace::Location(catalogue.locations.id(name.as_str())?),
+            Target::Group(name) => TrialPlace::Group(catalogue.groups.id(name.as_str())?),
         };
         let sku = catalogue.skus.id(line.sku.as_str())?;
         Some(TrialLine { sku, at, quantity: line.quantity, latest: line.latest })
@@ -59,7 +59,7 @@ impl Asked<'_> {
     /// The lines that a short line stands for: lines with the same SKU and location are added up.
     fn lines_of(&self, short: &Short) -> Vec<usize> {
         let Some(first) = self.lines.get(short.line) else { return Vec::new() };
-        if matches!(first.place, Place::Group(_)) {
+        if matches!(first.place, Target::Group(_)) {
             return vec![short.line];
         }
         let same = |line: &LineRequest| line.sku == first.sku && line.place == first.place;
@@ -150,8 +150,8 @@ pub fn explain(engine: &Engine, asked: &Asked<'_>, shorts: &[Short]) -> Problem 
         ([short], Some(LineRequest { place, .. })) if short.is_barred() => barred(purpose, place),
         ([short], Some(LineRequest { sku, place, .. })) => {
             let place = match place {
-                Place::Location(location) => format!("at {location}"),
-                Place::Group(group) => format!("in {group}"),
+                Target::Location(location) => format!("at {location}"),
+                Target::Group(group) => format!("in {group}"),
             };
             let exact = skus.id(sku.as_str()).is_none_or(|sku| looks.tells_numbers(engine, sku));
             let there = if exact { short.available.to_string() } else { "fewer".to_owned() };
@@ -163,17 +163,17 @@ pub fn explain(engine: &Engine, asked: &Asked<'_>, shorts: &[Short]) -> Problem 
 }
 
 /// Why a location accepts no order, and how to change that.
-pub fn barred(purpose: Purpose, place: &Place) -> String {
+pub fn barred(purpose: Purpose, place: &Target) -> String {
     let (what, field) = match purpose {
         Purpose::Delivery => ("delivery", "ship"),
         _ => ("pickup", "pickup"),
     };
     match place {
-        Place::Location(location) => format!(
+        Target::Location(location) => format!(
             "{location} accepts no reservations for {what}: it is undeclared, or its `{field}` is false; PUT \
              /v1/locations/{{location}} sets that"
         ),
-        Place::Group(group) => format!("no location of {group} that has it accepts reservations for {what}"),
+        Target::Group(group) => format!("no location of {group} that has it accepts reservations for {what}"),
     }
 }
 
@@ -306,8 +306,8 @@ fn line(
     let request = asked.lines.get(short.line)?;
     let sku = catalogue.skus.id(request.sku.as_str());
     let (location, group) = match &request.place {
-        Place::Location(location) => (Some(location), None),
-        Place::Group(group) => (None, Some(group)),
+        Target::Location(location) => (Some(location), None),
+        Target::Group(group) => (None, Some(group)),
     };
     // A caller that gets no numbers does not get them from a refusal either.
     let exact = sku.is_none_or(|sku| looks.tells_numbers(engine, sku));

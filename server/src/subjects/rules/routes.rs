@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::auth::visibility::Sight;
+use crate::auth::visibility::Visibility;
 use crate::http::budget::Payer;
 use crate::http::extract::{Params, PathId};
 use crate::http::page::Page;
@@ -36,7 +36,7 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
     let (after, limit) = (params.name("after")?, params.limit()?);
     params.done()?;
     let page = move |app: &App| {
-        let sight = Sight::of(&app.engine, &caller);
+        let sight = Visibility::of(&app.engine, &caller);
         let seen = if sight.is_free() { limit + 1 } else { usize::MAX };
         let mut rules = app.engine.state().rules.page(after.as_ref().map(Name::as_str), seen);
         rules.retain(|standing| sight.concerns(&standing.rule));
@@ -63,7 +63,7 @@ pub async fn get(
     headers: HeaderMap,
     PathId(id): PathId,
 ) -> Result<Response, Problem> {
-    let sight = Sight::of(&app.engine, &caller);
+    let sight = Visibility::of(&app.engine, &caller);
     let standing = app.engine.state().rules.get(&id).filter(|standing| sight.concerns(&standing.rule));
     let (version, item) = views::standing(&app.engine, &*standing.ok_or_else(|| Problem::not_found("rule"))?);
     read(&headers, (version, sight.trim(item)))
@@ -145,7 +145,7 @@ fn explained(
         let buffer = channel.map_or(0, |channel| catalogue.buffer(channel));
         (state.explain(sku, location, channel), state.cell(sku, location, channel), buffer)
     });
-    let sight = Sight::of(&app.engine, caller);
+    let sight = Visibility::of(&app.engine, caller);
     let is_seen = |rule: &anaquel_engine::rules::Explained| sight.concerns(&rule.standing.rule);
     let winner = |kind: Kind| {
         let wins = |rule: &&anaquel_engine::rules::Explained| {

@@ -1,7 +1,7 @@
 //! Sourcing: computes a plan for an order, and reserves it in the same step.
 
 use anaquel_engine::Engine;
-use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
+use anaquel_engine::admission::{LineRequest, ReserveRequest, Target};
 use anaquel_engine::advice::{ADVICE_SECONDS, TrialLine, TrialPlace};
 use anaquel_engine::command::{Failure, Outcome, Refusal, Short};
 use anaquel_engine::event::Purpose;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::auth::visibility::Sight;
+use crate::auth::visibility::Visibility;
 use crate::http::problem::Problem;
 use crate::http::reply::{Reply, unexpected};
 use crate::subjects::reservations::refusal;
@@ -35,7 +35,7 @@ enum Unsourced {
     /// Its value is too low for delivery; where it can be picked up.
     PickupOnly(RuleId, Option<LocationId>),
     /// The pickup location accepts no pickups.
-    Barred(Place),
+    Barred(Target),
     /// There is not enough stock, or not in so few locations.
     Short(Box<Answer>, Advice),
 }
@@ -55,7 +55,7 @@ struct Advice {
 /// Which lines are short and why, what is wrong with the order, or why the server accepts no writes.
 pub async fn source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Reply, Problem> {
     let sourced = try_source(app, caller, body).await;
-    sourced.map_err(|problem| Sight::of(&app.engine, caller).hide_rules(problem))
+    sourced.map_err(|problem| Visibility::of(&app.engine, caller).hide_rules(problem))
 }
 
 async fn try_source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Reply, Problem> {
@@ -177,7 +177,7 @@ fn will_do(order: &Order, answer: &Answer) -> bool {
 fn barred(engine: &Engine, order: &Order) -> Option<Unsourced> {
     let catalogue = &engine.state().catalogue;
     let store = order.fetched_at.filter(|store| !catalogue.takes(*store, order.purpose))?;
-    Some(Unsourced::Barred(Place::Location(catalogue.locations.name(store).clone())))
+    Some(Unsourced::Barred(Target::Location(catalogue.locations.name(store).clone())))
 }
 
 fn pickup_only(engine: &Engine, order: &Order) -> Option<Unsourced> {
@@ -328,7 +328,7 @@ fn request(engine: &Engine, order: &Order, plan: &SourcingPlan) -> ReserveReques
             let (sku, _, latest) = order.question.lines.get(*line)?;
             Some(LineRequest {
                 sku: catalogue.skus.name(*sku).clone(),
-                place: Place::Location(catalogue.locations.name(shipment.location).clone()),
+                place: Target::Location(catalogue.locations.name(shipment.location).clone()),
                 quantity: *units,
                 latest: *latest,
             })
@@ -355,7 +355,7 @@ fn limit(engine: &Engine, question: &mut Question, asked: &[LineRequest], shorts
     let catalogue = &engine.state().catalogue;
     let mut shrank = false;
     for short in shorts {
-        let Some(LineRequest { sku, place: Place::Location(location), .. }) = asked.get(short.line) else { continue };
+        let Some(LineRequest { sku, place: Target::Location(location), .. }) = asked.get(short.line) else { continue };
         let Some((sku, at)) = catalogue.skus.id(sku.as_str()).zip(catalogue.locations.id(location.as_str())) else {
             continue;
         };

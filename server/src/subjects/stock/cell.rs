@@ -13,7 +13,7 @@ use anaquel_engine::ids::SkuId;
 use anaquel_engine::level::StockLevel;
 use anaquel_engine::query::CellView;
 use anaquel_engine::rules::Band;
-use anaquel_engine::supply::query::Coming;
+use anaquel_engine::supply::query::InboundView;
 
 use crate::wire::put::put;
 
@@ -51,9 +51,9 @@ impl<'a> CellWriter<'a> {
     }
 
     /// The same with the band, the schema.org value, and inbound supply if there is some.
-    pub fn cell_with_band(&mut self, out: &mut String, cell: &CellView, coming: Option<&Coming>) {
+    pub fn cell_with_band(&mut self, out: &mut String, cell: &CellView, coming: Option<&InboundView>) {
         self.numbers(out, cell, true);
-        if let Some(Coming { incoming, orderable, .. }) = coming.filter(|_| cell.exact) {
+        if let Some(InboundView { incoming, orderable, .. }) = coming.filter(|_| cell.exact) {
             put!(out, r#","incoming":"#, *incoming, r#","orderable":"#, *orderable);
         }
         match coming.filter(|coming| cell.available == 0 && coming.orderable > 0) {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::auth::Scope;
 use crate::auth::caller::Caller;
-use crate::auth::visibility::Sight;
+use crate::auth::visibility::Visibility;
 use crate::config::LimitsConfig;
 use crate::http::budget::Payer;
 use crate::http::budget::answers::SMALL_BYTES;
@@ -81,7 +81,7 @@ pub async fn movements(app: &App, caller: &Caller, body: MovementsBody) -> Resul
     let movements = body.into_requests()?;
     let executed = app.execute(caller, |engine, cause, done| engine.move_stock(movements, cause, done)).await?;
     let Outcome::Moved { seq, rows } = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
-    let sight = Sight::of(&app.engine, caller);
+    let sight = Visibility::of(&app.engine, caller);
     let items: Vec<Value> = rows.iter().map(|row| views::moved(&app.engine, row, &sight)).collect();
     Ok(Reply::ok(json!({"seq": seq, "items": items}).to_string()).replayed(executed.replayed))
 }
@@ -97,7 +97,7 @@ pub async fn counts(app: &App, caller: &Caller, body: CountsBody) -> Result<Repl
     let command = Command::count(body.into_counts()?);
     let executed = app.execute(caller, |engine, cause, done| engine.submit(command, cause, done)).await?;
     let Outcome::Counted { seq, rows } = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
-    let sight = Sight::of(&app.engine, caller);
+    let sight = Visibility::of(&app.engine, caller);
     let items: Vec<Value> = rows.iter().map(|row| views::counted_row(&app.engine, row, &sight)).collect();
     Ok(Reply::ok(json!({"seq": seq, "items": items}).to_string()).replayed(executed.replayed))
 }

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::auth::visibility::Sight;
+use crate::auth::visibility::Visibility;
 use crate::http::budget::Payer;
 use crate::http::extract::{self, JsonRequest, Params};
 use crate::http::page::{Page, list, read_cell_cursor};
@@ -213,7 +213,7 @@ pub async fn shortages(State(app): State<App>, caller: Caller, payer: Payer, uri
         let is_told = |reservation: &Reservation| {
             crate::subjects::reservations::recall::handles(app, &caller, reservation).is_ok()
         };
-        let sight = Sight::of(&app.engine, &caller);
+        let sight = Visibility::of(&app.engine, &caller);
         let mut page = Page::new(app);
         for shortage in &short {
             let cell = &shortage.cell;

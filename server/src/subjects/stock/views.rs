@@ -8,10 +8,10 @@ use anaquel_engine::query::{GroupView, Shortage};
 use anaquel_engine::reservation::Reservation;
 use anaquel_engine::rules::Band;
 use anaquel_engine::supply::Waiting;
-use anaquel_engine::supply::query::Coming;
+use anaquel_engine::supply::query::InboundView;
 use serde_json::{Value, json};
 
-use crate::auth::visibility::Sight;
+use crate::auth::visibility::Visibility;
 use crate::wire::put::put;
 use crate::wire::time;
 
@@ -25,7 +25,7 @@ pub fn condition_name(kind: MovementKind) -> Option<&'static str> {
 }
 
 /// Appends one SKU in one group.
-pub fn write_group(out: &mut String, engine: &Engine, group: &GroupView, coming: Option<&Coming>) {
+pub fn write_group(out: &mut String, engine: &Engine, group: &GroupView, coming: Option<&InboundView>) {
     let catalogue = &engine.state().catalogue;
     if !group.exact {
         let (sku, name) = (catalogue.skus.name(group.sku), catalogue.groups.name(group.group));
@@ -38,7 +38,7 @@ pub fn write_group(out: &mut String, engine: &Engine, group: &GroupView, coming:
     put!(out, r#"{"sku":""#, sku, r#"","group":""#, name, r#"","on_hand":"#, group.on_hand);
     put!(out, r#","reserved":"#, group.reserved, r#","available":"#, group.available);
     put!(out, r#","locations":"#, group.locations);
-    if let Some(Coming { incoming, orderable, .. }) = coming {
+    if let Some(InboundView { incoming, orderable, .. }) = coming {
         put!(out, r#","incoming":"#, *incoming, r#","orderable":"#, *orderable);
     }
     out.push_str(match (group.tracked, group.available) {
@@ -69,7 +69,7 @@ pub fn cell_after(engine: &Engine, cell: &CellAfter) -> Value {
 
 /// The row of a movement in its answer: the cell after it, or only its band for a caller that gets no numbers, and what
 /// happened to the movement.
-pub fn moved(engine: &Engine, row: &Moved, sight: &Sight) -> Value {
+pub fn moved(engine: &Engine, row: &Moved, sight: &Visibility) -> Value {
     let mut item = match sight.band_alone(row.cell.sku, row.cell.location) {
         None => cell_after(engine, &row.cell),
         Some(band) => private(engine, (row.cell.sku, row.cell.location), band),
@@ -106,7 +106,7 @@ fn private(engine: &Engine, (sku, location): (SkuId, LocationId), band: Band) ->
 }
 
 /// The row of a count in its answer. A caller that gets no numbers gets only its own counts.
-pub fn counted_row(engine: &Engine, row: &Counted, sight: &Sight) -> Value {
+pub fn counted_row(engine: &Engine, row: &Counted, sight: &Visibility) -> Value {
     let catalogue = &engine.state().catalogue;
     let delta = if row.outdated { 0 } else { i64::from(row.counted) - i64::from(row.expected) };
     let mut item = match sight.band_alone(row.cell.sku, row.cell.location) {
@@ -142,7 +142,12 @@ pub fn counted_row(engine: &Engine, row: &Counted, sight: &Sight) -> Value {
 }
 
 /// A short cell, with the promises at risk that the caller may see.
-pub fn shortage(engine: &Engine, shortage: &Shortage, is_told: impl Fn(&Reservation) -> bool, sight: &Sight) -> Value {
+pub fn shortage(
+    engine: &Engine,
+    shortage: &Shortage,
+    is_told: impl Fn(&Reservation) -> bool,
+    sight: &Visibility,
+) -> Value {
     let catalogue = &engine.state().catalogue;
     let band = sight.band_alone(shortage.cell.sku, shortage.cell.location);
     let promise = |id: ReservationId, units: u32| {

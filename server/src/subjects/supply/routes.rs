@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::auth::visibility::Sight;
+use crate::auth::visibility::Visibility;
 use crate::http::budget::Payer;
 use crate::http::extract::{self, Params};
 use crate::http::page::{Page, read_cell_cursor};
@@ -82,7 +82,7 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
         let is_told = |reservation: &Reservation| {
             crate::subjects::reservations::recall::handles(app, &caller, reservation).is_ok()
         };
-        let sight = Sight::of(&app.engine, &caller);
+        let sight = Visibility::of(&app.engine, &caller);
         let mut page = Page::new(app);
         for expected in &found {
             if !page.add(views::expected(&app.engine, expected, is_told, &sight)) {

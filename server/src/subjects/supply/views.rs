@@ -4,16 +4,21 @@ use anaquel_engine::Engine;
 use anaquel_engine::event::CellToCome;
 use anaquel_engine::ids::{ReservationId, Timestamp};
 use anaquel_engine::reservation::Reservation;
-use anaquel_engine::supply::query::Expected;
+use anaquel_engine::supply::query::ExpectedSupply;
 use anaquel_engine::supply::{Supply, Waiting};
 use serde_json::{Value, json};
 
-use crate::auth::visibility::Sight;
+use crate::auth::visibility::Visibility;
 use crate::wire::time;
 
 /// A cell with inbound supply, and the promises at risk that the caller may see; without quantities for a caller that
 /// gets no numbers.
-pub fn expected(engine: &Engine, expected: &Expected, is_told: impl Fn(&Reservation) -> bool, sight: &Sight) -> Value {
+pub fn expected(
+    engine: &Engine,
+    expected: &ExpectedSupply,
+    is_told: impl Fn(&Reservation) -> bool,
+    sight: &Visibility,
+) -> Value {
     let own = |waiting: &&Waiting| engine.state().reservations.get(waiting.holder.0).is_some_and(|held| is_told(&held));
     let risk = |waiting: &Waiting| (waiting.holder.0, waiting.units, waiting.promised_for, waiting.expected_at);
     let at_risk = expected.at_risk.iter().filter(own).map(risk).collect();
@@ -23,7 +28,7 @@ pub fn expected(engine: &Engine, expected: &Expected, is_told: impl Fn(&Reservat
 }
 
 /// The same, as the answer to the caller that set it.
-pub fn cell(engine: &Engine, cell: &CellToCome, sight: &Sight) -> Value {
+pub fn cell(engine: &Engine, cell: &CellToCome, sight: &Visibility) -> Value {
     let catalogue = &engine.state().catalogue;
     let exact = sight.band_alone(cell.sku, cell.location).is_none();
     let supply = |supply: &Supply| {

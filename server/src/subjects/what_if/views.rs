@@ -22,7 +22,7 @@ pub fn report(engine: &Engine, report: &WhatIfReport) -> Value {
     let what_if = WhatIfReport::sum(&report.what_if);
     let places: BTreeSet<_> =
         report.actual.keys().chain(report.what_if.keys()).chain(report.replayed.keys()).copied().collect();
-    let item = |place: &anaquel_engine::what_if::Place| {
+    let item = |place: &anaquel_engine::what_if::TallyKey| {
         let (location, channel) = place;
         let of = |tallies: &BTreeMap<_, Tally>| tally(&tallies.get(place).copied().unwrap_or_default());
         json!({

@@ -1,7 +1,7 @@
 //! Units of a line that are promised from inbound supply.
 
 use super::demand::Demand;
-use super::replaced::Places;
+use super::replaced::KnownLocations;
 use crate::decide::Decide;
 use crate::ids::Timestamp;
 use crate::reservations::plan;
@@ -20,7 +20,7 @@ pub(super) fn wait_for(
     plan: &mut AllocationPlan,
     demand: &Demand,
     latest: Timestamp,
-    places: &mut Places,
+    places: &mut KnownLocations,
 ) -> Result<Option<(Grant, Timestamp)>, (RuleId, Option<(Grant, Timestamp)>)> {
     let (sku, location) = (demand.sku, demand.location);
     let missing = (demand.requested - demand.granted).min(demand.backordered);

@@ -1,7 +1,7 @@
 //! Lines for any location of a group.
 
 use super::placed::Placed;
-use super::replaced::Places;
+use super::replaced::KnownLocations;
 use crate::decide::Decide;
 use crate::decide::draft::Draft;
 use crate::ids::{LocationId, Timestamp};
@@ -22,7 +22,7 @@ pub(super) fn place_in_group(
     plan: &mut AllocationPlan,
     days: &mut Days,
     line: &GroupLine,
-    inherited: &mut Places,
+    inherited: &mut KnownLocations,
     placed: &mut Vec<Placed>,
     shorts: &mut Vec<Short>,
 ) {
@@ -82,7 +82,7 @@ fn wait_in_group(
     plan: &mut AllocationPlan,
     members: &[LocationId],
     line: &GroupLine,
-    (latest, inherited): (Timestamp, &mut Places),
+    (latest, inherited): (Timestamp, &mut KnownLocations),
     mut missing: u32,
     placed: &mut Vec<Placed>,
 ) -> u32 {

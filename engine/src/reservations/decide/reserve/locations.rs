@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::backorder::wait_for;
 use super::demand::{Demand, demands};
 use super::placed::Placed;
-use super::replaced::{Places, Released};
+use super::replaced::{KnownLocations, Released};
 use crate::decide::Decide;
 use crate::decide::draft::Draft;
 use crate::kernel::few::Few;
@@ -25,7 +25,7 @@ pub(super) fn place_in_locations(
     days: &mut Days,
     reserve: &Reserve,
     released: &Few<Released>,
-    places: &mut Places,
+    places: &mut KnownLocations,
     shorts: &mut Vec<Short>,
 ) -> Vec<Placed> {
     let mut demands = demands(reserve, released);

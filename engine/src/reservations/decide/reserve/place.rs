@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 use super::group::place_in_group;
 use super::locations::place_in_locations;
 use super::placed::Placed;
-use super::replaced::{LINES_MAX, Places, Released};
+use super::replaced::{KnownLocations, LINES_MAX, Released};
 use crate::decide::Decide;
 use crate::ids::{ChannelId, LocationId, SkuId};
 use crate::kernel::few::Few;
@@ -53,7 +53,7 @@ pub(super) fn place_lines(
     // Units that are sent to the pickup location may come from anywhere.
     let purpose = if reserve.fetched_at.is_some() { Purpose::Cart } else { reserve.purpose };
     let mut plan = new_plan(cx, channel, purpose);
-    let mut places = Places::of(released);
+    let mut places = KnownLocations::of(released);
     plan_release(cx, &mut plan, released);
     let mut shorts = Vec::new();
     let mut days = days_of(&plan, reserve);

@@ -36,9 +36,9 @@ struct BackorderOf {
 /// The queue positions of the replaced holds, by cell, first position first: a caller neither loses its position, nor
 /// is refused, because of its own holds.
 #[derive(Default)]
-pub(super) struct Places(FxHashMap<(SkuId, LocationId), Vec<(QueuePosition, BackorderOf)>>);
+pub(super) struct KnownLocations(FxHashMap<(SkuId, LocationId), Vec<(QueuePosition, BackorderOf)>>);
 
-impl Places {
+impl KnownLocations {
     pub(super) fn of(released: &[Released]) -> Self {
         let mut places = Self::default();
         for Released { change, waited, .. } in released {

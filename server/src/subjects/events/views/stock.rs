@@ -5,7 +5,7 @@ use anaquel_engine::stock::event::Event;
 use serde_json::{Value, json};
 
 use super::lookup::{Described, Lookup};
-use crate::auth::visibility::Sight;
+use crate::auth::visibility::Visibility;
 use crate::wire::time;
 
 pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {
@@ -13,7 +13,7 @@ pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {
         Event::Moved(rows) => ("moved", json!({"items": moved(of, rows)})),
         Event::Counted(rows) => {
             let row = |row: &Counted| {
-                let mut item = crate::subjects::stock::views::counted_row(of.0, row, &Sight::everything(of.0));
+                let mut item = crate::subjects::stock::views::counted_row(of.0, row, &Visibility::everything(of.0));
                 if let Value::Object(members) = &mut item {
                     members.insert("safety_stock".into(), row.cell.safety_stock.into());
                 }
@@ -34,7 +34,7 @@ pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {
 /// Movements, each with its cell after it.
 pub(super) fn moved(of: Lookup<'_>, rows: &[Moved]) -> Vec<Value> {
     let row = |row: &Moved| {
-        let mut item = crate::subjects::stock::views::moved(of.0, row, &Sight::everything(of.0));
+        let mut item = crate::subjects::stock::views::moved(of.0, row, &Visibility::everything(of.0));
         if let Value::Object(members) = &mut item {
             members.insert("movement".into(), row.kind.as_str().into());
             members.insert("quantity".into(), row.change.into());

@@ -22,7 +22,7 @@ use super::run::{Asked, Turn};
 use super::views;
 use crate::app::{App, Executed};
 use crate::auth::caller::Caller;
-use crate::auth::visibility::Sight;
+use crate::auth::visibility::Visibility;
 use crate::http::budget::Payer;
 use crate::http::conditions;
 use crate::http::extract::{self, Params, PathId};
@@ -47,7 +47,7 @@ pub fn routes() -> OpenApiRouter<App> {
 /// may a key that gets only bands.
 fn acts_everywhere(engine: &Engine, caller: &Caller) -> Result<(), Problem> {
     caller.may_use_location("to", None)?;
-    if Sight::of(engine, caller).has_bands() {
+    if Visibility::of(engine, caller).has_bands() {
         let detail =
             "this key is bound to channels, and rules show bands; set and run policies with a key that is not bound";
         return Err(Problem::new(Slug::Forbidden, detail));
@@ -215,7 +215,7 @@ pub async fn get_run(
         let catalogue = &app.engine.state().catalogue;
         let is_seen = |location| caller.may_use_location("location", Some(catalogue.locations.name(location).as_str()));
         // A caller that gets bands gets no cells.
-        let sight = Sight::of(&app.engine, &caller);
+        let sight = Visibility::of(&app.engine, &caller);
         let is_told = |item: &&RunItem| sight.band_alone(item.sku, item.location).is_none();
         let seen = run.items.iter().filter(|item| is_seen(item.location).is_ok()).filter(is_told);
         let items: Vec<Value> = seen.skip(after).take(limit + 1).map(|item| views::item(&app.engine, item)).collect();
@@ -247,7 +247,7 @@ pub async fn explain(State(app): State<App>, caller: Caller, payer: Payer, uri: 
     let sku = wire::known_sku(catalogue, &sku_text)?;
     let location = wire::known_location(catalogue, &location_text)?;
     let told = move |app: &App| {
-        if let Some(band) = Sight::of(&app.engine, &caller).band_alone(sku, location) {
+        if let Some(band) = Visibility::of(&app.engine, &caller).band_alone(sku, location) {
             return Ok(json!({"sku": sku_text, "location": location_text, "band": band.as_str()}).to_string());
         }
         let explained = explain_cell(app.engine.state(), sku, location, app.engine.now());
