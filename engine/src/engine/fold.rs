@@ -106,18 +106,8 @@ impl<'a> Tell<'a> for Folding<'_> {
             }
             Effect::Inbound(inbound) => supply::fold::inbound(state, at, inbound),
             Effect::Rules(change) => rules::fold::change(state, at, change),
-            Effect::Names(naming) => {
-                if let Naming::Retired(names) = naming {
-                    state.own.prices.fold_retired(&state.catalogue, &names.skus, at.seq);
-                }
-                catalogue::fold::names(&mut folder.stock, state, at, naming);
-            }
-            Effect::Described(described) => {
-                catalogue::fold::described(&mut folder.stock, state, at, described);
-                if let Described::Groups(_) = described {
-                    state.own.prices.fold_groups();
-                }
-            }
+            Effect::Names(naming) => fold_names(folder, state, at, naming),
+            Effect::Described(described) => fold_described(folder, state, at, described),
             Effect::Refused(..) => {}
         }
     }
@@ -137,6 +127,26 @@ macro_rules! folds {
 }
 
 crate::subjects::stores!(folds);
+
+/// Out of line, because names change rarely and the fold of a cell is on the way of every write.
+#[cold]
+#[inline(never)]
+fn fold_names(folder: &mut Folder, state: &DurableState, at: At<'_>, naming: Naming<'_>) {
+    if let Naming::Retired(names) = naming {
+        state.own.prices.fold_retired(&state.catalogue, &names.skus, at.seq);
+    }
+    catalogue::fold::names(&mut folder.stock, state, at, naming);
+}
+
+/// Out of line, as [`fold_names`].
+#[cold]
+#[inline(never)]
+fn fold_described(folder: &mut Folder, state: &DurableState, at: At<'_>, described: Described<'_>) {
+    catalogue::fold::described(&mut folder.stock, state, at, described);
+    if let Described::Groups(_) = described {
+        state.own.prices.fold_groups();
+    }
+}
 
 fn fold_key(state: &DurableState, at: At<'_>) {
     let Some(cause) = at.cause else { return };

@@ -1,13 +1,12 @@
 //! Resources of all streams, and each caller's share.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use anaquel_engine::feed::{Exceeded, Share};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::config::StreamConfig;
-use crate::http::budget::{Who, fair};
+use crate::http::budget::{ByWho, Who, fair};
 use crate::http::problem::{Problem, Slug};
 use crate::lock::lock;
 use crate::stream::measures::Measures;
@@ -19,7 +18,7 @@ pub struct Streams {
     sockets_max: usize,
     /// Streams per caller; 0 to derive the limit from the free streams.
     caller_max: usize,
-    callers: Arc<Mutex<HashMap<Who, OfCaller>>>,
+    callers: Arc<Mutex<ByWho<OfCaller>>>,
     pub(super) measures: Measures,
 }
 
@@ -35,7 +34,7 @@ struct OfCaller {
 pub(super) struct Entered {
     _room: OwnedSemaphorePermit,
     who: Who,
-    callers: Arc<Mutex<HashMap<Who, OfCaller>>>,
+    callers: Arc<Mutex<ByWho<OfCaller>>>,
 }
 
 impl Drop for Entered {
@@ -109,7 +108,7 @@ impl Streams {
         self.callers().get(&who).map(|of_caller| Arc::clone(&of_caller.share)).unwrap_or_default()
     }
 
-    fn callers(&self) -> MutexGuard<'_, HashMap<Who, OfCaller>> {
+    fn callers(&self) -> MutexGuard<'_, ByWho<OfCaller>> {
         lock(&self.callers)
     }
 }

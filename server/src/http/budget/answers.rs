@@ -16,6 +16,8 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 
+use rustc_hash::FxBuildHasher;
+
 use crate::config::LimitsConfig;
 use crate::http::budget::link::Link;
 use crate::http::budget::payer::{Payer, Who};
@@ -63,10 +65,10 @@ pub struct Answers {
 #[derive(Debug, Default)]
 struct Used {
     all: usize,
-    by_caller: Shares<Who>,
+    by_caller: Shares<Who, FxBuildHasher>,
     /// In order of arrival.
     waiting: VecDeque<QueuedAnswer>,
-    waiting_of: Shares<Who>,
+    waiting_of: Shares<Who, FxBuildHasher>,
 }
 
 /// An answer that waits for room.

@@ -1,14 +1,16 @@
 //! Long reads: a few at a time, off the serving threads, with callers in turn. A read whose client disconnects before
 //! its turn never starts.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use rustc_hash::FxBuildHasher;
+
 use crate::config::LimitsConfig;
-use crate::http::budget::payer::Who;
+use crate::http::budget::payer::{ByWho, Who};
 use crate::http::budget::shares::{Shares, fair, handed};
 use crate::http::problem::{Problem, Slug};
 use crate::lock::lock;
@@ -36,12 +38,12 @@ pub struct Aside {
 #[derive(Debug, Default)]
 struct AsideQueue {
     running: usize,
-    running_of: Shares<Who>,
+    running_of: Shares<Who, FxBuildHasher>,
     /// The waiting reads of each caller, in order.
-    waiting: HashMap<Who, VecDeque<oneshot::Sender<AsideTurn>>>,
+    waiting: ByWho<VecDeque<oneshot::Sender<AsideTurn>>>,
     /// Callers with waiting reads, in the order of their turns.
     callers: VecDeque<Who>,
-    waiting_of: Shares<Who>,
+    waiting_of: Shares<Who, FxBuildHasher>,
     /// All waiting reads.
     waiting_in_all: usize,
 }

@@ -17,7 +17,7 @@ mod payer;
 mod shares;
 pub mod watched;
 
-pub use crate::http::budget::payer::{Payer, Who};
+pub use crate::http::budget::payer::{ByWho, Payer, Who};
 pub use crate::http::budget::shares::fair;
 
 /// Paths that are answered beyond the connection limit, and without delay for crowding callers.

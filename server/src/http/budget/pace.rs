@@ -5,13 +5,12 @@
 //! a thread at once, there is no delay. Otherwise the requests of crowding callers start one after the other, with
 //! gaps that grow until the other requests find a thread soon. This module never refuses a request.
 
-use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::http::budget::payer::Who;
+use crate::http::budget::payer::{ByWho, Who};
 use crate::lanes::Entrances;
 use crate::lock::lock;
 
@@ -42,7 +41,7 @@ const PARTS: usize = 16;
 /// Tracks which callers crowd, and the gap between their requests.
 #[derive(Debug)]
 pub struct Pace {
-    parts: [Mutex<HashMap<Who, Caller>>; PARTS],
+    parts: [Mutex<ByWho<Caller>>; PARTS],
     /// The gap in nanoseconds; 0 for no delay.
     gap: AtomicU64,
 }
@@ -78,7 +77,7 @@ impl Pace {
         Arc::new(Self { parts: std::array::from_fn(|_| Mutex::default()), gap: AtomicU64::new(0) })
     }
 
-    fn part(&self, who: Who) -> &Mutex<HashMap<Who, Caller>> {
+    fn part(&self, who: Who) -> &Mutex<ByWho<Caller>> {
         let [first, ..] = &self.parts;
         self.parts.get(who.0 as usize % PARTS).unwrap_or(first)
     }

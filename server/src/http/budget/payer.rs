@@ -1,5 +1,6 @@
 //! The payer of an answer.
 
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::convert::Infallible;
 use std::hash::BuildHasher;
@@ -10,6 +11,8 @@ use axum::extract::FromRequestParts;
 use http::Extensions;
 use http::request::Parts;
 
+use rustc_hash::FxBuildHasher;
+
 use crate::auth::Identity;
 use crate::auth::network::network;
 use crate::auth::principal::{Peer, Principal};
@@ -18,6 +21,9 @@ use crate::http::budget::link::Link;
 /// The payer: a key with its successors, a subject of a token issuer, or, without authentication, an address.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Who(pub(crate) u64);
+
+/// A map by payer. A [`Who`] is a keyed hash already, so that the map needs no second one.
+pub type ByWho<T> = HashMap<Who, T, FxBuildHasher>;
 
 impl Who {
     /// The payer with this identity, or at `address` if there is none.

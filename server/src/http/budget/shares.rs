@@ -1,7 +1,8 @@
 //! Fair shares of limited resources.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::fmt;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -14,16 +15,21 @@ pub fn fair(mine: usize, wanted: usize, free: usize, patience: usize, floor: usi
 }
 
 /// How much of a resource each holder has; a holder with nothing takes no memory.
-#[derive(Debug)]
-pub struct Shares<K>(HashMap<K, usize>);
+pub struct Shares<K, S = RandomState>(HashMap<K, usize, S>);
 
-impl<K> Default for Shares<K> {
-    fn default() -> Self {
-        Self(HashMap::new())
+impl<K: fmt::Debug, S> fmt::Debug for Shares<K, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(&self.0).finish()
     }
 }
 
-impl<K: Hash + Eq + Copy> Shares<K> {
+impl<K, S: Default> Default for Shares<K, S> {
+    fn default() -> Self {
+        Self(HashMap::default())
+    }
+}
+
+impl<K: Hash + Eq + Copy, S: BuildHasher> Shares<K, S> {
     pub fn of(&self, who: K) -> usize {
         self.0.get(&who).copied().unwrap_or(0)
     }
@@ -74,7 +80,7 @@ mod tests {
 
     #[test]
     fn who_has_nothing_takes_no_room() {
-        let mut shares = Shares::default();
+        let mut shares = Shares::<u8>::default();
         shares.add(1_u8, 3);
         shares.take(1_u8, 2);
         assert_eq!((shares.of(1_u8), shares.of(2_u8)), (1, 0));

@@ -1,13 +1,14 @@
 //! Admission of a request: rate limits, host, origin, authentication, scopes, and the request id.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 
 use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
+
+use rustc_hash::FxHashMap;
 
 use crate::app::App;
 use crate::auth::principal::{PROTOCOL_KEY, Peer, Principal};
@@ -32,7 +33,7 @@ const DISCARDED_BYTES_MAX: u64 = 1 << 20;
 
 /// The requirements of each route.
 #[derive(Debug, Default)]
-pub struct Routes(HashMap<String, Vec<(Method, Needs)>>);
+pub struct Routes(FxHashMap<String, Vec<(Method, Needs)>>);
 
 /// What a route requires from its caller.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +49,7 @@ struct Needs {
 impl Routes {
     /// Reads the requirements from the document.
     pub fn of(document: &OpenApi) -> Self {
-        let mut routes = HashMap::new();
+        let mut routes = FxHashMap::default();
         for (path, item) in &document.paths.paths {
             let needs = operations(item).map(|(method, operation)| (method, Needs::of(operation)));
             routes.insert(path.clone(), needs.collect());

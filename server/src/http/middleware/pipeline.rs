@@ -4,7 +4,6 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +17,8 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, StatusCode, header};
 use tower::{Layer, Service};
+
+use rustc_hash::FxHashMap;
 
 use crate::app::App;
 use crate::auth::Identity;
@@ -232,7 +233,7 @@ thread_local! {
 
 /// The histograms of this thread by route: a lookup by labels costs more than formatting the answer.
 #[derive(Default)]
-struct Durations(HashMap<String, Vec<(&'static str, u16, metrics::Histogram)>>);
+struct Durations(FxHashMap<String, Vec<(&'static str, u16, metrics::Histogram)>>);
 
 impl Durations {
     fn record(&mut self, method: &'static str, route: &str, status: u16, elapsed: Duration) {
