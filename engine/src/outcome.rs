@@ -68,7 +68,7 @@ pub trait Listener: Send {
     /// Receives the outcome.
     fn hear(self: Box<Self>, told: CommandResult);
 
-    /// Whether nobody listens any more: then an undecided command may be dropped.
+    /// Whether the caller no longer waits: then an undecided command may be dropped.
     fn is_gone(&self) -> bool {
         false
     }

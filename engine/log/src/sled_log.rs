@@ -372,7 +372,7 @@ const MARK: &str = "high-water";
 /// The file that earlier builds left after a failed sync, instead of a note beside the mark.
 const FAILED: &str = "failed";
 
-/// A file that exists from an orderly end to the next start: a copy that contains it is of files that nobody wrote.
+/// A file that exists from an orderly end to the next start: a copy that contains it was made while no process wrote.
 const ENDED: &str = "ended";
 
 /// Marks that the log is about to be written.

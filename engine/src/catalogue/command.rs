@@ -104,7 +104,7 @@ pub struct SkuFields {
     pub attributes: Vec<(String, String)>,
     /// Whether its units are tracked; true by default.
     pub tracked: Patch<bool>,
-    /// Its tax class; the standard one if nobody says.
+    /// Its tax class; without one it is `standard`.
     pub tax_class: Patch<Name>,
 }
 

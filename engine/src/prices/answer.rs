@@ -1,4 +1,4 @@
-//! What callers are told of prices.
+//! The answers to requests that set prices, price lists and tax classes.
 
 use serde::{Deserialize, Serialize};
 

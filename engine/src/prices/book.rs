@@ -184,14 +184,14 @@ impl Book {
         }
     }
 
-    /// Whether a list holds for who asks, its dates aside.
+    /// Whether a list holds for a request, regardless of its dates.
     pub(super) fn holds(&self, list: &PriceList, asked: &Asked) -> bool {
         list.currency == asked.currency
             && (list.channels.is_empty() || list.channels.contains(&asked.channel))
             && self.holds_at(&asked.place, &list.locations, &list.groups)
     }
 
-    /// A list at a moment, if it was in force then and holds for who asks.
+    /// A list at a moment, if it was in force then and holds for the request.
     pub(super) fn holding_at(&self, id: ListId, asked: &Asked, at: Timestamp) -> Option<Holding> {
         if id == BASE {
             return Some(Holding { priority: BASE_PRIORITY, rank: self.base_rank, is_sale: false });
@@ -205,12 +205,12 @@ impl Book {
     pub fn rate(&self, class: &str, place: &PriceTarget) -> Option<u32> {
         let class = self.classes.get(class)?;
         let holding = class.rates.iter().filter(|rate| self.holds_at(place, &rate.locations, &rate.groups));
-        // Of those with as many conditions the first one.
+        // Among rates with equally many conditions, the first.
         let best = holding.reduce(|best, rate| if rate.conditions() > best.conditions() { rate } else { best });
         Some(best.map_or(0, |rate| rate.rate))
     }
 
-    /// Who looks up for somebody.
+    /// A reader of prices for one request.
     pub fn reader<'a>(&'a self, asked: &'a Asked) -> Reader<'a> {
         let mut holding: Vec<Option<Holding>> = vec![None; self.lists.len().max(1)];
         let mut put = |id: ListId| {
@@ -228,7 +228,7 @@ impl Book {
     }
 }
 
-/// Looks up for somebody.
+/// Reads prices for one request.
 #[derive(Debug)]
 pub struct Reader<'a> {
     pub(super) book: &'a Book,
@@ -237,7 +237,7 @@ pub struct Reader<'a> {
     holding: Vec<Option<Holding>>,
 }
 
-/// Whether a row is for who asks, its dates and its list aside.
+/// Whether a row is for a request, regardless of its dates and its list.
 #[inline]
 pub(super) fn fits(key: &RowKey, asked: &Asked, quantity: u32) -> bool {
     key.currency == asked.currency

@@ -94,7 +94,7 @@ fn set_list(
     Ok(cx.tell_thing(cause, seq, told))
 }
 
-/// What a list says names what there is. What it said before may stay.
+/// Checks that a list names only existing channels, locations and groups. Names that it had before may stay.
 fn check_list(cx: &Decide<'_>, list: &PriceList, before: Option<&PriceList>) -> Result<(), Failure> {
     if let Some((start, end)) = list.starts_at.zip(list.ends_at).filter(|(start, end)| start >= end) {
         let reason = format!("is not after starts_at ({} ms against {} ms)", end.0, start.0);

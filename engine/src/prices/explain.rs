@@ -13,7 +13,7 @@ pub enum Verdict {
     Wins,
     /// Another list wins, by what is named.
     Loses(By),
-    /// It does not hold for who asks, for what is named.
+    /// It does not hold for the request, for the named reason.
     HoldsNot(Why),
 }
 

@@ -36,16 +36,19 @@ pub struct ListId(pub u32);
 pub struct Currency(pub [u8; 3]);
 
 impl Currency {
+    /// The code of ISO 4217 for "no currency". No request can ask for it.
+    const NONE: Self = Self(*b"XXX");
+
     /// The code as text.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("XXX")
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The first three bytes of a text: of one that was validated before it was written down, all of it.
+    /// Reads a code from a record of the log. A text that is no code, as an earlier build may have written it, is no
+    /// currency: its price counts for no request.
     pub fn of(text: &str) -> Self {
-        let mut code = *b"XXX";
-        code.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
-        Self(code)
+        let code = <[u8; 3]>::try_from(text.as_bytes()).ok().filter(|code| code.is_ascii());
+        code.map_or(Self::NONE, Self)
     }
 }
 
@@ -155,7 +158,7 @@ pub struct ListStanding {
     pub list: Option<PriceList>,
     /// Whether it is in force.
     pub in_force: bool,
-    /// Since when, and says what it says; prices that are told of a time before the list was made count from then.
+    /// The moment since which the list has this content. Prices of an earlier time than the list count from then.
     pub since: Timestamp,
     /// The `seq` of its last change, its beginning and its end included.
     pub version: Seq,
@@ -239,6 +242,14 @@ impl ListStanding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_is_no_code_is_no_currency() {
+        assert_eq!(Currency::of("EUR").as_str(), "EUR");
+        for text in ["", "E", "EURO", "\u{20ac}", "EU\u{e9}"] {
+            assert_eq!(Currency::of(text), Currency::NONE, "{text}");
+        }
+    }
 
     #[test]
     fn what_a_list_said_is_known_of_each_moment() {

@@ -59,8 +59,7 @@ fn base_name() -> Name {
 }
 
 impl DurableState {
-    /// What lines cost for who asks, all at one `seq`; a line of a SKU that nobody knows costs nothing that is known. Takes no
-    /// lock.
+    /// The prices of lines for a request, all at one `seq`; a line of an unknown SKU has no price. Takes no lock.
     pub fn quote(&self, asked: &Asked, lines: &[(Option<SkuId>, u32)]) -> Quote {
         let (seq, (lines, until)) = self.view.read(|| {
             let store = &self.own.prices;

@@ -1,6 +1,6 @@
 //! Prices in the durable view.
 //!
-//! The rows of each SKU lie under one pointer, so that whoever reads takes no lock; lists and tax classes are compiled into a
+//! The rows of each SKU lie under one pointer, so that readers take no lock; lists and tax classes are compiled into a
 //! [`Book`], which the fold replaces whole. What only decisions and exports look at lies under a lock.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,7 +110,7 @@ impl Store {
         self.rows.get(sku.0 as usize)?.load_full()
     }
 
-    /// The same, to be looked at and let go of.
+    /// The same, as a short borrow.
     #[inline]
     pub fn look(&self, sku: SkuId) -> Guard<Option<Arc<SkuPrices>>> {
         self.rows.get(sku.0 as usize).map_or_else(|| Guard::from_inner(None), |rows| rows.load())
@@ -542,7 +542,7 @@ impl Store {
         }
     }
 
-    /// At the end of a fold: compiles the book anew if anything changed that it rests on.
+    /// At the end of a fold: compiles the book again if something changed that it depends on.
     pub(crate) fn refresh(&self, seq: Seq, catalogue: &Catalogue) {
         if !self.stale.load(Relaxed) {
             return;
@@ -557,7 +557,7 @@ impl Store {
         self.book.store(Arc::new(book));
     }
 
-    /// Digests everything anew.
+    /// Computes the digest of all prices from scratch.
     pub(crate) fn digest(&self, catalogue: &Catalogue, put: &mut dyn FnMut(Part, Digest)) {
         let inner = self.read();
         inner.lists.values().for_each(|standing| put(Part::PriceLists, list_digest(catalogue, standing)));

@@ -76,6 +76,7 @@ impl Catalogue {
     }
 
     pub(super) fn digest_uncounted(&self, sku: SkuId) -> hash::Digest {
+        // This text is an input of the state hash: it never changes.
         hash::content::digest(self, Part::Skus, self.skus.digest(sku), &"nobody counts it")
     }
 

@@ -39,7 +39,7 @@ pub struct PriceListBody {
     #[schema(example = "EUR", value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub currency: Said<String>,
-    /// `regular` (if nobody says) or `sale`.
+    /// `regular` (the default) or `sale`.
     #[schema(example = "sale", value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub kind: Said<String>,
@@ -59,7 +59,7 @@ pub struct PriceListBody {
     #[schema(value_type = Option<bool>)]
     #[serde(deserialize_with = "patch::said")]
     pub includes_tax: Said<bool>,
-    /// The list with the highest one wins; 0 if nobody says, and −1 for `base`.
+    /// The list with the highest one wins; the default is 0, and `base` has −1.
     #[schema(example = 10, value_type = Option<i64>)]
     #[serde(deserialize_with = "patch::whole")]
     pub priority: Said<i64>,
