@@ -2,6 +2,8 @@
 
 pub mod month;
 pub mod retailer;
+pub mod selling;
+pub mod year;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -124,6 +126,8 @@ pub fn one(sku: u32, location: u32) -> Reserve {
         fetched_at: None,
         is_attempt: false,
         bounds: Vec::new(),
+        first_line: 0,
+        replaces_parts_of: Vec::new(),
     }
 }
 

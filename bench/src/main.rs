@@ -1,12 +1,14 @@
 //! `anaquel-bench`: measures the performance floors of the core, each beside its reference, in one run.
 //!
-//! `cargo run --release -p anaquel-bench -- all`, or one of `admission`, `durable`, `memory`, `restart [CELLS]`
+//! `cargo run --release -p anaquel-bench -- all`, or one of `admission`, `durable`, `batches`, `memory`, `restart [CELLS]`
 //! (default 2,000,000), `scale [CELLS]` (up to this number, default 10,000,000), `expiry`, `feed`, `rules`, `supply`;
-//! `month [--scale N] [--days N]` simulates 1,000 orders a second for 30 days, divided by N (default 10,000); `pickup
-//! STORES.json` and `sourcing STORES.json` read the stores from a file. `instructions` counts instructions and
-//! allocations instead of timing, and compares with `bench/instructions.json`, which `instructions update` writes.
+//! `month [--scale N] [--days N]` simulates 1,000 orders a second for 30 days, divided by N (default 10,000); `year
+//! [--sales N] [--days N] [--memory-days N]` sells 10,000 times a day for a year, with receipts; `pickup STORES.json` and
+//! `sourcing STORES.json` read the stores from a file. `instructions` counts instructions and allocations instead of
+//! timing, and compares with `bench/instructions.json`, which `instructions update` writes.
 
 mod allocations;
+mod batches;
 mod instructions;
 mod promise;
 mod scale;
@@ -33,6 +35,7 @@ fn main() -> anyhow::Result<()> {
     match std::env::args().nth(1).as_deref() {
         Some("admission") => admission(),
         Some("durable") => durable()?,
+        Some("batches") => batches::batches()?,
         Some("memory") => memory(std::env::args().nth(2).as_deref() == Some("by-location")),
         Some("restart") => restart(std::env::args().nth(2).map_or(Ok(2_000_000), |cells| cells.parse())?)?,
         Some("scale") => scale::scale(std::env::args().nth(2).map_or(Ok(10_000_000), |most| most.parse())?)?,
@@ -44,6 +47,7 @@ fn main() -> anyhow::Result<()> {
         Some("pickup") => promise::pickup(&stores()?)?,
         Some("sourcing") => promise::sourcing(&stores()?)?,
         Some("month") => anaquel_bench::month::print(month()?)?,
+        Some("year") => anaquel_bench::year::print(year()?)?,
         Some("instructions") => instructions::compare(std::env::args().nth(2).as_deref())?,
         Some(instructions::ONE) => {
             let [name, mode] = [2, 3].map(|nth| std::env::args().nth(nth).unwrap_or_default());
@@ -54,6 +58,7 @@ fn main() -> anyhow::Result<()> {
             memory(false);
             admission();
             durable()?;
+            batches::batches()?;
             restart(2_000_000)?;
             expiry()?;
             feed()?;
@@ -61,8 +66,8 @@ fn main() -> anyhow::Result<()> {
             promise::supply()?;
         }
         _ => anyhow::bail!(
-            "name a benchmark: admission, durable, memory, restart [CELLS], scale [CELLS], expiry, feed, rules, \
-             supply, month [--scale N] [--days N], pickup STORES.json, sourcing STORES.json, instructions [update] or \
+            "name a benchmark: admission, durable, batches, memory, restart [CELLS], scale [CELLS], expiry, feed, rules, \
+             supply, month [--scale N] [--days N], year [--sales N] [--days N] [--memory-days N], pickup STORES.json, sourcing STORES.json, instructions [update] or \
              all"
         ),
     }
@@ -72,17 +77,42 @@ fn main() -> anyhow::Result<()> {
 /// The arguments of the month.
 fn month() -> anyhow::Result<anaquel_bench::month::Month> {
     let mut month = anaquel_bench::month::Month::default();
+    options(|word, value| {
+        match word {
+            "--scale" => month.scale = value,
+            "--days" => month.days = value.try_into()?,
+            _ => anyhow::bail!("{word}: month takes --scale N and --days N"),
+        }
+        Ok(())
+    })?;
+    Ok(month)
+}
+
+/// The arguments of the year.
+fn year() -> anyhow::Result<anaquel_bench::year::Year> {
+    let mut year = anaquel_bench::year::Year::default();
+    options(|word, value| {
+        match word {
+            "--sales" => year.sales = value,
+            "--days" => year.days = value.try_into()?,
+            "--memory-days" => year.memory_days = value,
+            _ => anyhow::bail!("{word}: year takes --sales N, --days N and --memory-days N"),
+        }
+        Ok(())
+    })?;
+    Ok(year)
+}
+
+/// The options of a benchmark, each with a number of at least 1.
+fn options(mut set: impl FnMut(&str, u64) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut words = std::env::args().skip(2);
     while let Some(word) = words.next() {
         let value = words.next().ok_or_else(|| anyhow::anyhow!("{word}: add a number"))?;
-        match word.as_str() {
-            "--scale" => month.scale = value.parse()?,
-            "--days" => month.days = value.parse()?,
-            _ => anyhow::bail!("{word}: month takes --scale N and --days N"),
-        }
+        let value = value.parse().map_err(|error| anyhow::anyhow!("{word} {value}: {error}"))?;
+        anyhow::ensure!(value > 0, "{word}: must be at least 1");
+        set(&word, value)?;
     }
-    anyhow::ensure!(month.scale > 0 && month.days > 0, "--scale and --days: must be at least 1");
-    Ok(month)
+    Ok(())
 }
 
 /// The file of stores.

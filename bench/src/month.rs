@@ -75,7 +75,7 @@ pub struct Day {
 }
 
 /// A clock that stands still until it is set.
-struct ByHand(AtomicU64);
+pub(crate) struct ByHand(pub(crate) AtomicU64);
 
 impl Clock for ByHand {
     fn now(&self) -> Timestamp {
@@ -221,7 +221,7 @@ fn all<T>(
 }
 
 /// CPU time of all threads of this process, in microseconds.
-fn cpu_micros() -> u64 {
+pub(crate) fn cpu_micros() -> u64 {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let ticks = text.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
     // A tick is a hundredth of a second on every Linux.
@@ -229,13 +229,14 @@ fn cpu_micros() -> u64 {
 }
 
 /// Resident memory that is no file.
-fn anonymous_bytes() -> u64 {
+pub(crate) fn anonymous_bytes() -> u64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
-fn bytes_in(directory: &Path) -> anyhow::Result<u64> {
+/// The size of everything below a folder.
+pub(crate) fn bytes_in(directory: &Path) -> anyhow::Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(directory).with_context(|| directory.display().to_string())? {
         let entry = entry?;

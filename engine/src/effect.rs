@@ -5,6 +5,7 @@
 //! the draft, the feed, the auditor, what-if) handles effects, whichever subject logged them. No match has a wildcard:
 //! a forgotten effect does not compile.
 
+use crate::carts::ordered::CartOrdered;
 use crate::catalogue::details::{
     ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails,
 };
@@ -13,9 +14,13 @@ use crate::demand::lost_demand::LostDemand;
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::kernel::cause::Cause;
 use crate::kernel::cell_after::CellAfter;
+use crate::orders::sale_row::SaleRow;
+use crate::orders::stepped::Stepped;
+use crate::receipts::receipt::Issued;
+use crate::reservations::parent::Parent;
 use crate::reservations::promise::{
     Arranged, Cancelled, Collected, Confirmed, Expired, Extended, LineBackorder, LineChange, LineTerms, OrderDay,
-    PickupBySet, Purpose, Readied, Reallocated, Reserved, Superseded,
+    PickupBySet, Purpose, Readied, Reallocated, Replaced, Reserved, Superseded,
 };
 use crate::rules::RuleId;
 use crate::rules::set::RuleSet;
@@ -37,8 +42,8 @@ pub struct At<'a> {
 /// An effect of an event.
 #[derive(Debug, Clone, Copy)]
 pub enum Effect<'a> {
-    /// The final level of a cell after the event, without levels in between if backorders were filled; and the time of
-    /// its count, if it was counted. Owned by stock.
+    /// The level of a cell after a step of the event, without levels in between if backorders were filled; and the time
+    /// of its count, if it was counted. If several steps change a cell, the last one has its final level. Owned by stock.
     Cell(&'a CellAfter, Option<Timestamp>),
     /// A movement, in this row of the record. Owned by stock.
     Moved(u32, &'a Moved),
@@ -66,6 +71,15 @@ pub enum Effect<'a> {
     Described(Described<'a>),
     /// Units were requested and refused, by purpose if it is known. Owned by demand.
     Refused(Option<Purpose>, &'a LostDemand),
+    /// A receipt was issued. Owned by receipts.
+    Receipt(&'a Issued),
+    /// An order took a cart. Owned by carts.
+    Cart(&'a CartOrdered),
+    /// An order took a step in the record of another subject, with so many rows of the sales ledger before its own; its
+    /// other effects are listed beside it. Owned by orders.
+    Order(u16, &'a Stepped),
+    /// Rows of the sales ledger that belong to no order. Owned by orders.
+    Sales(&'a [SaleRow]),
 }
 
 /// A consumer of effects. A closure is sufficient; a separate type controls how each call site is compiled.
@@ -101,18 +115,41 @@ pub struct Made<'a> {
     pub arranged: Option<&'a Arranged>,
     /// The other holds that it replaces.
     pub others: &'a [Superseded],
+    /// The number of ids before the record's own `seq` at which its id is.
+    pub before: u8,
+    /// What it is a part of.
+    pub parent: Option<&'a Parent>,
+    /// When it expires if it is not collected, if it is confirmed.
+    pub pickup_by: Option<Timestamp>,
 }
 
 impl<'a> Made<'a> {
     /// A plain promise.
     pub fn plain(reserved: &'a Reserved) -> Self {
-        Self { reserved, terms: &[], arranged: None, others: &[] }
+        Self { reserved, terms: &[], arranged: None, others: &[], before: 0, parent: None, pickup_by: None }
     }
 
     /// A promise with inbound units.
     pub fn arranged(arranged: &'a Arranged) -> Self {
         let promised = &arranged.promised;
-        Self { reserved: &promised.reserved, terms: &promised.terms, arranged: Some(arranged), others: &[] }
+        Self { terms: &promised.terms, arranged: Some(arranged), ..Self::plain(&promised.reserved) }
+    }
+
+    /// The promises of one event, which are parts of `parent`: the last one has the id of the record, the others have the
+    /// ids that [`IdTaken`](crate::reservations::event::Event::IdTaken) took before it.
+    pub fn parts(all: &'a [Replaced], parent: &'a Parent) -> impl Iterator<Item = Self> + use<'a> {
+        let last = all.len().saturating_sub(1);
+        let made = move |(at, one): (usize, &'a Replaced)| {
+            let before = u8::try_from(last - at).unwrap_or(u8::MAX);
+            Self { before, parent: Some(parent), ..one.made() }
+        };
+        all.iter().enumerate().map(made)
+    }
+
+    /// Its id, if the record has this `seq`.
+    #[inline]
+    pub fn id(&self, seq: Seq) -> ReservationId {
+        ReservationId(seq - Seq::from(self.before))
     }
 
     /// Inbound units, by line.
@@ -152,7 +189,7 @@ impl<'a> Made<'a> {
 /// A step of a promise's life.
 #[derive(Debug, Clone, Copy)]
 pub enum Step<'a> {
-    /// It was made; its id is the record's `seq`.
+    /// It was made, with the id [`Made::id`].
     Made(Made<'a>),
     /// Another promise replaced it; precedes the making of the other.
     Superseded(&'a Superseded),

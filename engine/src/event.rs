@@ -7,11 +7,12 @@
 //!
 //! Each subject has its own events; `subjects.rs` lists the subjects. Each event has a tag, given once in its subject's
 //! file, and the log stores the tag and the body. The contents of a format version are frozen, and the golden files in
-//! `engine/tests/golden` enforce that. The current version is 8: version 1 has the tags up to 17; version 2 those up to
+//! `engine/tests/golden` enforce that. The current version is 9: version 1 has the tags up to 17; version 2 those up to
 //! 22, for rules; version 3 those up to 28, for supply; version 4 adds the origin of a request to causes; version 5
 //! those up to 31, for names that are created and released, and the caller whose share a request counts against;
-//! version 6 those up to 40, and imports of channels; version 7 those up to 48, for transfers; version 8 the rest, for
-//! prices. A new event takes the next tag and needs a new version; a build refuses an unknown tag by its number.
+//! version 6 those up to 40, and imports of channels; version 7 those up to 48, for transfers; version 8 those up to 53,
+//! for prices; version 9 the rest, for carts, orders and receipts. A new event takes the next tag and needs a new version;
+//! a build refuses an unknown tag by its number.
 
 use std::fmt;
 
@@ -160,6 +161,14 @@ impl Event {
         found
     }
 
+    /// The record that makes the reservation whose id the record at `seq` only takes.
+    pub(crate) fn id_taken_for(&self, seq: Seq) -> Option<Seq> {
+        match self.repeat() {
+            Repeat::Later(records) => Some(seq + Seq::from(records)),
+            Repeat::Entity(..) | Repeat::Made(_) | Repeat::Record | Repeat::Never => None,
+        }
+    }
+
     /// Backorders that were filled.
     pub fn fills(&self) -> &[Fill] {
         let mut found = &[][..];
@@ -175,7 +184,7 @@ impl Event {
     pub fn changed_reservation(&self) -> Option<ReservationId> {
         match self.repeat() {
             Repeat::Entity(EntityKind::Reservation, id) => Some(ReservationId(id)),
-            Repeat::Made(_) | Repeat::Record | Repeat::Never => None,
+            Repeat::Made(_) | Repeat::Record | Repeat::Later(_) | Repeat::Never => None,
         }
     }
 
@@ -196,7 +205,11 @@ impl Event {
             | Effect::Rules(_)
             | Effect::Names(_)
             | Effect::Described(_)
-            | Effect::Refused(..) => {}
+            | Effect::Refused(..)
+            | Effect::Receipt(_)
+            | Effect::Cart(_)
+            | Effect::Order(..)
+            | Effect::Sales(_) => {}
         });
         if changed.len() > 1 {
             changed.sort_unstable();

@@ -49,10 +49,22 @@ pub enum Part {
     PriceLists,
     /// Tax classes.
     TaxClasses,
+    /// Orders.
+    Orders,
+    /// Issuers of receipts, and the ends of their chains.
+    Issuers,
+    /// Series of receipts, and their next numbers.
+    Series,
+    /// Receipts.
+    Receipts,
+    /// Open carts.
+    Carts,
+    /// Returns.
+    Returns,
 }
 
 /// The number of parts.
-pub const PARTS: usize = 15;
+pub const PARTS: usize = 21;
 
 impl Part {
     /// All parts; first those that exports contain.
@@ -72,6 +84,12 @@ impl Part {
         Self::Quarantine,
         Self::PriceLists,
         Self::TaxClasses,
+        Self::Orders,
+        Self::Issuers,
+        Self::Series,
+        Self::Receipts,
+        Self::Carts,
+        Self::Returns,
     ];
 
     /// Its name.
@@ -92,6 +110,12 @@ impl Part {
             Self::Quarantine => "quarantine",
             Self::PriceLists => "price_lists",
             Self::TaxClasses => "tax_classes",
+            Self::Orders => "orders",
+            Self::Issuers => "issuers",
+            Self::Series => "series",
+            Self::Receipts => "receipts",
+            Self::Carts => "carts",
+            Self::Returns => "returns",
         }
     }
 
@@ -105,6 +129,12 @@ impl Part {
                 | Self::Quarantine
                 | Self::PriceLists
                 | Self::TaxClasses
+                | Self::Orders
+                | Self::Issuers
+                | Self::Series
+                | Self::Receipts
+                | Self::Carts
+                | Self::Returns
         )
     }
 }

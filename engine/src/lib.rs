@@ -86,14 +86,17 @@
 //!     ├─ feed, planning                      who hears of what; readers that answer what would be
 //!     ├─ reservations ─ supply ─ rules       a capability is a folder: commands, events, decisions,
 //!     ├─ stock ─ demand ─ imports ─ answers  reads, each under the same file names
-//!     ├─ catalogue ─ prices
+//!     ├─ catalogue ─ prices ─ carts
+//!     ├─ orders ─ receipts ─ returns ─ archive
 //!     ├─ event, effect, command, decide      the lists of the subjects, and what crosses them
 //!     └─ kernel, journal                     what every subject is built from; records as bytes
 //!          └─ anaquel-cells, anaquel-log     crates of their own
 //! ```
 
 pub mod answers;
+pub mod archive;
 mod audit;
+pub mod carts;
 pub mod catalogue;
 pub mod command;
 mod decide;
@@ -106,11 +109,15 @@ pub mod hash;
 pub mod imports;
 pub mod journal;
 pub mod kernel;
+pub mod orders;
 pub mod outcome;
+mod own_store;
 pub mod planning;
 pub mod prices;
+pub mod receipts;
 pub mod refusal;
 pub mod reservations;
+pub mod returns;
 pub mod rules;
 pub mod settings;
 pub mod state;
@@ -132,7 +139,7 @@ pub use engine::{
     Engine, Health, OldLog, admission, backup, checkpoint, counters, identity, recovery, sequencer, verify, watch,
 };
 pub use kernel::clock::Clock;
-pub use kernel::{clock, idempotency, patch};
+pub use kernel::{clock, idempotency, money, patch};
 pub use planning::{advice, pickup, sourcing, what_if};
 pub use reservations as reservation;
 pub use reservations::{bounds, holds, ledger};

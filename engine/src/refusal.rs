@@ -6,6 +6,7 @@ use crate::imports::imported::RowError;
 use crate::kernel::holder::Holder;
 use crate::level::Constraint;
 use crate::reservations::ReservationState;
+use crate::reservations::parent::Parent;
 use crate::rules::RuleId;
 
 /// Why a command failed.
@@ -45,6 +46,60 @@ pub enum Failure {
     },
 }
 
+/// The price of a line, as expected and as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriceDifference {
+    /// The line.
+    pub line: Box<str>,
+    /// The expected price of a unit, if one was expected.
+    pub expected: Option<u64>,
+    /// The price in force; none if there is none.
+    pub actual: Option<u64>,
+}
+
+/// Why goods cannot come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhyNotReturnable {
+    /// More than was bought, or than is left of it.
+    Quantity,
+    /// They were not handed over yet.
+    NotHandedOver,
+    /// Their time is over.
+    Window,
+    /// A rule says that they do not come back.
+    Excluded,
+    /// They were not bought there, or it is not known where.
+    UnknownSale,
+}
+
+impl WhyNotReturnable {
+    /// Its name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Quantity => "quantity",
+            Self::NotHandedOver => "not_handed_over",
+            Self::Window => "window",
+            Self::Excluded => "excluded",
+            Self::UnknownSale => "unknown_sale",
+        }
+    }
+}
+
+/// A line that cannot come back as requested.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotReturnable {
+    /// The line of the order, if it names one.
+    pub line: Option<Box<str>>,
+    /// The SKU, if the request names it.
+    pub sku: Option<Name>,
+    /// Units that were requested.
+    pub requested: u32,
+    /// Units that could come back.
+    pub returnable: u32,
+    /// Why no more.
+    pub reason: WhyNotReturnable,
+}
+
 /// A refusal: expected, typed, counted, answered with 4xx.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Refusal {
@@ -54,6 +109,42 @@ pub enum Refusal {
     /// The state of the reservation does not allow the step.
     #[error("a {0:?} reservation does not allow this step")]
     WrongState(ReservationState),
+    /// The prices of the request are no longer those in force: it is priced anew.
+    #[error("prices changed meanwhile; ask again")]
+    Repriced,
+    /// What was read from the archive may be out of date: it is read anew.
+    #[error("the archive changed meanwhile; ask again")]
+    ArchiveMoved,
+    /// Lines have no price, or the order comes to another total than expected.
+    #[error("the order comes to {total}, or lines have no price")]
+    PriceMismatch {
+        /// The lines.
+        lines: Vec<PriceDifference>,
+        /// What it comes to.
+        total: u64,
+    },
+    /// Goods cannot come back as requested.
+    #[error("{} of the lines cannot come back as requested", .0.len())]
+    NotReturnable(Vec<NotReturnable>),
+    /// Refunds are divided in another way than the plan, which the caller may not do.
+    #[error("refunds: are not what the plan says; leave them out, or use a key with the scope refund")]
+    OffPlan,
+    /// Payments or refunds do not add up.
+    #[error("{due} is due, and {tendered} is tendered")]
+    Unbalanced {
+        /// What they should come to.
+        due: u64,
+        /// What they come to.
+        tendered: u64,
+    },
+    /// The reservation is a part of an order or a cart, whose own steps change it.
+    #[error("the reservation is a part of the {} {}; use the steps of that", .parent.kind.as_str(), .parent.name)]
+    PartOf {
+        /// Its state.
+        state: ReservationState,
+        /// What it is a part of.
+        parent: Parent,
+    },
     /// The line is unallocated.
     #[error("this line has no location yet; call `bind` first")]
     Unallocated(ReservationState),
@@ -101,6 +192,14 @@ pub enum Refusal {
         /// What is wrong, and the remedy.
         reason: String,
     },
+    /// A series of receipts is of other places or channels than the operation.
+    #[error("{field}: {reason}")]
+    SeriesElsewhere {
+        /// The field that names the series, as a path.
+        field: String,
+        /// What is wrong, and the remedy.
+        reason: String,
+    },
     /// The item has another version.
     #[error("the version is {actual}, not the given one; read it again")]
     StaleVersion {
@@ -122,6 +221,9 @@ pub enum Refusal {
     /// The pickup code is wrong.
     #[error("wrong pickup code for this reservation")]
     WrongPickupCode,
+    /// The code of a self check-out is wrong.
+    #[error("wrong code for this exit")]
+    WrongExitCode,
     /// The same idempotency key came with another body.
     #[error("the idempotency key was used with another body; use a new key")]
     IdempotencyMismatch,
@@ -183,6 +285,46 @@ pub enum Refusal {
         /// Its state.
         state: &'static str,
     },
+    /// The state of an item does not allow the step, or something else has taken its place.
+    #[error("the {kind} {name} is {state}{}, which does not allow this step", by_text(by))]
+    Spent {
+        /// Its kind.
+        kind: &'static str,
+        /// Its id.
+        name: String,
+        /// Its state.
+        state: &'static str,
+        /// What has taken its place.
+        by: Option<String>,
+    },
+    /// Another series of the issuer could print the same number.
+    #[error("series {series} of the same issuer could print {number}, too; choose another prefix")]
+    NumberTaken {
+        /// The other series.
+        series: Name,
+        /// A number that both could print.
+        number: String,
+    },
+    /// A receipt that must state its taxes cannot be issued for a line whose tax class has no rate.
+    #[error("line {line} has no tax rate; give its tax class a rate for this place")]
+    NoTaxRate {
+        /// The line or the charge.
+        line: String,
+    },
+    /// The state of an item does not allow the step: another record has taken it, or has its place.
+    #[error("the {kind} {name} is {state} ({field} {other}), which does not allow this step")]
+    TakenBy {
+        /// Its kind.
+        kind: &'static str,
+        /// Its id.
+        name: Name,
+        /// Its state.
+        state: &'static str,
+        /// What the other is to it, as a field of the problem.
+        field: &'static str,
+        /// The id of the other.
+        other: Name,
+    },
     /// It is not removed, or changed so, while something rests on it.
     #[error("the {kind} {name} is held by {}", Holder::all(holders))]
     InUse {
@@ -196,6 +338,10 @@ pub enum Refusal {
     /// An atomic import has wrong rows.
     #[error("{} rows are wrong, so no row was loaded", .0.len())]
     BadRows(Vec<RowError>),
+}
+
+fn by_text(by: &Option<String>) -> String {
+    by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default()
 }
 
 /// A short line.

@@ -57,6 +57,10 @@ pub struct Settings {
     pub cell_waits_max: usize,
     /// Limits of channels.
     pub channel_limits: ChannelLimits,
+    /// Limits of carts.
+    pub carts: CartSettings,
+    /// How orders are kept.
+    pub orders: OrderSettings,
     /// Limits of the feed.
     pub feed: FeedSettings,
 }
@@ -153,6 +157,48 @@ impl ChannelLimits {
     }
 }
 
+/// Limits of carts.
+#[derive(Debug, Clone, Copy)]
+pub struct CartSettings {
+    /// How long a cart without a customer lives after its last change, at most.
+    pub anonymous_seconds: u64,
+    /// The maximum number of open carts; beyond it, the one longest untouched that holds nothing expires.
+    pub open_max: u64,
+    /// How long a cart is readable that is no longer open.
+    pub closed_seconds: u64,
+    /// The maximum number of carts that are no longer open; beyond it, the oldest are forgotten.
+    pub closed_max: usize,
+}
+
+impl Default for CartSettings {
+    fn default() -> Self {
+        Self {
+            anonymous_seconds: 7 * 24 * 60 * 60,
+            open_max: 5_000_000,
+            closed_seconds: 7 * 24 * 60 * 60,
+            closed_max: 1_000_000,
+        }
+    }
+}
+
+/// How orders are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct OrderSettings {
+    /// How long an order stays in memory after its last change, once it has ended; and a receipt without an order after
+    /// it was issued. Then the archive has it.
+    pub memory_seconds: u64,
+    /// Bytes after which the archive begins another file.
+    pub archive_file_bytes: u64,
+    /// Whether a thread archives what is due; otherwise only [`Engine::archive_now`](crate::Engine::archive_now) does.
+    pub archives_by_itself: bool,
+}
+
+impl Default for OrderSettings {
+    fn default() -> Self {
+        Self { memory_seconds: 90 * 24 * 60 * 60, archive_file_bytes: 256 << 20, archives_by_itself: true }
+    }
+}
+
 /// Limits of the feed.
 #[derive(Debug, Clone)]
 pub struct FeedSettings {
@@ -236,6 +282,8 @@ impl Default for Settings {
             plan_promises_max: 1_024,
             cell_waits_max: 100_000,
             channel_limits: ChannelLimits::default(),
+            carts: CartSettings::default(),
+            orders: OrderSettings::default(),
             feed: FeedSettings::default(),
         }
     }

@@ -13,12 +13,14 @@ use rustc_hash::FxHashMap;
 
 use crate::catalogue::Catalogue;
 use crate::catalogue::location_facts::LocationTable;
+use crate::catalogue::names::Definitions;
 use crate::demand::DemandRates;
 use crate::demand::lost::Lost;
-use crate::hash::StateHash;
+use crate::hash::{Digest, Part, StateHash};
 use crate::ids::{ChannelId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::kernel::idempotency::IdempotencyTable;
 use crate::matrix::{Arena, Matrix, MatrixWriter};
+use crate::own_store::OwnStore;
 use crate::reservations::ReservationStore;
 use crate::reservations::ledger::{CameKey, Counted as QuotaCount, Ledger, Used};
 use crate::rules::{Book, RuleTable};
@@ -55,6 +57,29 @@ macro_rules! kept {
         pub struct Stores {
             $(#[allow(missing_docs, reason = "told by its type")]
             pub $module: crate::$module::Store,)*
+        }
+
+        impl OwnStore for Stores {
+            fn fold_retired(&self, catalogue: &Catalogue, names: &Definitions, seq: Seq) {
+                $(self.$module.fold_retired(catalogue, names, seq);)*
+            }
+
+            fn fold_groups(&self) {
+                $(self.$module.fold_groups();)*
+            }
+
+            #[inline]
+            fn refresh(&self, seq: Seq, catalogue: &Catalogue) {
+                $(self.$module.refresh(seq, catalogue);)*
+            }
+
+            fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
+                [$(self.$module.next_turn(now)),*].into_iter().flatten().min()
+            }
+
+            fn digest(&self, catalogue: &Catalogue, put: &mut dyn FnMut(Part, Digest)) {
+                $(self.$module.digest(catalogue, put);)*
+            }
         }
     };
 }

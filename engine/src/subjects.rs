@@ -27,6 +27,16 @@ macro_rules! events {
             Transfers(transfers),
             /// Of prices.
             Prices(prices),
+            /// Of orders.
+            Orders(orders),
+            /// Of issuers, series and receipts.
+            Receipts(receipts),
+            /// Of carts.
+            Carts(carts),
+            /// Of returns.
+            Returns(returns),
+            /// Of the archive.
+            Archive(archive),
         }
     };
 }
@@ -53,6 +63,16 @@ macro_rules! commands {
             Transfers(transfers),
             /// Of prices.
             Prices(prices),
+            /// Of orders.
+            Orders(orders),
+            /// Of issuers, series and receipts.
+            Receipts(receipts),
+            /// Of carts.
+            Carts(carts),
+            /// Of returns.
+            Returns(returns),
+            /// Of the archive.
+            Archive(archive),
         }
     };
 }
@@ -62,8 +82,8 @@ macro_rules! commands {
 macro_rules! outcomes {
     ($make:ident) => {
         $make! {
-            record: Stock, Supply, Imports, Answers;
-            elsewhere: Reservations, Catalogue, Rules, Demand, Transfers, Prices;
+            record: Stock, Supply, Imports, Answers, Orders, Returns;
+            elsewhere: Reservations, Catalogue, Rules, Demand, Transfers, Prices, Receipts, Carts, Archive;
         }
     };
 }
@@ -74,7 +94,8 @@ macro_rules! stores {
     ($make:ident) => {
         $make! {
             effects: Reservations, Stock, Catalogue, Supply, Rules, Demand, Imports, Answers;
-            own: transfers Transfers, prices Prices,
+            own: transfers Transfers, prices Prices, orders Orders, receipts Receipts, carts Carts, returns Returns,
+                archive Archive,
         }
     };
 }

@@ -3,12 +3,12 @@
 use anaquel_engine::catalogue;
 use std::sync::Arc;
 
-use crate::common::{ManualClock, START_MS, Shop, hold, keyed, level, name};
+use crate::common::{ManualClock, START_MS, Shop, copy, hold, keyed, level, log_options, name, store};
 use anaquel_engine::Engine;
 use anaquel_engine::command::{Failure, Outcome, StepRequest};
 use anaquel_engine::event::{Event, MovementKind};
 use anaquel_engine::idempotency::Begin;
-use anaquel_engine::journal::LogOptions;
+use anaquel_engine::journal::StoreKind;
 use anaquel_engine::journal::memory::{Fault, MemoryDisk};
 use anaquel_engine::recovery::Options;
 use anaquel_engine::reservation::ReservationState;
@@ -205,7 +205,7 @@ fn options() -> Options {
             idempotency_retention_seconds: 60,
             ..Settings::default()
         },
-        log: LogOptions { reserve_bytes: 0, ..LogOptions::default() },
+        log: log_options(),
         entropy: 42,
         trust_clock: true,
     }
@@ -302,19 +302,24 @@ fn a_lost_tail_is_noticed() {
     shop.receive("A", "s1", 1);
     drop(shop);
     let early = tempfile::tempdir().unwrap();
-    let copy =
-        |name: &str| std::fs::copy(directory.path().join("journal").join(name), early.path().join(name)).unwrap();
-    copy("db");
+    let (journal, store) = (directory.path().join("journal"), if store() == StoreKind::File { "files" } else { "db" });
+    let copy_all = |from: &std::path::Path, to: &std::path::Path| {
+        if from.is_dir() { copy(from, to) } else { assert!(std::fs::copy(from, to).is_ok()) }
+    };
+    copy_all(&journal.join(store), &early.path().join(store));
     let shop = open(directory.path(), &clock);
     shop.receive("A", "s1", 1);
     drop(shop);
-    for entry in std::fs::read_dir(directory.path().join("journal")).unwrap() {
+    for entry in std::fs::read_dir(&journal).unwrap() {
         let path = entry.unwrap().path();
         if path.file_name().unwrap().to_str().unwrap().starts_with("snap.") {
             std::fs::remove_file(path).unwrap();
         }
     }
-    std::fs::copy(early.path().join("db"), directory.path().join("journal").join("db")).unwrap();
+    if store == "files" {
+        std::fs::remove_dir_all(journal.join(store)).unwrap();
+    }
+    copy_all(&early.path().join(store), &journal.join(store));
     let refused = Engine::open(directory.path(), options(), clock, None).unwrap_err().to_string();
     assert!(refused.contains("was durable up to"), "{refused}");
 }
@@ -496,7 +501,7 @@ fn with_an_interval_policy_an_image_never_knows_more_than_the_log() {
     let checkpoint = shop.engine.take_checkpoint().unwrap().unwrap();
     // As the disk is at this moment, without what an orderly end would add.
     let copy = tempfile::tempdir().unwrap();
-    for sub in ["", "journal", "images"] {
+    for sub in ["", "journal", "images"].into_iter().chain((store() == StoreKind::File).then_some("journal/files")) {
         std::fs::create_dir_all(copy.path().join(sub)).unwrap();
         for entry in std::fs::read_dir(directory.path().join(sub)).unwrap() {
             let entry = entry.unwrap();

@@ -9,20 +9,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::common::{ManualClock, START_MS, Shop, contents, hash, put_back};
+use crate::common::{ManualClock, START_MS, Shop, contents, hash, log_options, put_back};
 use anaquel_engine::Engine;
-use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::recovery::Options;
 use anaquel_engine::settings::Settings;
 
 fn options() -> Options {
-    Options {
-        settings: Settings::default(),
-        log: LogOptions { reserve_bytes: 0, ..LogOptions::default() },
-        entropy: 42,
-        trust_clock: true,
-    }
+    Options { settings: Settings::default(), log: log_options(), entropy: 42, trust_clock: true }
 }
 
 /// Waits for the check of the log from before the checkpoint, then reads and writes: what is damaged there is named, by the

@@ -6,6 +6,7 @@
 
 mod backup;
 mod batches;
+mod carts;
 mod closed;
 mod common;
 mod counts;
@@ -18,6 +19,7 @@ mod groups;
 mod holds;
 mod model;
 mod names;
+mod orders;
 mod places;
 mod prices;
 mod promises;

@@ -5,10 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::common::{ManualClock, START_MS, Shop, contents, copy, hash, hold, level, put_back};
+use crate::common::{ManualClock, START_MS, Shop, contents, copy, hash, hold, level, log_files, log_options, put_back};
 use anaquel_engine::command::StepRequest;
 use anaquel_engine::event::MovementKind;
-use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::recovery::{Options, StartReport};
 use anaquel_engine::reservation::ReservationState;
@@ -26,7 +25,7 @@ fn options() -> Options {
             old_log_bytes_per_second: 1 << 40,
             ..Settings::default()
         },
-        log: LogOptions { reserve_bytes: 0, ..LogOptions::default() },
+        log: log_options(),
         entropy: 42,
         trust_clock: false,
     }
@@ -134,16 +133,22 @@ fn damage_before_the_image_is_named_while_the_engine_serves() {
     shop.engine.close().unwrap();
     let live = hash(&shop.engine);
     drop(shop);
-    let length = fs::metadata(whole.path().join("journal/db")).unwrap().len();
+    let files = log_files(whole.path());
+    let lengths: Vec<_> = files.iter().map(|path| fs::metadata(path).unwrap().len()).collect();
+    let length: u64 = lengths.iter().sum();
     let (mut found, mut refused, mut untouched, mut wrote) = (0, 0, 0, 0);
     let (kept, directory) = (contents(whole.path()), whole);
     for at in (0..16).map(|n| length * n / 16 + 40_000) {
         put_back(directory.path(), &kept);
-        let db = directory.path().join("journal/db");
-        let mut bytes = fs::read(&db).unwrap();
-        let Some(byte) = bytes.get_mut(at as usize) else { continue };
-        *byte ^= 0x10;
-        fs::write(&db, bytes).unwrap();
+        let (mut rest, mut nth) = (at, 0);
+        while lengths.get(nth).is_some_and(|length| rest >= *length) {
+            rest -= lengths[nth];
+            nth += 1;
+        }
+        let Some(file) = files.get(nth) else { continue };
+        let mut bytes = fs::read(file).unwrap();
+        bytes[rest as usize] ^= 0x10;
+        fs::write(file, bytes).unwrap();
         let opened = Engine::open(directory.path(), options(), clock.clone(), None);
         let Ok((engine, _)) = opened else {
             refused += 1;

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use crate::stock::{CELLS, Demand, name_cell};
+use crate::stock::{CELLS, Demand, name_cell, order_of_three, reservation_of_three, sale_of_three};
 
 /// One measurement.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +40,12 @@ pub fn median(mut measured: Vec<Measured>) -> Measured {
 pub enum Ask {
     /// One unit, durably.
     Reserve(Demand),
+    /// Three units of three SKUs, durably.
+    ReserveThree,
+    /// An order of three lines, confirmed and paid, with its receipt.
+    Order,
+    /// A sale of three lines, with its receipt.
+    Sale,
     /// Availability of one SKU wherever it is stocked.
     Availability,
 }
@@ -49,6 +55,9 @@ impl Ask {
     fn words(self, numbers: &mut Numbers) -> (&'static str, Cow<'static, str>, String) {
         match self {
             Self::Reserve(demand) => ("POST", "/v1/reservations".into(), demand.body(numbers)),
+            Self::ReserveThree => ("POST", "/v1/reservations".into(), reservation_of_three(numbers)),
+            Self::Order => ("POST", "/v1/orders".into(), order_of_three(numbers)),
+            Self::Sale => ("POST", "/v1/sales".into(), sale_of_three(numbers)),
             Self::Availability => {
                 let (sku, _) = name_cell(numbers.below(CELLS));
                 ("GET", format!("/v1/availability?sku={sku}").into(), String::new())

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anaquel_loadtest::live::{fanout, gapless, stalled};
+use anaquel_loadtest::selling::{checkout, kills, last_unit, quarter, rates, replay_shop};
 use anaquel_loadtest::server::{self, Server, verify};
 use anaquel_loadtest::{attack, backups, bare, copies, inject, kill, linear, peers, power, rate, replay, scenario};
 use clap::{Parser, Subcommand};
@@ -35,6 +36,9 @@ enum Command {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// Bytes that a write and a nightly load leave on the disk, and memory at rest, beside PostgreSQL and Redis where
+    /// they are installed.
+    Footprint,
     /// Durable reservations over HTTP from one connection to ten thousand, beside a bare handler, with the growth
     /// factor of each step. Ten thousand need `ulimit -n 20000`.
     Connections {
@@ -64,6 +68,74 @@ enum Command {
         /// The seed of the random moments; printed, so that a run can be repeated.
         #[arg(long)]
         seed: Option<u64>,
+    },
+    /// A crowd that buys by carts, orders and sales in three channels, with receipts, for a few units: every unit is sold
+    /// once, and all sums add up.
+    Checkout {
+        /// Buyers, a third of them in each channel.
+        #[arg(long, default_value_t = 50_000)]
+        buyers: u64,
+        /// Units of all SKUs at all locations.
+        #[arg(long, default_value_t = 1000)]
+        units: u64,
+        /// The seed of the random choices; printed, so that a run can be repeated.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Kill -9 at random moments while tills sell with receipts in two series each of two issuers: no sale lost or
+    /// doubled, no hole in any series, every repeat answered as first.
+    KillSales {
+        /// Times to kill.
+        #[arg(long, default_value_t = 100)]
+        rounds: u64,
+        /// The seed of the random moments; printed, so that a run can be repeated.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Replay a real quarter of tills as sales with prices and receipts, each told late with its own time, and lines that
+    /// come back with credit notes, and compare the ledger with the raw files. Needs python3, and faketime unless --now.
+    ReplaySales {
+        /// Folder with products.csv.gz and transactions.csv.gz.
+        folder: PathBuf,
+        /// Only the first so many till lines.
+        #[arg(long)]
+        lines: Option<u64>,
+        /// Sell everything now, on one day.
+        #[arg(long)]
+        now: bool,
+    },
+    /// Two tills take back the last unit of an order at once, with credit notes: exactly one is refused, every time.
+    LastUnit {
+        /// Orders.
+        #[arg(long, default_value_t = 200)]
+        rounds: u64,
+    },
+    /// Replay nine months of a real web shop twice: live, with returns against what was bought, and as imported history;
+    /// compare both with the raw file and with each other. Needs python3, and faketime unless --now.
+    ReplayShop {
+        /// Folder with online_retail.csv.gz.
+        folder: PathBuf,
+        /// Only the first so many lines of the file.
+        #[arg(long)]
+        lines: Option<u64>,
+        /// The live shop sells everything now, on one day.
+        #[arg(long)]
+        now: bool,
+    },
+    /// Orders and sales a second, with receipts, beside reservations on the same server, and the CPU time of each.
+    SalesRate {
+        /// Connections.
+        #[arg(long, default_value_t = 64)]
+        connections: usize,
+        /// The duration of one measurement.
+        #[arg(long, default_value_t = 4)]
+        seconds: u64,
+        /// Interleaved measurements of each.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Beside plain reservations only what has this in its name, such as `sale`.
+        #[arg(long, default_value = "")]
+        only: String,
     },
     /// Make each disk call of the server fail, or be its last, one after the other, under load; restart, audit. Needs
     /// strace.
@@ -222,8 +294,9 @@ fn main() -> anyhow::Result<()> {
         Command::Rate { connections, seconds, rounds } => rate::compare(&binary()?, &connections, seconds, rounds),
         Command::Connections { connections, seconds, rounds } => rate::curve(&binary()?, &connections, seconds, rounds),
         Command::Peers { connections, seconds, rounds, only, out } => {
-            peers::run(&peers::Plan { connections, seconds, rounds, only, out }, &binary()?)
+            peers::run(&peers::ComparisonPlan { connections, seconds, rounds, only, out }, &binary()?)
         }
+        Command::Footprint => peers::footprint::run(&binary()?),
         Command::Attack(plan) => {
             let report = attack::run(&plan, server.as_deref())?;
             anyhow::ensure!(report.holds(), "a bound was missed");
@@ -317,6 +390,52 @@ fn main() -> anyhow::Result<()> {
             let report = inject::run(&binary()?, temporary.path(), &inject::faults(), 1..=calls, seed)?;
             println!("{report:#?}");
             println!("no acknowledged write was lost, and verify is clean");
+            Ok(())
+        }
+        Command::Checkout { buyers, units, seed } => {
+            let seed = told(seed);
+            let temporary = tempfile::tempdir()?;
+            let plan = checkout::CheckoutPlan { buyers, units, seed };
+            let report = checkout::run(&binary()?, temporary.path(), plan)?;
+            println!("{report:#?}");
+            println!("every unit was sold once, and the ledger, payments and receipts add up");
+            Ok(())
+        }
+        Command::KillSales { rounds, seed } => {
+            let seed = told(seed);
+            let temporary = tempfile::tempdir()?;
+            let report = kills::run(&binary()?, temporary.path(), rounds, seed)?;
+            println!("{report:#?}");
+            println!("no sale was lost or doubled, no number is missing, and every repeat got its first answer");
+            Ok(())
+        }
+        Command::ReplaySales { folder, lines, now } => {
+            let temporary = tempfile::tempdir()?;
+            let plan = quarter::QuarterPlan { lines, now };
+            let report = quarter::run(&binary()?, temporary.path(), &folder, plan)?;
+            println!("{report:#?}");
+            println!("every cell holds 3 and what came back, and the ledger comes to what the files come to");
+            Ok(())
+        }
+        Command::LastUnit { rounds } => {
+            let temporary = tempfile::tempdir()?;
+            let report = last_unit::run(&binary()?, temporary.path(), rounds)?;
+            println!("{report:#?}");
+            println!("of two tills that took back the last unit at once, one did, every time");
+            Ok(())
+        }
+        Command::ReplayShop { folder, lines, now } => {
+            let temporary = tempfile::tempdir()?;
+            let plan = replay_shop::ShopPlan { lines, now };
+            let report = replay_shop::run(&binary()?, temporary.path(), &folder, plan)?;
+            println!("{report:#?}");
+            println!("the live shop and its history come to what the file comes to, and agree with each other");
+            Ok(())
+        }
+        Command::SalesRate { connections, seconds, rounds, only } => {
+            let temporary = tempfile::tempdir()?;
+            let plan = rates::RatesPlan { connections, seconds, rounds, only };
+            rates::print(&rates::run(&binary()?, temporary.path(), &plan)?, &plan);
             Ok(())
         }
         Command::Kill { rounds, seed } => {

@@ -6,7 +6,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "members of JSON that may be missing read as null")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use anyhow::ensure;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::tills::{Basket, LEFT, Tills};
+use crate::tills::{Basket, LEFT, TillLine, Tills};
 
 /// Lines of one movement request.
 const MOVEMENTS_MAX: usize = 1000;
@@ -60,13 +60,13 @@ pub fn run(folder: &Path, address: SocketAddr, lines_max: Option<u64>) -> anyhow
     };
     let started = Instant::now();
     let mut client = Client::new(address);
-    tills.stock_up(&mut client)?;
+    tills.stock_up(&mut client, None)?;
     report.import = started.elapsed();
 
     let started = Instant::now();
     replay(&tills.baskets, address, &mut report)?;
     report.replay = started.elapsed();
-    check(&mut client, &tills.stores(), report.cells)?;
+    check(&mut client, &tills.stores(), report.cells, &BTreeMap::new())?;
     Ok(report)
 }
 
@@ -112,7 +112,7 @@ fn replay(baskets: &[Basket], address: SocketAddr, report: &mut ReplayReport) ->
 
 fn as_sale(client: &mut Client, basket: &Basket, again: bool) -> anyhow::Result<()> {
     for (part, lines) in basket.lines.chunks(MOVEMENTS_MAX).enumerate() {
-        let sale = |(sku, quantity): &(String, i64)| json!({"kind": "sale", "sku": sku, "location": basket.store, "quantity": quantity, "reference": basket.id});
+        let sale = |line: &TillLine| json!({"kind": "sale", "sku": line.sku, "location": basket.store, "quantity": line.quantity, "reference": basket.id});
         let body = json!({"movements": lines.iter().map(sale).collect::<Vec<_>>()});
         let key = format!("basket-{}-{part}", basket.id);
         let first = client.post_keyed("/v1/stock/movements", &key, &body)?;
@@ -127,7 +127,7 @@ fn as_sale(client: &mut Client, basket: &Basket, again: bool) -> anyhow::Result<
 }
 
 fn as_order(client: &mut Client, basket: &Basket) -> anyhow::Result<()> {
-    let line = |(sku, quantity): &(String, i64)| json!({"sku": sku, "location": basket.store, "quantity": quantity});
+    let line = |line: &TillLine| json!({"sku": line.sku, "location": basket.store, "quantity": line.quantity});
     let body = json!({
         "channel": "web", "purpose": "pickup", "order": basket.id,
         "lines": basket.lines.iter().map(line).collect::<Vec<_>>(),
@@ -143,7 +143,16 @@ fn as_order(client: &mut Client, basket: &Basket) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check(client: &mut Client, stores: &BTreeSet<&String>, cells: u64) -> anyhow::Result<()> {
+/// Units that came back, by SKU and store.
+pub(crate) type CameBack = BTreeMap<(String, String), i64>;
+
+/// Checks that every cell of these stores holds what is left when everything is sold, and what came back.
+pub(crate) fn check(
+    client: &mut Client,
+    stores: &BTreeSet<&String>,
+    cells: u64,
+    came_back: &CameBack,
+) -> anyhow::Result<()> {
     let mut seen = 0;
     for store in stores {
         let mut after = String::new();
@@ -151,10 +160,12 @@ fn check(client: &mut Client, stores: &BTreeSet<&String>, cells: u64) -> anyhow:
             let page = client.get(&format!("/v1/stock?location={store}&limit=1000{after}"))?.json();
             let items = page["items"].as_array().cloned().unwrap_or_default();
             for item in &items {
-                let exact = item["on_hand"] == LEFT && item["reserved"] == 0;
+                let cell = (item["sku"].as_str().unwrap_or_default().to_owned(), (*store).clone());
+                let expected = LEFT + came_back.get(&cell).copied().unwrap_or(0);
+                let exact = item["on_hand"] == expected && item["reserved"] == 0;
                 ensure!(
                     exact,
-                    "{} at {store} holds {} with {} reserved",
+                    "{} at {store} holds {} with {} reserved, and should hold {expected}",
                     item["sku"],
                     item["on_hand"],
                     item["reserved"]

@@ -1,5 +1,7 @@
 //! The retailer of rate measurements, and the requests to it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use anaquel_seeds::Numbers;
 use anyhow::ensure;
 
@@ -40,6 +42,47 @@ impl Demand {
         let (sku, location) = name_cell(cell);
         format!(r#"{{"channel":"web","lines":[{{"sku":"{sku}","location":"{location}","quantity":1}}]}}"#)
     }
+}
+
+/// Lines of an order or a sale, each a unit of another SKU at one store.
+fn three_lines(numbers: &mut Numbers, at: &str) -> (String, String) {
+    let (first, store) = (numbers.below(SKUS), numbers.below(LOCATIONS));
+    let line = |nth: u64| {
+        let (sku, _) = name_cell((first + nth) % SKUS * LOCATIONS);
+        format!(r#"{{"sku":"{sku}"{at},"quantity":1}}"#)
+    };
+    let store = name_cell(store).1;
+    (format!("{},{},{}", line(0), line(1), line(2)).replace("STORE", &store), store)
+}
+
+/// The body of a reservation of three units.
+pub(crate) fn reservation_of_three(numbers: &mut Numbers) -> String {
+    let (lines, _) = three_lines(numbers, r#","location":"STORE""#);
+    format!(r#"{{"channel":"web","lines":[{lines}]}}"#)
+}
+
+/// An id that no other order of this process has.
+fn order_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// The body of an order of three units at 10 euros, confirmed and paid, with a receipt.
+pub(crate) fn order_of_three(numbers: &mut Numbers) -> String {
+    let (lines, store) = three_lines(numbers, "");
+    format!(
+        r#"{{"order":"W-{}","channel":"web","currency":"EUR","confirm":true,"receipt":{{"series":"WEB"}},"fulfilments":[{{"purpose":"pickup","location":"{store}","lines":[{lines}]}}],"payments":[{{"tender":"card","amount":3000,"state":"captured"}}]}}"#,
+        order_id()
+    )
+}
+
+/// The body of a sale of three units at 10 euros, with a receipt.
+pub(crate) fn sale_of_three(numbers: &mut Numbers) -> String {
+    let (lines, store) = three_lines(numbers, "");
+    format!(
+        r#"{{"order":"T-{}","channel":"pos","location":"{store}","till":"1","currency":"EUR","receipt":{{"series":"POS"}},"lines":[{lines}],"payments":[{{"tender":"cash","amount":3000}}]}}"#,
+        order_id()
+    )
 }
 
 /// Stocks every cell with more units than are ever requested.

@@ -64,10 +64,27 @@ export interface Result<Body = any> {
 
 export type State = "connecting" | "open" | "waiting" | "closed";
 
-/** The operations; each takes the fields of its HTTP call, and steps take the id as `reservation`. */
+/** What to follow: kinds, at locations (all if left out), of a customer; `cursor` goes on from an earlier follower. */
+export interface FollowSelection {
+  kinds: readonly ("order" | "transfer" | "return" | "reservation" | "shortage")[];
+  locations?: readonly string[];
+  customer?: string;
+  cursor?: string | null;
+}
+
+/** A record of the log, as `GET /v1/events` has it. */
+export interface LogRecord {
+  seq: number;
+  time: string;
+  kind: string;
+  cause: { channel?: string | null; actor?: string | null; reference?: string | null; [member: string]: unknown };
+  [member: string]: unknown;
+}
+
+/** The operations; each takes the fields of its HTTP call. Steps take the id as `reservation`, or as `order` and `fulfilment`. */
 export type Operation =
   | "reserve" | "confirm" | "ready" | "collect" | "cancel" | "extend" | "pickup_by" | "bind" | "rebind"
-  | "movements" | "counts" | "sale" | "availability";
+  | "movements" | "counts" | "sale" | "availability" | "order_sale" | "order_collect";
 
 /** The used part of an `AbortSignal`. */
 export interface Signal {
@@ -124,12 +141,30 @@ export class Anaquel {
   onrefused: (refused: Refused) => void;
   /** Subscribes to cells. */
   subscribe(selection: Selection): Live;
+  /** Follows what happens to orders, transfers, returns, reservations and shortages: each record once, in order. */
+  follow(selection: FollowSelection): Followed;
   /**
    * Sends a request, once: writes get an idempotency key if they have none. Rejects with `Refused`, with `Closed`,
    * or with the reason of `signal`, which ends the waiting, not the request.
    */
   request<Body = any>(op: Operation, fields?: Record<string, unknown>, options?: { signal?: Signal }): Promise<Result<Body>>;
   /** Ends the connection for good; pending requests are rejected. */
+  close(): void;
+}
+
+/** What happens to some things: records of the log, in its order. */
+export interface Followed {
+  /** Called with each record. */
+  onevent: (record: LogRecord) => void;
+  /** Called with the `seq` from which on records are sent: lists that are read now, with `min_seq`, miss nothing. */
+  onbegin: (seq: number) => void;
+  /** Called if earlier records are not sent: read the lists again. */
+  onreset: (reason: string, seq: number) => void;
+  /** Called if the server refuses it, or the connection ended for good. */
+  onrefused: (refused: Refused | Closed) => void;
+  readonly cursor: string | null;
+  readonly seq: number | null;
+  /** Ends it. */
   close(): void;
 }
 

@@ -16,7 +16,7 @@ const BACKOFF_MAX_MS = 15_000;
 const READS = new Set(["availability"]);
 
 /** Close codes: the key is no longer valid; the client sent nothing; a message was too large. */
-const UNAUTHORIZED = 4001;
+const UNAUTHORIZED = 4401;
 const HELLO_TIMEOUT = 4002;
 const TOO_LARGE = 1009;
 
@@ -96,7 +96,18 @@ export class Anaquel {
 
   /** Follows the cells of `skus` at `locations` and in `groups`; `mode` is "conflated" or "lossless". */
   subscribe(selection) {
-    const live = new Live(selection, (message) => this.#send(message), () => this.#id());
+    return this.#begin(new Live(selection, (message) => this.#send(message), () => this.#id()));
+  }
+
+  /**
+   * Follows what happens to things of `kinds` ("order", "transfer", "return", "reservation", "shortage") at `locations`,
+   * or of `customer`: each record once and in order, also over a lost connection. `cursor` goes on from an earlier one.
+   */
+  follow(selection) {
+    return this.#begin(new Followed(selection, (message) => this.#send(message), () => this.#id()));
+  }
+
+  #begin(live) {
     live.close = () => {
       this.#subscriptions.delete(live.id);
       this.#send({ op: "unsubscribe", id: live.id });
@@ -258,6 +269,7 @@ export class Anaquel {
       case "snapshot":
       case "delta":
       case "reset":
+      case "event":
         this.#subscriptions.get(message.id)?.hear(message);
         break;
       case "heartbeat": {
@@ -271,7 +283,8 @@ export class Anaquel {
       case "error": {
         const request = this.#requests.get(message.id);
         this.#requests.delete(message.id);
-        if (message.type === "result") request?.resolve(message);
+        if (message.type === "result" && request) request.resolve(message);
+        else if (message.type === "result") this.#subscriptions.get(message.id)?.began?.(message.body);
         else if (request) request.reject(new Refused(message.status, message.problem));
         else this.#subscriptions.get(message.id)?.onrefused(new Refused(message.status, message.problem));
       }
@@ -363,6 +376,57 @@ class Live {
     } else if (!this.#fresh) {
       this.onchange({ items, removed, seq });
     }
+  }
+}
+
+/** What happens to some things: records of the log, in its order. */
+class Followed {
+  /** Called with each record, as `/v1/events` has it. */
+  onevent = () => {};
+  /** Called with the `seq` from which on records are told: lists that are read now, with `min_seq`, miss nothing. */
+  onbegin = () => {};
+  /** Called with the reason and the `seq` where what happened before is not told: read the lists anew. */
+  onreset = () => {};
+  /** Called with `Refused` where the server does not let this caller follow them. */
+  onrefused = (refused) => console.error(refused);
+  cursor = null;
+  seq = null;
+  id = null;
+
+  #selection;
+  #send;
+  #newId;
+
+  constructor({ cursor = null, ...selection }, send, newId) {
+    this.cursor = cursor;
+    this.#selection = selection;
+    this.#send = send;
+    this.#newId = newId;
+  }
+
+  /** Begins, or goes on after a lost connection. */
+  start() {
+    const before = this.id;
+    this.id = this.#newId();
+    this.renamed(before);
+    this.#send({ op: "follow", id: this.id, ...this.#selection, cursor: this.cursor });
+  }
+
+  began({ seq, cursor }) {
+    this.seq = seq;
+    this.cursor = cursor;
+    this.onbegin(seq);
+  }
+
+  moved(cursor) {
+    this.cursor = cursor;
+  }
+
+  hear({ type, seq, cursor, item, reason }) {
+    this.seq = seq;
+    this.cursor = cursor;
+    if (type === "reset") this.onreset(reason, seq);
+    else this.onevent(item);
   }
 }
 

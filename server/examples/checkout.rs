@@ -53,6 +53,31 @@ async fn main() -> anyhow::Result<()> {
     anyhow::ensure!(again.replayed && again.body == confirmed, "a repeat has the first answer");
     println!("told again: {}, done once", again.status);
 
+    // The same with its money: an order, at the prices that hold when it is made. First what it would come to.
+    let sale = format!("{order}-2");
+    let basket = |more: Value| {
+        let mut body = json!({"channel": "web", "customer": "c-81", "currency": "EUR",
+            "fulfilments": [{"purpose": "pickup", "location": store, "lines": [{"sku": SKU, "quantity": 1}]}]});
+        if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
+            body.extend(more);
+        }
+        body
+    };
+    let body = basket(json!({"dry_run": true})).to_string();
+    let told = shop.post("/v1/orders", "application/json", body).await?.success()?;
+    let total = told.get("total").and_then(Value::as_u64).unwrap_or(0);
+    // The customer has seen that total, and the card is good for it: held and confirmed in one step, or not at all.
+    let card =
+        json!({"payment": "card", "tender": "card", "amount": total, "state": "authorized", "reference": "psp-9"});
+    let body = basket(json!({"order": sale, "expected_total": total, "payments": [card], "confirm": true}));
+    let made = shop.write("POST", "/v1/orders", &sale, &body).await?.success()?;
+    println!("order {sale} over {total}: {}", text(&made, "state"));
+    let captured = json!({"payments": [{"payment": "card", "tender": "card", "amount": total, "state": "captured",
+        "reference": "psp-9"}]});
+    let path = format!("/v1/orders/{sale}/payments");
+    let paid = shop.write("POST", &path, &format!("{sale}-captured"), &captured).await?.success()?;
+    println!("captured {}, due {}", paid.get("paid").unwrap_or(&Value::Null), paid.get("due").unwrap_or(&Value::Null));
+
     // Another customer wants more than the chain has. The refusal says what would succeed.
     let greedy = json!({"channel": "web", "lines": [{"sku": SKU, "location": store, "quantity": 100_000}]});
     let refused = shop.write("POST", "/v1/reservations", &format!("{cart}-b"), &greedy).await?;

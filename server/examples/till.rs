@@ -1,4 +1,5 @@
-//! A till: sells what lies on the counter, without a network as well, and hands over what was ordered for pickup.
+//! A till: sells what lies on the counter, without a network as well, takes it back, and hands over what was ordered for
+//! pickup.
 //!
 //! ```console
 //! $ cargo run --release -- serve --demo
@@ -6,8 +7,8 @@
 //! ```
 //!
 //! A sale happened when the customer paid, so it is never refused. The till writes each receipt into a journal of its
-//! own and reports the journal whenever there is a network; the receipt number is the idempotency key, so a receipt that
-//! is reported twice counts once.
+//! own and reports the journal whenever there is a network: what it sold, at which prices, for which money, and when. The
+//! receipt number is the id of the order, so a receipt that is reported twice is one sale.
 
 mod client;
 
@@ -17,38 +18,71 @@ use serde_json::{Value, json};
 /// A receipt of the till's own journal.
 struct Receipt {
     number: String,
-    lines: Vec<(&'static str, u32)>,
+    sold_at: String,
+    lines: Vec<(&'static str, u64)>,
 }
+
+/// What the till sells.
+const SKUS: [&str; 2] = ["TSHIRT-RED-M", "JEANS-NAVY-M"];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let mut stock = Client::new(&server());
     let store = std::env::args().nth(2).unwrap_or_else(|| "es-001".to_owned());
 
+    // In the morning, with a network: what everything costs here.
+    let lines: Vec<Value> = SKUS.iter().map(|sku| json!({"sku": sku})).collect();
+    let question = json!({"lines": lines, "channel": "pos", "location": store, "currency": "EUR"});
+    let told = stock.post("/v1/prices/query", "application/json", question.to_string()).await?.success()?;
+    let prices = told.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+    let price_of = |sku: &str| {
+        let row = prices.iter().find(|row| text(row, "sku") == sku);
+        row.and_then(|row| row.get("amount")).and_then(Value::as_u64).unwrap_or(0)
+    };
+
     // Two customers, while the network was away.
-    let journal = [
-        Receipt { number: format!("{store}-{}-1", moment()), lines: vec![("TSHIRT-RED-M", 1), ("JEANS-NAVY-M", 1)] },
-        Receipt { number: format!("{store}-{}-2", moment()), lines: vec![("TSHIRT-RED-M", 2)] },
-    ];
-    for receipt in &journal {
-        let number = &receipt.number;
-        let mut movements = Vec::new();
-        for (sku, quantity) in &receipt.lines {
-            let (kind, location) = ("sale", &store);
-            movements.push(
-                json!({"kind": kind, "sku": sku, "location": location, "quantity": quantity, "reference": number}),
-            );
-        }
-        let basket = json!({"movements": movements});
+    let sold_at = jiff::Timestamp::now().checked_sub(jiff::SignedDuration::from_mins(10))?.to_string();
+    let receipt =
+        |nth: u32, lines| Receipt { number: format!("{store}-{}-{nth}", moment()), sold_at: sold_at.clone(), lines };
+    let journal = [receipt(1, vec![(SKUS[0], 1), (SKUS[1], 1)]), receipt(2, vec![(SKUS[0], 2)])];
+    for Receipt { number, sold_at, lines } in &journal {
+        let total: u64 = lines.iter().map(|(sku, quantity)| price_of(sku) * quantity).sum();
+        let lines =
+            lines.iter().map(|(sku, quantity)| json!({"sku": sku, "quantity": quantity, "unit_amount": price_of(sku)}));
+        let sale = json!({"order": number, "channel": "pos", "location": store, "till": "1", "till_reference": number,
+            "currency": "EUR", "occurred_at": sold_at, "lines": lines.collect::<Vec<_>>(),
+            "payments": [{"tender": "cash", "amount": total}]});
         // Reported twice, as after a network that broke before the answer came.
-        let first = stock.write("POST", "/v1/stock/movements", &receipt.number, &basket).await?;
-        let again = stock.write("POST", "/v1/stock/movements", &receipt.number, &basket).await?;
+        let first = stock.write("POST", "/v1/sales", number, &sale).await?;
+        let again = stock.write("POST", "/v1/sales", number, &sale).await?;
         anyhow::ensure!(again.replayed && again.body == first.body, "a repeat has the first answer");
         let told = first.success()?;
-        println!("receipt {} is durable at seq {}", receipt.number, told.get("seq").unwrap_or(&Value::Null));
-        for cell in told.get("items").and_then(Value::as_array).into_iter().flatten() {
-            println!("  {}: on hand {}", text(cell, "sku"), cell.get("on_hand").unwrap_or(&Value::Null));
+        let (seq, total) = (told.get("seq").unwrap_or(&Value::Null), told.get("total").unwrap_or(&Value::Null));
+        println!("receipt {number} over {total} is durable at seq {seq}");
+    }
+
+    // A customer brings a shirt back that does not fit. The cash goes out of the drawer at once.
+    if let Some(Receipt { number, .. }) = journal.last() {
+        let back = format!("{number}-back");
+        let body = json!({"return": back, "channel": "pos", "location": store, "till": "1", "order": number,
+            "lines": [{"line": "1", "quantity": 1, "condition": "sellable", "reason": "too small"}]});
+        let taken = stock.write("POST", "/v1/returns", &back, &body).await?.success()?;
+        let mut refund = taken.pointer("/refunds/0").cloned().unwrap_or_default();
+        if let Some(members) = refund.as_object_mut() {
+            members.retain(|name, _| ["refund", "tender", "amount", "payment"].contains(&name.as_str()));
+            members.insert("state".into(), "done".into());
         }
+        let path = format!("/v1/returns/{back}/refunds");
+        let paid =
+            stock.write("POST", &path, &format!("{back}-paid"), &json!({"refunds": [refund]})).await?.success()?;
+        println!("return {back} of {}: {}", paid.get("value").unwrap_or(&Value::Null), text(&paid, "state"));
+    }
+
+    // The closing report: the money in the drawer.
+    let report = format!("/v1/sales/totals?by=tender&location={store}&till=1");
+    let report = stock.get(&report).await?.success()?;
+    for sum in report.get("items").and_then(Value::as_array).into_iter().flatten() {
+        println!("  {}: {}", text(sum, "tender"), sum.get("amount").unwrap_or(&Value::Null));
     }
 
     // The counter for pickups: what is confirmed and not put aside yet.

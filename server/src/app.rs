@@ -17,15 +17,19 @@ use tokio::sync::{oneshot, watch};
 use crate::auth::Auth;
 use crate::auth::caller::Caller;
 use crate::config::{Config, LimitsConfig};
+use crate::files::progress::Imports;
 use crate::http::budget::Payer;
 use crate::http::budget::answers::{Answers, Held};
 use crate::http::budget::aside::Aside;
 use crate::http::budget::link::Links;
 use crate::http::budget::pace::Pace;
 use crate::http::problem::{Problem, Slug};
+use crate::stream::follow::hub::Hub;
 use crate::stream::streams::Streams;
+use crate::subjects::receipts::copies::Copies;
 use crate::subjects::reservations::codes::Codes;
 use crate::telemetry::machine::Machine;
+use crate::telemetry::recent::Recent;
 use crate::telemetry::traces::{self, Traces};
 use crate::watchdog::Watchdog;
 
@@ -53,6 +57,8 @@ pub struct Inner {
     pub auth: Arc<Auth>,
     /// What all streams share.
     pub streams: Streams,
+    /// Those who follow records of the log.
+    pub follow: Arc<Hub>,
     /// All connections.
     pub links: Arc<Links>,
     /// Who crowds, and how far apart their requests begin.
@@ -65,14 +71,22 @@ pub struct Inner {
     pub files: Arc<Aside>,
     /// Streams that read back what they missed, a stretch of the log at a time.
     pub catch_ups: Arc<Aside>,
-    /// Pickup codes that were tried.
+    /// Codes of pickups and of exits that were tried.
     pub codes: Codes,
+    /// The key by which orders of self check-outs are sampled; nobody knows it.
+    pub sample_key: [u8; 32],
+    /// How often customers' copies of receipts are read.
+    pub copies: Copies,
     /// True once the server stops taking requests.
     pub stopping: watch::Receiver<bool>,
     /// Looks after the journal thread.
     pub watchdog: Arc<Watchdog>,
     /// Looks at the machine.
     pub machine: Arc<Machine>,
+    /// What the server did in the last hour.
+    pub recent: Recent,
+    /// Imports that run, and that ran.
+    pub imports: Imports,
     /// Where spans begin.
     pub traces: Traces,
     /// When the process started.
@@ -99,6 +113,7 @@ impl Inner {
         let codes = Codes::new(config.reservations.pickup_code_tries);
         let (streams, started) = (Streams::new(&config.stream), Instant::now());
         let machine = Machine::new(config.data.clone());
+        let follow = Hub::new(engine.clone());
         Self {
             engine,
             config,
@@ -106,6 +121,7 @@ impl Inner {
             visible,
             auth,
             streams,
+            follow,
             links,
             answers,
             pace: Pace::new(),
@@ -113,13 +129,28 @@ impl Inner {
             files,
             catch_ups,
             codes,
+            sample_key: sample_key(),
+            copies: Copies::default(),
             stopping,
             watchdog,
             machine,
+            recent: Recent::default(),
+            imports: Imports::default(),
             traces: Traces::default(),
             started,
         }
     }
+}
+
+/// A key that is drawn at the start. Without random numbers, one that nobody knows either: of the start itself.
+fn sample_key() -> [u8; 32] {
+    let mut key = [0; 32];
+    if getrandom::fill(&mut key).is_err() {
+        use std::hash::{BuildHasher, RandomState};
+        let drawn = RandomState::new().hash_one(Instant::now());
+        key = *blake3::hash(&drawn.to_le_bytes()).as_bytes();
+    }
+    key
 }
 
 impl std::ops::Deref for App {

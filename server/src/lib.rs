@@ -4,6 +4,7 @@
 //! answers.
 
 pub mod app;
+pub mod archived;
 pub mod auth;
 pub mod cli;
 pub mod config;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anaquel_engine::Engine;
+use anaquel_engine::journal::StoreKind;
 use anaquel_engine::recovery::{Options, StartReport};
 use anyhow::Context;
 use axum::body::{Bytes, HttpBody};
@@ -34,7 +35,9 @@ use crate::http::middleware::admission;
 use crate::http::problem::{Problem, Slug};
 use crate::http::router::router;
 use crate::lanes::{self, Entrances, Lanes};
-use crate::subjects::transfers::replenishment;
+use crate::subjects::SUBJECTS;
+use crate::subjects::events::views::record;
+use crate::telemetry::sampler;
 use crate::telemetry::traces::Traces;
 use crate::watchdog::Watchdog;
 use crate::{demo, telemetry};
@@ -143,11 +146,13 @@ async fn run(config: Config, entrances: Entrances, with_demo: bool, restored: bo
     let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!(%address, docs = format!("{scheme}://{address}/docs"), locked = auth.is_locked(), "listening");
     tokio::spawn(Arc::clone(&auth).watch());
+    tokio::spawn(Arc::clone(&app.follow).run(record, app.visible.clone()));
+    tokio::spawn(sampler::watch(app.clone()));
     tokio::spawn(Arc::clone(&app.links).watch());
     tokio::spawn(Arc::clone(&app.answers).watch_all());
     tokio::spawn(Arc::clone(&app.pace).watch(entrances.clone()));
     tokio::spawn(tell_old_log(engine.clone(), stopping.clone()));
-    tokio::spawn(replenishment::schedule::watch(app.clone()));
+    SUBJECTS.iter().for_each(|subject| (subject.start)(&app));
     if let Some(tls) = &tls {
         tokio::spawn(Arc::clone(tls).watch());
     }
@@ -251,6 +256,14 @@ fn tell(config: &Config, report: &StartReport, engine: &Engine, started: Instant
             seconds,
             "the clock is behind the log; the log's time runs at half speed until the clock catches up; if the clock \
              is wrong: set it, and restart"
+        );
+    }
+    let set = StoreKind::from(config.journal.store);
+    if let Some(store) = engine.log_store().filter(|store| *store != set) {
+        tracing::info!(
+            store = store.as_str(),
+            set = set.as_str(),
+            "the log stays in the store that it is in; to move it, restore a backup with anaquel restore --store"
         );
     }
     if config.journal.sync == Sync::Interval {

@@ -1,8 +1,11 @@
 //! Logs and metrics.
 
+pub mod latency;
 pub mod machine;
 #[cfg(feature = "otlp")]
 mod otlp;
+pub mod recent;
+pub mod sampler;
 mod text;
 pub mod traces;
 
@@ -121,6 +124,7 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_counter!("anaquel_journal_bytes_total", "Bytes of records made durable");
     metrics::describe_counter!("anaquel_expired_total", "Expired reservations");
     metrics::describe_counter!("anaquel_images_total", "Images taken");
+    metrics::describe_gauge!("anaquel_archive_failing", "1 while the archive cannot be written: nothing leaves memory");
     metrics::describe_counter!(
         "anaquel_slow_turns_total",
         "Cycles of the journal thread longer than \
@@ -241,6 +245,8 @@ pub fn measure(app: &App) {
     let old_log = app.engine.old_log();
     metrics::gauge!("anaquel_old_log_damaged").set(f64::from(u8::from(old_log.damage.is_some())));
     metrics::gauge!("anaquel_old_log_checked_seq").set(old_log.checked as f64);
+    let is_failing = app.engine.archive_trouble().is_some();
+    metrics::gauge!("anaquel_archive_failing").set(f64::from(u8::from(is_failing)));
     let (feed, told) = (app.engine.feed(), app.engine.feed().counters());
     let (subscriptions, keys) = feed.subscriptions();
     metrics::gauge!("anaquel_connections").set(app.links.open() as f64);

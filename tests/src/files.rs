@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::Shop;
 
 /// All kinds, in the order in which an empty directory accepts them.
-pub const KINDS: [&str; 8] = ["channels", "locations", "skus", "stock", "groups", "prices", "rules", "supply"];
+pub const KINDS: [&str; 9] = ["channels", "locations", "skus", "stock", "groups", "prices", "rules", "supply", "sales"];
 
 /// The export of a kind.
 ///

@@ -1,11 +1,13 @@
 //! The harness: a shop of its own for each test, served by the real binary.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
+pub mod browser;
 pub mod calls;
 pub mod files;
 pub mod folder;
 pub mod house;
 pub mod imports;
+pub mod selling;
 pub mod tls;
 
 use std::path::{Path, PathBuf};

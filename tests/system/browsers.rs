@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use anaquel_loadtest::client::{Answer, Client};
 use anaquel_loadtest::server::free_address;
 use anaquel_loadtest::socket::Socket;
 use anaquel_tests::Shop;
+use anaquel_tests::browser::program;
 use anaquel_tests::folder::folder;
 use anaquel_tests::house::{House, bearer};
 use serde_json::{Value, json};
@@ -165,19 +166,8 @@ fn without_a_list_no_page_may_call() {
     assert_eq!(allowed, ["get", "head", "post"]);
 }
 
-/// A program, where it is installed; where it is not, the test says so and is not done.
-fn program(names: &[&str]) -> Option<PathBuf> {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&folders).flat_map(|folder| names.iter().map(move |name| folder.join(name)));
-    let found = found.into_iter().find(|path| path.is_file());
-    if found.is_none() {
-        eprintln!("SKIPPED: {} is not installed, so what it would show is not shown", names.join(" or "));
-    }
-    found
-}
-
 /// Ends a child whatever happens.
-struct Kept(Child);
+pub struct Kept(pub Child);
 
 impl Drop for Kept {
     fn drop(&mut self) {

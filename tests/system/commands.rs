@@ -103,6 +103,8 @@ fn the_commands_of_the_readme_and_the_guides_work_on_the_demo() {
         ("server/docs/rules.md", 3),
         ("server/docs/supply.md", 2),
         ("server/docs/transfers.md", 5),
+        ("server/docs/carts.md", 6),
+        ("server/docs/orders.md", 11),
         ("server/docs/sourcing.md", 1),
         ("server/docs/replenishment.md", 3),
     ];

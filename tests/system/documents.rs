@@ -79,13 +79,14 @@ fn every_test_stands_in_the_file_that_is_named() {
 }
 
 /// The binaries of tests, and where their files are: those that have only one file have none here.
-const BINARIES: [(&str, Option<&str>); 6] = [
+const BINARIES: [(&str, Option<&str>); 7] = [
     ("engine", Some("engine/tests")),
     ("system", Some("tests/system")),
     ("server", Some("server/tests")),
     ("loadtest", Some("loadtest/tests")),
     ("closed_memory", None),
     ("month", None),
+    ("files", None),
 ];
 
 #[test]

@@ -12,7 +12,22 @@ use anaquel_tests::binary;
 use anaquel_tests::house::{House, ask, bearer};
 use serde_json::{Value, json};
 
-const SCOPES: [&str; 8] = ["read", "reserve", "fulfil", "stock", "import", "rules", "ops", "admin"];
+const SCOPES: [&str; 14] = [
+    "read",
+    "reserve",
+    "fulfil",
+    "stock",
+    "import",
+    "rules",
+    "sell",
+    "shop",
+    "refund",
+    "customers",
+    "wallet",
+    "marketing",
+    "ops",
+    "admin",
+];
 
 /// The public part of a key.
 fn id_of(key: &str) -> &str {
@@ -277,7 +292,7 @@ fn a_revoked_key_is_out_at_once() {
     house.keys(&["revoke", id_of(&old)]);
     eventually("the old key is out", || status(&old) == 401);
     assert_eq!((status(&new), status(&other)), (200, 200));
-    assert_eq!(socket.closed().unwrap(), (4001, "unauthorized".to_owned()));
+    assert_eq!(socket.closed().unwrap(), (4401, "unauthorized".to_owned()));
     events.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let mut rest = Vec::new();
     events.read_to_end(&mut rest).ok();
@@ -306,7 +321,7 @@ fn the_first_key_locks_the_door() {
     let mut socket = Socket::connect(server.address).unwrap();
     let key = house.key("ops", &["ops"], &[]);
     eventually("the door is locked", || client.get("/v1/info").unwrap().status == 401);
-    assert_eq!(socket.closed().unwrap().0, 4001);
+    assert_eq!(socket.closed().unwrap().0, 4401);
     assert_eq!(ask(&mut client, &key, "GET", "/v1/info", &Value::Null).status, 200);
     for path in ["/healthz", "/readyz", "/docs/", "/openapi.json"] {
         assert_eq!(client.get(path).unwrap().status, 200, "{path} is for all");
@@ -635,7 +650,7 @@ mod tokens {
         let mut socket = Socket::connect_with(server.address, &[("authorization", &bearer(&good))]).unwrap();
         std::fs::write(&path, json!({"keys": [jwks["keys"][4]]}).to_string()).unwrap();
         eventually("its key is gone", || status(&good, "/v1/skus") == 401);
-        assert!(matches!(socket.hear(), Ok(Heard::Closed(4001, _))));
+        assert!(matches!(socket.hear(), Ok(Heard::Closed(4401, _))));
     }
 }
 

@@ -68,11 +68,19 @@ fn a_checkout_holds_replaces_and_confirms() {
     let Some(example) = example("checkout") else { return };
     let mut shop = shop();
     let text = said(start(&shop, &example, &[]));
-    for part in ["available to promise", "replaces the cart", "paid: confirmed", "done once", "would succeed: {"] {
+    for part in [
+        "available to promise",
+        "replaces the cart",
+        "paid: confirmed",
+        "done once",
+        "-2 over ",
+        ", due 0",
+        "would succeed: {",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    let orders = shop.client.get("/v1/reservations?state=confirmed").unwrap().json();
-    assert_eq!(orders["items"].as_array().unwrap().len(), 1, "{orders}");
+    let orders = shop.client.get("/v1/reservations?state=confirmed&customer=c-81").unwrap().json();
+    assert_eq!(orders["items"].as_array().unwrap().len(), 2, "{orders}");
 }
 
 #[test]
@@ -86,6 +94,8 @@ fn a_till_sells_and_hands_over() {
     assert_eq!(shop.client.post("/v1/reservations", &order).unwrap().status, 201);
     let text = said(start(&shop, &example, &["es-001"]));
     assert_eq!(text.matches("is durable at seq").count(), 2, "{text}");
+    assert!(text.contains("-back of ") && text.contains(": settled"), "{text}");
+    assert!(text.contains("  cash: "), "{text}");
     assert!(text.contains("order W-1: collected"), "{text}");
 }
 

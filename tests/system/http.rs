@@ -629,7 +629,7 @@ fn pages_tell_where_things_are_and_what_problems_mean() {
     }
     let all = get("/problems", "application/json").json();
     let items = all["items"].as_array().unwrap();
-    assert_eq!(items.len(), 18);
+    assert_eq!(items.len(), 22);
     for item in items {
         let path = item["type"].as_str().unwrap();
         let one = get(path, "application/json, text/html;q=0.5");

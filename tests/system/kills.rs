@@ -12,6 +12,19 @@ fn no_acknowledged_write_is_lost_in_twenty_kills() {
     assert!(report.acknowledged > 100 && report.ended == 0, "{report:?}");
 }
 
+/// Five kills while tills sell with receipts, in series of both schemes of chains.
+#[test]
+fn no_sale_and_no_number_is_lost_or_doubled_in_five_kills() {
+    let seed = anaquel_seeds::seed();
+    let folder = folder();
+    let report = anaquel_loadtest::selling::kills::run(anaquel_tests::binary(), folder.path(), 5, seed.value());
+    let report = report.expect("no promise is broken");
+    assert!(report.acknowledged > 20 && report.refused > 0 && report.repeated >= report.acknowledged, "{report:?}");
+    // Those that were cut off before they happened are sold by their repeat.
+    assert!(report.receipts >= report.acknowledged, "{report:?}");
+    assert!(report.has_script || std::env::var("CI").as_deref() != Ok("true"), "python3 is absent");
+}
+
 /// The first two calls of every kind by which the server writes fail, or are its last. Where strace cannot be had, this
 /// says so.
 #[test]

@@ -70,7 +70,11 @@ fn question(skus: usize) -> Vec<u8> {
 
 /// A write, and a read of one cell: what goes on whatever others do.
 fn others_go_on(house: &House) {
-    let mut client = house.server.client();
+    goes_on(&mut house.server.client());
+}
+
+/// The same over a connection that is in.
+fn goes_on(client: &mut Client) {
     let row = json!({"kind": "receipt", "sku": "SKU-0", "location": "place-0", "quantity": 1});
     let answer = client.post("/v1/stock/movements", &json!({"movements": [row]})).unwrap();
     assert_eq!(answer.status, 200, "{}", answer.json());
@@ -310,17 +314,19 @@ fn health_is_told_and_others_come_in_whoever_crowds_the_door() {
             assert_eq!(answer.status, 200, "{path}: {}", answer.json());
         }
         let began = Instant::now();
-        loop {
-            let answer = Client::new(address).get("/v1/availability?sku=SKU-0").unwrap();
+        // Room comes one connection at a time: whoever came in keeps the connection, since the next may have to wait.
+        let mut client = loop {
+            let mut client = Client::new(address);
+            let answer = client.get("/v1/availability?sku=SKU-0").unwrap();
             if answer.status == 200 {
-                break;
+                break client;
             }
             let told = (answer.status, answer.slug(), answer.header("retry-after").is_some());
             assert_eq!(told, (503, "overloaded".to_owned(), true));
             assert!(began.elapsed() < PATIENCE, "nobody else ever comes in");
             std::thread::sleep(Duration::from_millis(50));
-        }
-        others_go_on(&house);
+        };
+        goes_on(&mut client);
         drop(crowd);
     }
     house.server.stop().unwrap();

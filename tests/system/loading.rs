@@ -1,5 +1,8 @@
 //! Files in and out: good ones, bad ones, real ones.
 
+use anaquel_loadtest::selling::quarter::{self, QuarterPlan};
+use anaquel_loadtest::selling::replay_shop::{self, Cancels, ShopPlan};
+use anaquel_loadtest::selling::{clock, script};
 use anaquel_loadtest::server::run;
 use anaquel_tests::calls::counts;
 use anaquel_tests::{Shop, binary, shared_data};
@@ -191,6 +194,13 @@ fn the_demo_is_a_believable_retailer() {
     let on_hand: Vec<i64> =
         stock["items"].as_array().unwrap().iter().map(|item| item["on_hand"].as_i64().unwrap()).collect();
     assert!(on_hand.contains(&0) && on_hand.iter().any(|units| *units > 5), "uneven");
+    // One of its orders expires a second after it is made.
+    let begun = std::time::Instant::now();
+    while shop.client.get("/v1/orders/W-1006").unwrap().json()["state"] != "expired" {
+        assert!(begun.elapsed().as_secs() < 20, "an order of the demo expires");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let info = shop.client.get("/v1/info").unwrap().json();
     let mut shop = shop.restarted();
     assert_eq!(shop.client.get("/v1/info").unwrap().json()["seq"], info["seq"], "it is loaded once");
 }
@@ -239,4 +249,45 @@ fn a_slice_of_the_tills_quarter_ends_with_three_everywhere() {
     let hash = shop.client.get("/v1/info").unwrap().json()["state_hash"].clone();
     let (_folder, data) = shop.stopped();
     assert_eq!(hash, *anaquel_loadtest::server::verify(binary(), &data).unwrap());
+}
+
+/// The same slice as sales with prices, each told late with its own time; `anaquel-loadtest replay-sales FOLDER` sells
+/// all of it.
+#[test]
+fn a_slice_of_the_tills_quarter_comes_to_what_its_files_come_to() {
+    let Some(folder) = shared_data("dunnhumby-2017q1") else { return };
+    if let Err(error) = script::is_possible().and_then(|()| clock::is_possible()) {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{error:#}");
+        eprintln!("skipped: {error:#}");
+        return;
+    }
+    let place = anaquel_tests::folder::folder();
+    let plan = QuarterPlan { lines: Some(20_000), now: false };
+    let report = quarter::run(binary(), place.path(), &folder, plan).expect("every cell and every sum is exact");
+    assert!(report.sales >= report.baskets && report.twice > 100 && report.returns > 50, "{report:?}");
+}
+
+/// A slice of a real web shop, live and as history; `anaquel-loadtest replay-shop FOLDER` sells all of it. No line of the
+/// slice needs several orders.
+#[test]
+fn a_slice_of_the_web_shop_comes_to_what_its_file_comes_to_live_and_as_history() {
+    let Some(folder) = shared_data("uci-online-retail") else { return };
+    if let Err(error) = script::is_possible().and_then(|()| clock::is_possible()) {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{error:#}");
+        eprintln!("skipped: {error:#}");
+        return;
+    }
+    let place = anaquel_tests::folder::folder();
+    let plan = ShopPlan { lines: Some(25_000), now: false };
+    let report = replay_shop::run(binary(), place.path(), &folder, plan).expect("every count and every sum is exact");
+    let expected = Cancels {
+        taken: 100,
+        of_several_orders: 0,
+        more_than_bought: 1,
+        never_bought: 264,
+        all_taken_before: 4,
+        unreferenced: 32,
+    };
+    assert_eq!((report.live, report.history), (expected, expected), "{report:?}");
+    assert!(report.orders > 50 && report.twice > 50 && report.agree > 10, "{report:?}");
 }

@@ -170,6 +170,22 @@ fn what_lies_goes_to_where_it_sells() {
 }
 
 #[test]
+fn whoever_hears_of_the_end_of_a_run_may_run_the_next() {
+    let mut shop = Shop::default();
+    shop.receive("A", "w1", 1);
+    shop.receive("A", "s1", 1);
+    put(
+        &mut shop,
+        "stores",
+        json!({"kind": "min_max", "to": {"locations": ["s1"]}, "from": ["w1"], "min": 0, "max": 1}),
+    );
+    for _ in 0..300 {
+        ran(&mut shop);
+    }
+    shop.stopped();
+}
+
+#[test]
 fn mode_ready_promises_at_once_and_rules_for_transfers_are_kept() {
     let mut shop = Shop::default();
     shop.receive("A", "w1", 10);
@@ -356,7 +372,7 @@ fn a_real_week_lacks_less_once_it_is_replenished() {
             .iter()
             .filter(move |basket| basket.at >= from && basket.at < from + Duration::from_secs(604_800));
         let lines =
-            baskets.flat_map(|basket| basket.lines.iter().map(move |(sku, units)| (&basket.store, sku, *units)));
+            baskets.flat_map(|basket| basket.lines.iter().map(move |line| (&basket.store, &line.sku, line.quantity)));
         lines.filter(|(.., units)| HOUSEHOLD.contains(units)).collect::<Vec<_>>()
     };
     let (before, after) = (week(0), week(1));

@@ -8,7 +8,7 @@ use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
 
 /// Every kind of file, in the order in which one rests on the other.
-const KINDS: [&str; 8] = ["channels", "locations", "groups", "skus", "stock", "prices", "rules", "supply"];
+const KINDS: [&str; 9] = ["channels", "locations", "groups", "skus", "stock", "prices", "rules", "supply", "sales"];
 
 fn one_of<'a>(numbers: &mut Numbers, choices: &[&'a str]) -> &'a str {
     choices[numbers.below(choices.len() as u64) as usize]

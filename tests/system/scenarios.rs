@@ -1,6 +1,8 @@
 //! Every scenario of the load test, small: it ends with an audit of every answer, or fails.
 
 use anaquel_loadtest::scenario::{ScenarioPlan, ScenarioReport, run};
+use anaquel_loadtest::selling::checkout::{self, CheckoutPlan};
+use anaquel_loadtest::selling::last_unit;
 use anaquel_tests::folder::folder;
 use anaquel_tests::shared_data;
 use clap::Parser;
@@ -54,11 +56,51 @@ fn subscribers_who_are_all_cut_off_all_come_back() {
     assert_eq!(counts(&report, "Resume").0, 150, "{report:?}");
 }
 
+/// Carts that become orders: most are paid and collected, some cancelled, some expire; each is counted in the end.
+#[test]
+fn a_checkout_by_carts_and_orders() {
+    let report = scenario(&["checkout", "--orders", "--rate", "100", "--seconds", "3"]);
+    let [cart, order, paid, collected] = ["Cart", "Order", "Confirm", "Collect"].map(|kind| counts(&report, kind).0);
+    assert!(cart + report.unsent == 300 && order == cart, "{report:?}");
+    assert!(paid > 150 && collected == paid, "{report:?}");
+}
+
 /// Part of a real quarter; needs the tills' data, which is no part of this project.
 #[test]
 fn a_store_day() {
     let Some(folder) = shared_data("dunnhumby-2017q1") else { return };
     let folder = folder.to_str().expect("a path that is text");
     let report = scenario(&["store-day", "--folder", folder, "--lines", "20000", "--speed", "200000"]);
-    assert!(counts(&report, "Movement").0 > 1000 && counts(&report, "Collect").0 > 100, "{report:?}");
+    assert!(counts(&report, "Sale").0 > 1000 && counts(&report, "Collect").0 > 100, "{report:?}");
+    assert!(counts(&report, "Return").0 > 40, "{report:?}");
+}
+
+/// The same over the socket, where tills sell, too.
+#[test]
+fn a_store_day_over_sockets() {
+    let Some(folder) = shared_data("dunnhumby-2017q1") else { return };
+    let folder = folder.to_str().expect("a path that is text");
+    let plan = ["store-day", "--folder", folder, "--lines", "5000", "--speed", "200000", "--protocol", "socket"];
+    let report = scenario(&plan);
+    assert!(counts(&report, "Sale").0 > 300 && counts(&report, "Return").0 > 5, "{report:?}");
+}
+
+/// Two thousand buyers by carts, orders and sales in three channels, for a hundred units.
+#[test]
+fn a_crowd_in_three_channels_buys_exactly_what_there_is() {
+    let seed = anaquel_seeds::seed();
+    let folder = folder();
+    let plan = CheckoutPlan { buyers: 2000, units: 100, seed: seed.value() };
+    let report = checkout::run(anaquel_tests::binary(), folder.path(), plan).expect("everything adds up");
+    assert_eq!(report.sold.values().map(|sums| sums.units).sum::<i64>(), 100, "{report:?}");
+    assert!(report.sold.len() == 3 && report.refused > 1000 && report.repeated > 0, "{report:?}");
+    assert!(report.chain.is_some() || std::env::var("CI").as_deref() != Ok("true"), "python3 is absent");
+}
+
+/// Two hundred orders, each with two tills that want its last unit back.
+#[test]
+fn the_last_unit_of_an_order_comes_back_once() {
+    let folder = folder();
+    let report = last_unit::run(anaquel_tests::binary(), folder.path(), 200).expect("each comes back once");
+    assert!(report.taken.iter().sum::<u64>() == 200 && report.credit_notes > 200, "{report:?}");
 }

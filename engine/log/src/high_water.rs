@@ -1,6 +1,6 @@
 //! The durable end of the log: the *high-water mark* beside it, and the note of a failed sync.
 //!
-//! The mark is written before an append is acknowledged. A thread of its own syncs it a few milliseconds later, for all
+//! The mark is written before an append is acknowledged. A thread of its own syncs it some 50 ms later, for all
 //! appends in between: a sync per append would cost as much disk time as the log itself. So the mark is exact after a
 //! kill, and lags by a pause and at most two syncs after a power cut. After a failed sync the durable end must be
 //! exact, so such a sync leaves a note with it.
@@ -18,8 +18,8 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::private::private_file;
 
-/// How long the mark rests between two syncs.
-const PAUSE: Duration = Duration::from_millis(5);
+/// How long the mark rests between two syncs: after a power cut, the loss of a tail that is younger is not noticed.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A `seq` with its checksum.
 fn checked(seq: Seq) -> [u8; 12] {
@@ -45,6 +45,8 @@ pub(crate) struct HighWater {
     raised: Seq,
     slot: u64,
     dirty: Option<Sender<()>>,
+    /// Ends the rest of the thread when it is dropped.
+    running: Option<Sender<()>>,
     syncer: Option<JoinHandle<()>>,
 }
 
@@ -66,16 +68,20 @@ impl HighWater {
         file.sync_all()?;
         let file = Arc::new(file);
         let (dirty, work): (Sender<()>, Receiver<()>) = bounded(1);
+        let (running, ended): (Sender<()>, Receiver<()>) = bounded(0);
         let synced = Arc::clone(&file);
         let syncer = std::thread::Builder::new().name("high-water".into()).spawn(move || {
             // A failed sync of the mark only loses the knowledge of a lost tail: the log has its own sync, and a
             // failure of that its own note.
             while work.recv().is_ok() {
                 let _ = synced.sync_data();
-                std::thread::sleep(PAUSE);
+                let _ = ended.recv_timeout(PAUSE);
             }
         })?;
-        Ok((Self { file, raised: marked, slot, dirty: Some(dirty), syncer: Some(syncer) }, marked))
+        Ok((
+            Self { file, raised: marked, slot, dirty: Some(dirty), running: Some(running), syncer: Some(syncer) },
+            marked,
+        ))
     }
 
     /// Records that the log is durable up to `seq`.
@@ -113,7 +119,7 @@ pub(crate) fn noted_failure(path: &Path) -> io::Result<Option<Seq>> {
 
 impl Drop for HighWater {
     fn drop(&mut self) {
-        self.dirty = None;
+        (self.dirty, self.running) = (None, None);
         if let Some(syncer) = self.syncer.take() {
             let _ = syncer.join();
         }

@@ -8,6 +8,7 @@ use anaquel_cells::ids::{Seq, Timestamp};
 
 use crate::batch::{Batch, CodecError};
 use crate::histogram::Histogram;
+use crate::store_kind::StoreKind;
 
 /// The writing end. There is only one, and the journal thread owns it.
 pub trait Journal: Send {
@@ -67,6 +68,11 @@ pub trait JournalReader: Send + Sync {
 
     /// Durations of flushes to disk, in microseconds; `None` without a disk.
     fn sync_times(&self) -> Option<&Histogram> {
+        None
+    }
+
+    /// The store that the log is in; `None` without a disk.
+    fn store(&self) -> Option<StoreKind> {
         None
     }
 }
@@ -144,4 +150,15 @@ pub struct Recovered {
     pub batches: u64,
     /// Bytes of their parts.
     pub bytes: u64,
+}
+
+/// The contents of a copied log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mended {
+    /// The oldest record of the log, after which nothing is missing.
+    pub oldest: Seq,
+    /// The last complete record.
+    pub last_seq: Seq,
+    /// The durable end of the log when the file was copied; records in between are only in the original.
+    pub marked: Seq,
 }

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::archive::ArchiveDamage;
 use crate::log::Damage;
+use crate::store_kind::StoreKind;
 
 /// When an append is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +24,15 @@ pub struct LogOptions {
     pub sync: SyncPolicy,
     /// Bytes of the file system that stay free: an append that would use them is refused before it begins.
     pub reserve_bytes: u64,
+    /// The store of a log that does not exist yet; an existing one stays in its store.
+    pub store: StoreKind,
+    /// Of a log in files: the most bytes of one, unless a single batch is larger. Trims delete whole files.
+    pub file_bytes: u64,
 }
 
 impl Default for LogOptions {
     fn default() -> Self {
-        Self { sync: SyncPolicy::Always, reserve_bytes: 64 << 20 }
+        Self { sync: SyncPolicy::Always, reserve_bytes: 64 << 20, store: StoreKind::default(), file_bytes: 16 << 20 }
     }
 }
 
@@ -44,6 +50,9 @@ pub enum OpenError {
     /// The log contains other data than was written.
     #[error(transparent)]
     Damaged(#[from] Damage),
+    /// The archive beside the log contains other data than was written.
+    #[error(transparent)]
+    Archive(#[from] ArchiveDamage),
 }
 
 impl OpenError {

@@ -15,7 +15,7 @@ use crate::batch::Batch;
 use crate::log::Damage;
 
 /// The format that this build writes.
-pub(crate) const FORMAT: u16 = 8;
+pub(crate) const FORMAT: u16 = 9;
 
 /// The oldest format that it reads. Older formats have fewer kinds of events and of causes, and are otherwise the same.
 const OLDEST_FORMAT: u16 = 1;

@@ -7,23 +7,17 @@
 //! the older checkpoint on. These files are not synced: a copy reads the page cache, and after a power cut, missing
 //! parts are written again from sled.
 //!
-//! ```text
-//!  <journal>/recent/log-<first seq, 20 digits>     entries: length u32 | part (see `part`)
-//! ```
-//!
-//! A file does not change once there is a later one. If a file cannot be written, all of them are deleted, and the log
+//! The files are in `<journal>/recent`, in the form of [`entries`]. If a file cannot be written, all of them are deleted, and the log
 //! continues without: then a copy that sled cannot read is refused, and the next start creates the files again.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::PathBuf;
 
 use anaquel_cells::ids::Seq;
 
-use crate::batch::Batch;
-use crate::log::Damage;
-use crate::part::{self, Assembler, PART_BYTES_MAX};
+use crate::entries::{self, EachPart, Tail, Whole, first_seq_of, list, path_of};
 use crate::private::{make_private, private_file};
 
 /// The folder beside sled's files.
@@ -34,6 +28,9 @@ const FILE_BYTES: u64 = 64 << 20;
 
 /// Bytes of one batch that are buffered until it is durable; of a larger one, at least the last part is.
 const STAGED_BYTES_MAX: usize = 1 << 20;
+
+/// Reads the parts of the log from the batch with a given record on.
+pub(crate) type LogFrom<'a> = dyn FnMut(Seq, &mut EachPart<'_>) -> io::Result<()> + 'a;
 
 /// The writing end.
 #[derive(Debug)]
@@ -47,130 +44,6 @@ pub(crate) struct Recent {
     staged: Vec<u8>,
     /// The first `seq` of the staged parts.
     staged_from: Seq,
-}
-
-fn path_of(folder: &Path, first_seq: Seq) -> PathBuf {
-    folder.join(format!("log-{first_seq:020}"))
-}
-
-/// The files, oldest first.
-pub(crate) fn list(folder: &Path) -> io::Result<Vec<(Seq, PathBuf)>> {
-    let mut found = Vec::new();
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-        entries => entries?,
-    };
-    for entry in entries {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if let Some(seq) = name.strip_prefix("log-").and_then(|digits| digits.parse().ok()) {
-            found.push((seq, path));
-        }
-    }
-    found.sort_unstable();
-    Ok(found)
-}
-
-/// Receives a whole batch: its parts, and the content that they join to.
-pub(crate) type EachBatch<'a> = dyn FnMut(&[Vec<u8>], Batch) -> Result<(), Damage> + 'a;
-
-/// Receives the bytes of a part.
-pub(crate) type EachPart<'a> = dyn FnMut(&[u8]) -> io::Result<()> + 'a;
-
-/// Reads the parts of the log from the batch with a given record on.
-pub(crate) type LogFrom<'a> = dyn FnMut(Seq, &mut EachPart<'_>) -> io::Result<()> + 'a;
-
-/// The result of reading the whole batches of some files.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Whole {
-    /// The first record; 0 if there is none.
-    pub first_seq: Seq,
-    /// The last.
-    pub last_seq: Seq,
-    /// The predecessor of the first part.
-    pub previous: u32,
-    /// The end of the chain.
-    pub chain: u32,
-    /// Complete bytes of the last file.
-    pub bytes: u64,
-    /// Whether incomplete bytes follow.
-    pub is_torn: bool,
-}
-
-/// Reads the whole batches of `files`, in order, from the one with `from` on: passes each part to `part`, with the
-/// batch that it completes.
-///
-/// # Errors
-/// [`Damage`] if incomplete bytes are followed by complete ones, which an append-only file never has; and errors of
-/// `visit` and the file system.
-pub(crate) fn read(files: &[(Seq, PathBuf)], visit: &mut EachBatch<'_>) -> Result<Whole, Damage> {
-    let mut whole = Whole::default();
-    let mut assembler = Assembler::default();
-    let mut parts: Vec<Vec<u8>> = Vec::new();
-    for (number, (named, path)) in files.iter().enumerate() {
-        let at = |what: String| Damage { seq: whole.last_seq + 1, what };
-        if whole.last_seq > 0 && *named != whole.last_seq + 1 {
-            return Err(at(format!("{} should begin with this record", path.display())));
-        }
-        let file = File::open(path).map_err(|error| at(format!("{}: {error}", path.display())))?;
-        let mut input = BufReader::with_capacity(1 << 20, file);
-        (whole.bytes, whole.is_torn) = (0, false);
-        let mut read_bytes = 0;
-        loop {
-            let mut bytes = Vec::new();
-            match next(&mut input, &mut bytes) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    whole.is_torn = true;
-                    break;
-                }
-                Err(error) => {
-                    return Err(Damage { seq: whole.last_seq + 1, what: format!("{}: {error}", path.display()) });
-                }
-            }
-            read_bytes += 4 + bytes.len() as u64;
-            let key_seq = bytes.get(16..24).and_then(|seq| seq.try_into().ok()).map_or(0, u64::from_le_bytes);
-            let part = part::parse(&bytes, key_seq)?;
-            if whole.first_seq == 0 {
-                (whole.first_seq, whole.previous) = (part.first_seq, part.previous);
-            }
-            let batch = assembler.push(&part)?;
-            parts.push(std::mem::take(&mut bytes));
-            if let Some(batch) = batch {
-                (whole.last_seq, whole.chain, whole.bytes) = (batch.last_seq(), assembler.chain(), read_bytes);
-                visit(&parts, batch)?;
-                parts.clear();
-            }
-        }
-        whole.is_torn |= !parts.is_empty();
-        if whole.is_torn && number + 1 < files.len() {
-            return Err(Damage { seq: whole.last_seq + 1, what: format!("{} ends within it", path.display()) });
-        }
-    }
-    Ok(whole)
-}
-
-/// Reads the next entry; false at the end, `UnexpectedEof` if the file ends within it.
-fn next(input: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<bool> {
-    let mut length = [0; 4];
-    let mut filled = 0;
-    while let Some(rest) = length.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match input.read(rest) {
-            Ok(0) if filled == 0 => return Ok(false),
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(more) => filled += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let length = u32::from_le_bytes(length) as usize;
-    if length > PART_BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("an entry claims {length} bytes")));
-    }
-    bytes.resize(length, 0);
-    input.read_exact(bytes)?;
-    Ok(true)
 }
 
 impl Recent {
@@ -193,7 +66,8 @@ impl Recent {
         // The last two files: a power cut may have interrupted the sync of the second-last.
         let newest = files.get(files.len().saturating_sub(2)..).unwrap_or(&[]);
         let reaches_back = recent.files.front().is_some_and(|first| *first <= from.max(1));
-        let whole = read(newest, &mut |_, _| Ok(())).ok().filter(|_| reaches_back || last_seq == 0);
+        let whole = entries::read(newest, Tail::Exact, &mut |_, _| Ok(())).and_then(Whole::if_append_only).ok();
+        let whole = whole.filter(|_| reaches_back || last_seq == 0);
         let goes_on = whole.filter(|whole| whole.last_seq > 0 && whole.last_seq <= last_seq);
         if let (Some(whole), Some((first, path))) = (goes_on, files.last()) {
             let file = private_file().append(true).open(path)?;
@@ -227,7 +101,7 @@ impl Recent {
         log(from, &mut |bytes| {
             let field =
                 |at: usize| bytes.get(at..at + 4).and_then(|field| field.try_into().ok()).map(u32::from_le_bytes);
-            let first_seq = bytes.get(16..24).and_then(|seq| seq.try_into().ok()).map_or(0, u64::from_le_bytes);
+            let first_seq = first_seq_of(bytes);
             if std::mem::take(&mut is_first)
                 && let Some(previous) = previous.take()
                 && (first_seq != from || field(32) != Some(previous))
@@ -248,9 +122,7 @@ impl Recent {
         if self.staged.is_empty() {
             self.staged_from = first_seq;
         }
-        self.staged.extend_from_slice(&u32::try_from(bytes.len()).map_err(io::Error::other)?.to_le_bytes());
-        self.staged.extend_from_slice(bytes);
-        Ok(())
+        entries::push(&mut self.staged, bytes)
     }
 
     /// Writes the staged parts: they are durable now.

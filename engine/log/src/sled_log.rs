@@ -1,4 +1,4 @@
-//! The log on disk in sled's log-structured store, with real durability.
+//! The log in sled's log-structured store, with real durability.
 //!
 //! What sled 0.34 leaves to its user, and how this module does it:
 //! - Its `flush` ends in `sync_file_range`, which flushes neither the drive's cache nor file metadata. So every append
@@ -19,24 +19,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use anaquel_cells::ids::Seq;
 
 use crate::batch::Batch;
-use crate::high_water::{HighWater, noted_failure};
+use crate::disk::{Found, Store, Trimmed, mark_all};
+use crate::entries::EachPart;
 use crate::histogram::Histogram;
-use crate::log::{AppendError, Damage, Journal, JournalReader, ReadError, Recovered};
-use crate::options::{LogOptions, OpenError, SyncPolicy, sync_directory};
-use crate::part::{self, Assembler, PART_BYTES_MAX};
-use crate::private::{make_private, private_file};
-use crate::recent::{self, Recent};
+use crate::log::{Damage, JournalReader, ReadError, Recovered};
+use crate::options::{LogOptions, OpenError};
+use crate::part::{self, Assembler};
+use crate::private::make_private;
+use crate::store_kind::StoreKind;
 
 /// Sled's memory for pages that it has read; the log is read from its end, so little is enough.
 const CACHE_BYTES: u64 = 64 << 20;
-
-/// Bytes written between two checks of the free space.
-const ROOM_CHECK_BYTES: u64 = 1 << 20;
 
 /// Values that one trim step removes, so that an append never waits long for it.
 const TRIM_PARTS_MAX: usize = 512;
@@ -45,32 +42,23 @@ const TRIM_PARTS_MAX: usize = 512;
 const LOCK_ATTEMPTS: usize = 300;
 const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
-/// The writing end.
-#[derive(Debug)]
-pub struct SledJournal {
-    db: sled::Db,
-    db_file: File,
-    directory: PathBuf,
-    /// The oldest record that may be read, shared with readers; it is raised before a trim removes records.
-    oldest: Arc<AtomicU64>,
-    options: LogOptions,
-    mark: HighWater,
-    /// `None` until [`SledJournal::begin_recent`], and after its files failed.
-    recent: Option<Recent>,
-    chain: u32,
-    next_seq: Seq,
-    unsynced: Option<Seq>,
-    failed: bool,
-    unchecked_bytes: u64,
-    buffer: Vec<u8>,
-    sync_times: Arc<Histogram>,
+/// The file of sled that has all data.
+const DB: &str = "db";
+
+/// Whether sled has been in this directory.
+pub(crate) fn is_in(directory: &Path) -> bool {
+    directory.join(DB).exists()
 }
 
-/// Bounds of the flush histogram, in microseconds.
-const SYNC_MICROS: [u64; 16] = [
-    50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000,
-    5_000_000,
-];
+/// Parts as values of sled's default tree.
+#[derive(Debug)]
+pub(crate) struct SledStore {
+    db: sled::Db,
+    db_file: File,
+    db_path: PathBuf,
+    /// The oldest record that may be read, shared with readers; it is raised before a trim removes records.
+    oldest: Arc<AtomicU64>,
+}
 
 pub(crate) fn key(first_seq: Seq, part: u32) -> [u8; 12] {
     let mut key = [0; 12];
@@ -86,203 +74,94 @@ fn seq_of(key: &[u8]) -> Result<Seq, Damage> {
     Ok(Seq::from_be_bytes(*bytes))
 }
 
-impl SledJournal {
-    /// As [`open`](crate::open).
-    pub fn open(
+impl Store for SledStore {
+    fn open(
         directory: &Path,
-        options: LogOptions,
+        _options: &LogOptions,
+        _marked: Seq,
         from: Seq,
         visit: &mut dyn FnMut(Batch) -> Result<(), Damage>,
-    ) -> Result<(Self, Recovered), OpenError> {
-        let fresh = directory.with_extension("fresh");
-        if !directory.exists() && fresh.exists() {
-            // The process died between the two renames of an earlier move.
-            fs::rename(&fresh, directory).map_err(OpenError::io(directory))?;
-        }
-        make_private(directory).map_err(OpenError::io(directory))?;
-        if failed_before(directory)? {
-            move_to_fresh_directory(directory)?;
-        }
-        forget_end(directory).map_err(OpenError::io(directory))?;
+    ) -> Result<(Self, Found), OpenError> {
         let db = open_sled(directory)?;
-        let db_path = directory.join("db");
+        let db_path = directory.join(DB);
         let db_file = File::options().read(true).write(true).open(&db_path).map_err(OpenError::io(&db_path))?;
         // A kill may have left data in the page cache, which is replayed now and may be lost later: sync it before
         // relying on it.
         db_file.sync_all().map_err(OpenError::io(&db_path))?;
-        sync_directory(directory)?;
-
-        let mark_path = directory.join(MARK);
-        let (mut mark, marked) = HighWater::open(&mark_path).map_err(OpenError::io(&mark_path))?;
         let (recovered, chain, unfinished) = read_from(&db, from, visit)?;
-        if recovered.last_seq < marked {
-            let what = format!("the log ends at {}, and was durable up to {marked}", recovered.last_seq);
-            return Err(Damage { seq: recovered.last_seq + 1, what }.into());
-        }
-        if let Some(first_seq) = unfinished {
-            for part in 0..recovered.torn_parts {
-                db.remove(key(first_seq, part as u32)).map_err(|error| lost(first_seq, &error))?;
-            }
-            db.flush().map_err(|error| lost(first_seq, &error))?;
-            db_file.sync_data().map_err(OpenError::io(&db_path))?;
-        }
-        if recovered.last_seq > marked {
-            // All of it is synced by now, and later batches rely on it.
-            mark.raise(recovered.last_seq).map_err(OpenError::io(&mark_path))?;
-        }
-        let journal = Self {
-            db,
-            db_file,
-            directory: directory.to_owned(),
-            oldest: Arc::new(AtomicU64::new(recovered.oldest)),
-            options,
-            mark,
-            recent: None,
-            chain,
-            next_seq: recovered.last_seq + 1,
-            unsynced: None,
-            failed: false,
-            unchecked_bytes: ROOM_CHECK_BYTES,
-            buffer: Vec::with_capacity(PART_BYTES_MAX),
-            sync_times: Arc::new(Histogram::new(&SYNC_MICROS)),
-        };
-        Ok((journal, recovered))
+        let oldest = Arc::new(AtomicU64::new(recovered.oldest));
+        let found = Found { recovered, chain, is_torn: unfinished.is_some() };
+        Ok((Self { db, db_file, db_path, oldest }, found))
     }
 
-    /// Stops using `recent` after an error: its files must not be taken for the end of the log.
-    fn tell_recent(&mut self, tell: impl FnOnce(&mut Recent) -> io::Result<()>) {
-        if self.recent.as_mut().is_some_and(|recent| tell(recent).is_err())
-            && let Some(mut recent) = self.recent.take()
-        {
-            let _ = recent.remove_all();
+    fn drop_torn(&mut self, found: &Found) -> Result<(), OpenError> {
+        let first_seq = found.recovered.last_seq + 1;
+        for part in 0..found.recovered.torn_parts {
+            self.db.remove(key(first_seq, part as u32)).map_err(|error| lost(first_seq, &error))?;
         }
+        self.db.flush().map_err(|error| lost(first_seq, &error))?;
+        self.db_file.sync_data().map_err(OpenError::io(&self.db_path))
     }
 
-    /// Refuses an append while there is room to keep the log complete, not in the middle of a write.
-    fn check_room(&mut self, bytes: u64) -> Result<(), AppendError> {
-        self.unchecked_bytes += bytes;
-        if self.unchecked_bytes < ROOM_CHECK_BYTES {
-            return Ok(());
-        }
-        let stat = rustix::fs::statvfs(&self.directory).map_err(|error| AppendError::Unknown(error.to_string()))?;
-        let free = stat.f_bavail * stat.f_frsize;
-        let needed = self.options.reserve_bytes + 4 * bytes;
-        if free < needed {
-            return Err(AppendError::Full { free, needed });
-        }
-        self.unchecked_bytes = 0;
-        Ok(())
+    fn put(&mut self, first_seq: Seq, part: u32, bytes: &[u8]) -> Result<(), String> {
+        self.db.insert(key(first_seq, part), bytes).map(drop).map_err(|error| error.to_string())
     }
-}
 
-impl SledJournal {
-    /// A flush failed. From now on the page cache may differ from the disk; the next start must know this, and the
-    /// durable end of the log.
-    fn noted(&mut self, error: String) -> AppendError {
-        self.failed = true;
-        AppendError::Unknown(match self.mark.note_failure() {
-            Ok(()) => error,
-            Err(noting) => format!("{error}; this could not be noted: {noting}"),
-        })
-    }
-}
-
-impl Journal for SledJournal {
-    fn append(&mut self, batch: &Batch) -> Result<(), AppendError> {
-        if batch.first_seq != self.next_seq {
-            return Err(AppendError::Fenced { at: self.next_seq, expected: batch.first_seq });
-        }
-        batch.assert_whole();
-        self.check_room(batch.body.len() as u64)?;
-        let (db, buffer, recent) = (&self.db, &mut self.buffer, &mut self.recent);
-        let mut is_staged = true;
-        let cut = part::cut(batch, self.chain, buffer, |part, bytes| {
-            is_staged &= recent.as_mut().is_none_or(|recent| recent.stage(batch.first_seq, bytes).is_ok());
-            db.insert(key(batch.first_seq, part), bytes)
-                .map(drop)
-                .map_err(|error| AppendError::Unknown(error.to_string()))
-        });
-        self.chain = cut.inspect_err(|_| self.failed = true)?;
-        self.next_seq = batch.last_seq() + 1;
-        self.unsynced = Some(batch.last_seq());
-        if self.options.sync == SyncPolicy::Always {
-            self.sync()?;
-        }
-        self.tell_recent(|recent| if is_staged { recent.commit() } else { Err(io::ErrorKind::Other.into()) });
+    fn end_batch(&mut self) -> Result<(), String> {
         Ok(())
     }
 
-    fn sync(&mut self) -> Result<(), AppendError> {
-        let Some(last_seq) = self.unsynced.take() else { return Ok(()) };
-        // A metric for operators; no decision depends on it.
-        let began = Instant::now();
-        let flushed = self.db.flush().map(drop).map_err(|error| error.to_string());
-        let synced = flushed.and_then(|()| self.db_file.sync_data().map_err(|error| error.to_string()));
-        self.sync_times.record(began.elapsed().as_micros() as u64);
-        let marked = synced.and_then(|()| self.mark.raise(last_seq).map_err(|error| error.to_string()));
-        marked.map_err(|error| self.noted(error))
+    fn flush(&mut self) -> Result<(), String> {
+        self.db.flush().map_err(|error| error.to_string())?;
+        self.db_file.sync_data().map_err(|error| error.to_string())
     }
 
-    fn has_room(&mut self) -> bool {
-        self.check_room(ROOM_CHECK_BYTES).is_ok()
-    }
-
-    fn trim(&mut self, before: Seq) -> Result<bool, AppendError> {
-        let unknown = |error: sled::Error| AppendError::Unknown(error.to_string());
-        let Some(last_kept) = self.db.range(..=key(before, u32::MAX)).next_back() else { return Ok(true) };
-        let (last_kept, _) = last_kept.map_err(unknown)?;
-        let last_kept = seq_of(&last_kept).map_err(|damage| AppendError::Unknown(damage.what))?;
+    fn trim(&mut self, before: Seq) -> Result<Trimmed, String> {
+        let told = |error: sled::Error| error.to_string();
+        let Some(last_kept) = self.db.range(..=key(before, u32::MAX)).next_back() else { return Ok(Trimmed::Fully) };
+        let (last_kept, _) = last_kept.map_err(told)?;
+        let last_kept = seq_of(&last_kept).map_err(|damage| damage.what)?;
         self.oldest.fetch_max(last_kept, Ordering::AcqRel);
         let mut removed = 0;
         // At most TRIM_PARTS_MAX parts.
         for stored in self.db.range(..key(last_kept, 0)).take(TRIM_PARTS_MAX) {
-            let (key, _) = stored.map_err(unknown)?;
-            self.db.remove(key).map_err(unknown)?;
+            let (key, _) = stored.map_err(told)?;
+            self.db.remove(key).map_err(told)?;
             removed += 1;
         }
-        let is_done = removed < TRIM_PARTS_MAX;
-        if is_done && removed > 0 {
-            // Nothing depends on it: records that a crash brings back are trimmed again.
-            let flushed = self.db.flush().map(drop);
-            flushed.map_err(|error| self.noted(error.to_string()))?;
-        }
-        Ok(is_done)
+        Ok(match removed {
+            0 => Trimmed::Fully,
+            TRIM_PARTS_MAX.. => Trimmed::Partly,
+            _ => Trimmed::FullyOnceFlushed,
+        })
     }
 
-    fn begin_recent(&mut self, from: Seq) -> io::Result<()> {
-        let db = &self.db;
-        let mut parts = |from: Seq, visit: &mut recent::EachPart<'_>| {
-            let start = holder(db, from).map_err(io::Error::other)?.unwrap_or(from);
-            let mut stored = db.range(key(start, 0)..);
-            while let Some((_, bytes)) = next_of(&mut stored, start).map_err(io::Error::other)? {
-                visit(&bytes)?;
-            }
-            Ok(())
-        };
-        let folder = self.directory.join(recent::FOLDER);
-        self.recent = Some(Recent::resume(folder, from, self.next_seq - 1, self.chain, &mut parts)?);
+    fn parts_from(&self, from: Seq, visit: &mut EachPart<'_>) -> io::Result<()> {
+        let start = holder(&self.db, from).map_err(io::Error::other)?.unwrap_or(from);
+        let mut stored = self.db.range(key(start, 0)..);
+        while let Some((_, bytes)) = next_of(&mut stored, start).map_err(io::Error::other)? {
+            visit(&bytes)?;
+        }
         Ok(())
     }
 
-    fn keep_recent(&mut self, from: Seq) {
-        if let Some(recent) = &mut self.recent {
-            recent.keep_from(from);
+    fn copy_up_to(directory: &Path, last_seq: Seq, fresh: &Path) -> Result<(), OpenError> {
+        let mut log = FreshLog::create(fresh)?;
+        {
+            let from = open_sled(directory)?;
+            for stored in from.iter() {
+                let (key, part) = stored.map_err(|error| lost(last_seq, &error))?;
+                if seq_of(&key)? > last_seq {
+                    break;
+                }
+                log.insert(&key, &part)?;
+            }
         }
+        log.finish(last_seq)
     }
 
-    fn reader(&self) -> Arc<dyn JournalReader> {
-        let (oldest, sync_times) = (Arc::clone(&self.oldest), Arc::clone(&self.sync_times));
-        Arc::new(SledReader { db: self.db.clone(), oldest, sync_times })
-    }
-}
-
-impl Drop for SledJournal {
-    /// Notes an orderly end, unless something failed.
-    fn drop(&mut self) {
-        if !self.failed && self.unsynced.is_none() {
-            // Without the note, a copy is only read more thoroughly than necessary.
-            let _ = private_file().write(true).create(true).truncate(true).open(self.directory.join(ENDED));
-        }
+    fn reader(&self, sync_times: Arc<Histogram>) -> Arc<dyn JournalReader> {
+        Arc::new(SledReader { db: self.db.clone(), oldest: Arc::clone(&self.oldest), sync_times })
     }
 }
 
@@ -334,6 +213,10 @@ impl JournalReader for SledReader {
     fn sync_times(&self) -> Option<&Histogram> {
         Some(&self.sync_times)
     }
+
+    fn store(&self) -> Option<StoreKind> {
+        Some(StoreKind::Sled)
+    }
 }
 
 /// Reads the next part. Damage can panic inside sled while it reads a page; `at` is the record that the error names.
@@ -364,64 +247,6 @@ fn oldest_of(db: &sled::Db) -> Seq {
         }
     }
     1
-}
-
-/// The mark beside the log.
-const MARK: &str = "high-water";
-
-/// The file that earlier builds left after a failed sync, instead of a note beside the mark.
-const FAILED: &str = "failed";
-
-/// A file that exists from an orderly end to the next start: a copy that contains it was made while no process wrote.
-const ENDED: &str = "ended";
-
-/// Marks that the log is about to be written.
-fn forget_end(directory: &Path) -> io::Result<()> {
-    match fs::remove_file(directory.join(ENDED)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Whether sled finds everything in a copy of a directory that nobody was writing to.
-pub(crate) fn ended_and_whole(directory: &Path) -> bool {
-    directory.join(ENDED).exists()
-        && SledJournal::open(directory, LogOptions::default(), Seq::MAX, &mut |_| Ok(())).is_ok()
-}
-
-/// Whether a flush or a sync failed: data beyond the mark and the note may be only in the page cache.
-pub(crate) fn failed_before(directory: &Path) -> Result<bool, OpenError> {
-    let mark_path = directory.join(MARK);
-    let is_noted = noted_failure(&mark_path).map_err(OpenError::io(&mark_path))?.is_some();
-    Ok(is_noted || directory.join(FAILED).exists())
-}
-
-/// After a failed sync, records beyond the mark and the note are not trusted. The trusted ones are written into a new
-/// directory and synced before anything is promised.
-fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
-    let fresh = clear_moves(directory)?;
-    let marked = known_durable(directory)?;
-    let mut log = FreshLog::create(&fresh)?;
-    {
-        let from = open_sled(directory)?;
-        for stored in from.iter() {
-            let (key, part) = stored.map_err(|error| lost(marked, &error))?;
-            if seq_of(&key)? > marked {
-                break;
-            }
-            log.insert(&key, &part)?;
-        }
-    }
-    log.finish(marked)?;
-    replace(directory, &fresh)
-}
-
-/// The known durable end of the log.
-pub fn known_durable(directory: &Path) -> Result<Seq, OpenError> {
-    let mark_path = directory.join(MARK);
-    let (_, marked) = HighWater::open(&mark_path).map_err(OpenError::io(&mark_path))?;
-    // The mark may lack its last syncs before the power cut; the note was written and synced by itself.
-    Ok(marked.max(noted_failure(&mark_path).map_err(OpenError::io(&mark_path))?.unwrap_or(0)))
 }
 
 /// Writes a log from end to end before it is opened.
@@ -457,39 +282,10 @@ impl FreshLog {
         let Self { db, directory, .. } = self;
         db.flush().map_err(|error| lost(last_seq, &error))?;
         drop(db);
-        let db_path = directory.join("db");
+        let db_path = directory.join(DB);
         File::open(&db_path).and_then(|db| db.sync_all()).map_err(OpenError::io(&db_path))?;
-        let io = OpenError::io;
-        let (mut mark, _) = HighWater::open(&directory.join(MARK)).map_err(io(&directory))?;
-        mark.raise(last_seq).and_then(|()| mark.sync()).map_err(io(&directory))?;
-        drop(mark);
-        sync_directory(&directory)
+        mark_all(&directory, last_seq)
     }
-}
-
-/// Replaces a log by a finished one.
-pub(crate) fn replace(directory: &Path, fresh: &Path) -> Result<(), OpenError> {
-    let (io, old) = (OpenError::io, directory.with_extension("old"));
-    fs::rename(directory, &old).and_then(|()| fs::rename(fresh, directory)).map_err(io(directory))?;
-    if let Some(parent) = directory.parent() {
-        sync_directory(parent)?;
-    }
-    fs::remove_dir_all(&old).map_err(io(&old))
-}
-
-/// Deletes the rest of an earlier move.
-pub(crate) fn clear_moves(directory: &Path) -> Result<PathBuf, OpenError> {
-    let (fresh, old) = (directory.with_extension("fresh"), directory.with_extension("old"));
-    if !directory.exists() && fresh.exists() {
-        // The process died between the two renames of an earlier move.
-        fs::rename(&fresh, directory).map_err(OpenError::io(directory))?;
-    }
-    for leftover in [&fresh, &old] {
-        if leftover.exists() {
-            fs::remove_dir_all(leftover).map_err(OpenError::io(leftover))?;
-        }
-    }
-    Ok(fresh)
 }
 
 fn lost(seq: Seq, error: &dyn std::fmt::Display) -> OpenError {

@@ -50,6 +50,14 @@ pub enum Thing {
     Prices(Box<crate::prices::PriceAnswer>),
     /// A SKU with a tax class of its own, and whether it is counted; any other is a [`Thing::Sku`] or [`Thing::Uncounted`].
     Taxed(SkuId, SkuDetails, bool, Name),
+    /// Of orders.
+    Orders(Box<crate::orders::OrderAnswer>),
+    /// Of issuers, series and receipts.
+    Receipts(Box<crate::receipts::ReceiptAnswer>),
+    /// Of carts.
+    Carts(Box<crate::carts::CartAnswer>),
+    /// Of returns.
+    Returns(Box<crate::returns::ReturnAnswer>),
 }
 
 /// A location, with everything that is said of it.

@@ -217,6 +217,29 @@ pub fn local_minute(timezone: &TimeZone, now: Timestamp) -> u16 {
     ((second + local_offset(timezone, second)).rem_euclid(DAY_SECONDS) / 60) as u16
 }
 
+/// The date at `at` in `timezone`: year, month, day.
+pub fn local_date(timezone: &TimeZone, at: Timestamp) -> (i16, i8, i8) {
+    let date = timezone.to_datetime(instant(at)).date();
+    (date.year(), date.month(), date.day())
+}
+
+/// A time in `timezone`, with its offset: `2024-01-01T19:20:30+01:00`.
+pub fn with_offset(timezone: &TimeZone, at: Timestamp) -> String {
+    let (offset, local) = (timezone.to_offset(instant(at)), timezone.to_datetime(instant(at)));
+    let minutes = offset.seconds().abs() / 60;
+    let sign = if offset.seconds() < 0 { '-' } else { '+' };
+    format!("{}{sign}{:02}:{:02}", local.strftime("%Y-%m-%dT%H:%M:%S"), minutes / 60, minutes % 60)
+}
+
+fn instant(at: Timestamp) -> Instant {
+    i64::try_from(at.0).ok().and_then(|ms| Instant::from_millisecond(ms).ok()).unwrap_or_default()
+}
+
+/// A time zone that was checked when it was set; UTC if this build no longer knows it.
+pub fn known_zone(name: &str) -> TimeZone {
+    jiff::tz::db().get(name).unwrap_or(TimeZone::UTC)
+}
+
 /// A time zone by its exact name in the tz database of this build.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ pub use crate::kernel::holder::Holder;
 use crate::kernel::holder::TOLD_MAX;
 use crate::prices::list::PriceList;
 use crate::prices::tax::Rate;
+use crate::receipts::series::Series;
 use crate::rules::Conditions;
 use crate::state::DurableState;
 use crate::transfers::Transfer;
@@ -28,6 +29,7 @@ impl DurableState {
                     self.rules_with(|conditions| conditions.channels.contains(&channel)),
                     Holder::counted("prices", prices.for_channel(name.as_str(), now)),
                     self.price_lists_with(|list| list.channels.contains(name)),
+                    self.series_with(|series| series.channels.contains(name)),
                 ]
             }),
         };
@@ -45,6 +47,10 @@ impl DurableState {
 
     fn tax_classes_with(&self, names: impl Fn(&Rate) -> bool) -> Holder {
         Holder::of("tax_classes", self.own.prices.classes_with(names).into_iter())
+    }
+
+    fn series_with(&self, names: impl Fn(&Series) -> bool) -> Holder {
+        Holder::of("series", self.own.receipts.series_with(names).into_iter())
     }
 
     fn transfers_with(&self, is_asked: impl Fn(&Transfer) -> bool) -> Holder {
@@ -87,6 +93,7 @@ impl DurableState {
             Holder::counted("prices", self.own.prices.for_location(name.as_str(), self.last_time())),
             self.price_lists_with(|list| list.locations.contains(&location)),
             self.tax_classes_with(|rate| rate.locations.contains(&location)),
+            self.series_with(|series| series.locations.contains(name)),
         ]
     }
 

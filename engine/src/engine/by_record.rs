@@ -14,16 +14,46 @@ impl Done {
         let reservation = match record.event.repeat() {
             Repeat::Made(EntityKind::Reservation) => Some(ReservationId(record.seq)),
             Repeat::Entity(EntityKind::Reservation, id) => Some(ReservationId(id)),
-            Repeat::Record | Repeat::Never => None,
+            Repeat::Record | Repeat::Later(_) | Repeat::Never => None,
         };
         Some(Self { seq: record.seq, time: record.time, fingerprint: key.fingerprint, reservation })
     }
 }
 
 impl Reservation {
-    /// The reservation that `record` created.
+    /// The first reservation that `record` created.
     pub fn created_by(record: &Record) -> Option<Self> {
-        Some(Self::made(record.at(), record.event.promise()?))
+        Self::created_in(record, None)
+    }
+
+    /// The reservation `id`, if `record` created it; the first one that it created if `id` is not given.
+    pub fn created_in(record: &Record, id: Option<ReservationId>) -> Option<Self> {
+        let mut found = None;
+        record.event.effects(|effect| {
+            if let Effect::Promise(Step::Made(made)) = effect
+                && found.is_none()
+                && id.is_none_or(|id| made.id(record.seq) == id)
+            {
+                found = Some(Self::made(record.at(), made));
+            }
+        });
+        found
+    }
+
+    /// The reservation `id` as it was created. `read` reads one record: the one with its `seq`, or, if that one only takes
+    /// the id, the record that creates it.
+    ///
+    /// # Errors
+    /// An error of `read`; `None` if the log has another record there.
+    pub fn created_with<E>(
+        id: ReservationId,
+        mut read: impl FnMut(Seq) -> Result<Option<Record>, E>,
+    ) -> Result<Option<Self>, E> {
+        let Some(first) = read(id.0)? else { return Ok(None) };
+        match first.event.id_taken_for(first.seq) {
+            Some(seq) => Ok(read(seq)?.and_then(|record| Self::created_in(&record, Some(id)))),
+            None => Ok(Self::created_in(&first, Some(id))),
+        }
     }
 
     /// Applies a record to this reservation.
@@ -54,7 +84,11 @@ impl Reservation {
             | Effect::Rules(_)
             | Effect::Names(_)
             | Effect::Described(_)
-            | Effect::Refused(..) => {}
+            | Effect::Refused(..)
+            | Effect::Receipt(_)
+            | Effect::Cart(_)
+            | Effect::Order(..)
+            | Effect::Sales(_) => {}
         });
     }
 
@@ -81,7 +115,7 @@ impl Reservation {
         upto: Seq,
         mut read: impl FnMut(Seq) -> Result<Option<Record>, E>,
     ) -> Result<Option<Self>, E> {
-        let Some(mut told) = read(id.0)?.as_ref().and_then(Self::created_by) else { return Ok(None) };
+        let Some(mut told) = Self::created_with(id, &mut read)? else { return Ok(None) };
         for Stretch { first, last, count } in trail.iter().filter(|stretch| stretch.first <= upto) {
             let Some(record) = read(*first)? else { return Ok(None) };
             told.apply_record(&record);

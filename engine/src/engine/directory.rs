@@ -6,6 +6,7 @@
 //!  <data>/secret     32 random bytes, which public ids are made with
 //!  <data>/journal/   the log
 //!  <data>/images/    the two newest checkpoints
+//!  <data>/archive/   what left memory
 //! ```
 //!
 //! Directories are 0700 and files 0600, whatever the umask, those of earlier builds too.
@@ -418,8 +419,9 @@ impl DataDirectory {
                 let entry = entry?;
                 let path = entry.path();
                 let kind = entry.file_type()?;
-                let is_own =
-                    ["journal", "journal.fresh", "journal.old", "images"].iter().any(|name| entry.file_name() == *name);
+                let is_own = ["journal", "journal.fresh", "journal.old", "images", "archive"]
+                    .iter()
+                    .any(|name| entry.file_name() == *name);
                 if kind.is_file() {
                     close(&path, &mut open)?;
                 } else if is_own {

@@ -12,10 +12,11 @@ use crate::hash::{self, Part, Sums};
 use crate::ids::Timestamp;
 use crate::kernel::idempotency::{Done, KeptKeys, tag_of};
 use crate::matrix::MatrixWriter;
+use crate::own_store::OwnStore;
 use crate::reservations::Progress;
 use crate::settings::Settings;
 use crate::state::DurableState;
-use crate::{catalogue, reservations, rules, stock, supply};
+use crate::{carts, catalogue, orders, receipts, reservations, rules, stock, supply};
 
 /// The single writer of a [`DurableState`]: the writers of its subjects.
 #[derive(Debug)]
@@ -109,6 +110,10 @@ impl<'a> Tell<'a> for Folding<'_> {
             Effect::Names(naming) => fold_names(folder, state, at, naming),
             Effect::Described(described) => fold_described(folder, state, at, described),
             Effect::Refused(..) => {}
+            Effect::Receipt(issued) => receipts::fold::issued(state, issued),
+            Effect::Cart(ordered) => carts::fold::ordered(state, at, ordered),
+            Effect::Order(before, stepped) => orders::fold::step(state, at, before, stepped),
+            Effect::Sales(rows) => orders::fold::rows(state, rows),
         }
     }
 }
@@ -133,7 +138,7 @@ crate::subjects::stores!(folds);
 #[inline(never)]
 fn fold_names(folder: &mut Folder, state: &DurableState, at: At<'_>, naming: Naming<'_>) {
     if let Naming::Retired(names) = naming {
-        state.own.prices.fold_retired(&state.catalogue, &names.skus, at.seq);
+        state.own.fold_retired(&state.catalogue, names, at.seq);
     }
     catalogue::fold::names(&mut folder.stock, state, at, naming);
 }
@@ -144,7 +149,7 @@ fn fold_names(folder: &mut Folder, state: &DurableState, at: At<'_>, naming: Nam
 fn fold_described(folder: &mut Folder, state: &DurableState, at: At<'_>, described: Described<'_>) {
     catalogue::fold::described(&mut folder.stock, state, at, described);
     if let Described::Groups(_) = described {
-        state.own.prices.fold_groups();
+        state.own.fold_groups();
     }
 }
 
@@ -171,7 +176,7 @@ impl DurableState {
         let mut sums = Sums::default();
         let mut put = |part, digest| sums.add(part, digest);
         self.catalogue.digest(&mut put);
-        self.own.prices.digest(&self.catalogue, &mut put);
+        self.own.digest(&self.catalogue, &mut put);
         for standing in self.rules.all().iter().flatten() {
             rules::fold::digest(self, standing, &mut put);
         }

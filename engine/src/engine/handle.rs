@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use crossbeam::channel::{Sender, bounded};
 
+use super::archive::Archive;
 use super::intake::{Intake, IntakeState};
 use super::old_log::{OldLog, OldLogCheck};
 use super::shared::{CheckpointRequest, Health, Shared};
@@ -24,7 +25,7 @@ use crate::event::Record;
 use crate::feed::Feed;
 use crate::histogram::Histogram;
 use crate::ids::{Epoch, ReservationId, Seq, Timestamp};
-use crate::journal::{self, Journal, ReadError};
+use crate::journal::{self, Journal, ReadError, StoreKind};
 use crate::kernel::cause::{Cause, IdempotencyKey};
 use crate::kernel::clock::{self, Anchors, Clock, PacedClock};
 use crate::kernel::few::Few;
@@ -53,6 +54,8 @@ pub(super) struct Threads {
     telling: Option<JoinHandle<()>>,
     journal: Option<JoinHandle<Box<dyn Journal>>>,
     checking: Option<JoinHandle<()>>,
+    /// Dropping the sender ends the thread.
+    archiving: Option<(Sender<()>, JoinHandle<()>)>,
     checkpoints: Option<(Sender<CheckpointRequest>, JoinHandle<()>)>,
 }
 
@@ -64,6 +67,7 @@ pub(crate) struct Recovered {
     pub identity: Identity,
     pub checkpoints: Option<PathBuf>,
     pub directory: Option<PathBuf>,
+    pub archive: Option<Archive>,
     /// The points where the log was ahead of its clock.
     pub anchors: Anchors,
     /// The part of the log that was not read: from the first record up to, not including, the second.
@@ -86,6 +90,7 @@ impl Engine {
             identity,
             checkpoints,
             directory,
+            archive,
             anchors,
             unchecked,
             expiry_frozen,
@@ -111,6 +116,7 @@ impl Engine {
             trim_before: AtomicU64::new(0),
             recent_from: AtomicU64::new(0),
             directory,
+            archive,
             wanted: Mutex::default(),
             unused: Mutex::default(),
             has_unused: AtomicBool::new(false),
@@ -132,6 +138,7 @@ impl Engine {
             journal: None,
             checkpoints: None,
             checking: None,
+            archiving: None,
         };
         let (ask, asked) = bounded(1);
         if let Some(directory) = checkpoints {
@@ -154,6 +161,13 @@ impl Engine {
             let thread =
                 std::thread::Builder::new().name("old-log".into()).spawn(move || super::old_log_check::check(&shared));
             threads.checking = Some(thread.expect("a thread can be started"));
+        }
+        if shared.archive.is_some() && shared.settings.orders.archives_by_itself {
+            let (stop, stopped) = bounded(0);
+            let shared = Arc::clone(&shared);
+            let run = move || super::archive::writer::run(&shared, &stopped);
+            let thread = std::thread::Builder::new().name("archive".into()).spawn(run);
+            threads.archiving = Some((stop, thread.expect("a thread can be started")));
         }
         let mut sequencer = Sequencer::new(state, folder, journal, settings, Some(feed.observer(observer)));
         sequencer.anchors = shared.clock.anchors().clone();
@@ -235,6 +249,11 @@ impl Engine {
     /// Durations of flushes to disk, in microseconds; `None` without a disk.
     pub fn sync_times(&self) -> Option<&Histogram> {
         self.shared.reader.sync_times()
+    }
+
+    /// The store that the log is in; `None` for a log in memory.
+    pub fn log_store(&self) -> Option<StoreKind> {
+        self.shared.reader.store()
     }
 
     /// Commands in flight.
@@ -520,6 +539,11 @@ impl Engine {
         let journal = self.lock_threads().journal.take();
         let journal = journal.map(|thread| thread.join().map_err(|_| "the journal thread panicked".to_owned()));
         let journal = journal.transpose()?;
+        let archiving = self.lock_threads().archiving.take();
+        if let Some((stop, thread)) = archiving {
+            drop(stop);
+            thread.join().map_err(|_| "the thread of the archive panicked".to_owned())?;
+        }
         let checking = self.lock_threads().checking.take();
         if let Some(thread) = checking {
             thread.join().map_err(|_| "the thread that checks the old log panicked".to_owned())?;
@@ -572,6 +596,10 @@ impl Drop for Threads {
         self.shared.intake.close();
         if let Some(journal) = self.journal.take() {
             let _ = journal.join();
+        }
+        if let Some((stop, archiving)) = self.archiving.take() {
+            drop(stop);
+            let _ = archiving.join();
         }
         if let Some(checking) = self.checking.take() {
             let _ = checking.join();

@@ -66,6 +66,26 @@ impl Identity {
         self.eras.iter().rev().find(|(era, ..)| era.after < seq)
     }
 
+    /// The token of the order that the record at `seq` made, such as `o-7K2M9-4W1Q0GZ6T3V8Y5B2N7C9D0E1F2`. Whoever has the
+    /// token may see the order. The token never changes; it cannot be guessed, nor worked out from a reservation's id.
+    pub fn order_token(&self, seq: Seq) -> String {
+        let Some((_, tag, cipher)) = self.era(seq) else { return String::new() };
+        let mut out = format!("o-{tag}-");
+        write_digits(cipher.encrypt(ORDER_BLOCK | u128::from(seq)), &mut out);
+        out
+    }
+
+    /// Parses [`Identity::order_token`]; `None` for a token that this log has not issued.
+    pub fn parse_order_token(&self, text: &str) -> Option<Seq> {
+        let (tag, digits) = text.strip_prefix("o-")?.split_once('-')?;
+        let mut named = self.eras.iter().filter(|(_, known, _)| known == tag && digits.len() == DIGITS);
+        named.find_map(|(era, _, cipher)| {
+            let block = cipher.block(digits)?;
+            let seq = Seq::try_from(block ^ ORDER_BLOCK).ok()?;
+            self.era(seq).is_some_and(|(own, ..)| own == era).then_some(seq)
+        })
+    }
+
     /// Appends the public form of a reservation's id, such as `r-7K2M9-4W1Q0GZ6T3V8Y5B2N7C9D0E1F2`. It never changes
     /// for a reservation.
     pub fn write_reservation(&self, id: ReservationId, out: &mut String) {
@@ -77,13 +97,7 @@ impl Identity {
             out.push_str(&id.0.to_string());
             return;
         }
-        let mut bits = cipher.encrypt(id.0.into());
-        let mut digits = [b'0'; DIGITS];
-        for digit in digits.iter_mut().rev() {
-            *digit = CROCKFORD.get(bits as usize & 31).copied().unwrap_or(b'0');
-            bits >>= 5;
-        }
-        out.push_str(std::str::from_utf8(&digits).unwrap_or_default());
+        write_digits(cipher.encrypt(id.0.into()), out);
     }
 
     /// The public form of a reservation's id.
@@ -113,6 +127,19 @@ impl fmt::Debug for Identity {
         let eras: Vec<_> = self.eras().collect();
         f.debug_struct("Identity").field("eras", &eras).field("plain_until", &self.plain_until).finish()
     }
+}
+
+/// Marks the blocks of order tokens: those of reservations have zeros there.
+const ORDER_BLOCK: u128 = 0x006f_7264_6572_0001 << 64;
+
+/// Appends a block as digits.
+fn write_digits(mut bits: u128, out: &mut String) {
+    let mut digits = [b'0'; DIGITS];
+    for digit in digits.iter_mut().rev() {
+        *digit = CROCKFORD.get(bits as usize & 31).copied().unwrap_or(b'0');
+        bits >>= 5;
+    }
+    out.push_str(std::str::from_utf8(&digits).unwrap_or_default());
 }
 
 /// A number in the form of ids before there was a secret.
@@ -168,6 +195,11 @@ impl Cipher {
     /// The `seq` in the digits of an id, if this cipher could have written them: of all other digits, only one in 2^64
     /// passes as a `seq`.
     fn read(&self, digits: &str) -> Option<Seq> {
+        Seq::try_from(self.block(digits)?).ok()
+    }
+
+    /// The block that these digits hide.
+    fn block(&self, digits: &str) -> Option<u128> {
         let mut bits: u128 = 0;
         for (at, byte) in digits.bytes().enumerate() {
             let value = CROCKFORD.iter().position(|known| *known == byte)?;
@@ -176,7 +208,7 @@ impl Cipher {
             }
             bits = bits << 5 | value as u128;
         }
-        Seq::try_from(self.decrypt(bits)).ok()
+        Some(self.decrypt(bits))
     }
 }
 
@@ -194,6 +226,20 @@ mod tests {
 
     fn one(epoch: u64) -> Identity {
         Identity::new(&[Era { epoch: Epoch(epoch), after: 0 }], 0, &SECRET)
+    }
+
+    #[test]
+    fn the_token_of_an_order_is_no_id_of_a_reservation() {
+        let identity = one(7);
+        for seq in [1, 2, 1000, u64::MAX] {
+            let (token, id) = (identity.order_token(seq), identity.reservation(ReservationId(seq)));
+            assert_eq!(identity.parse_order_token(&token), Some(seq));
+            assert_ne!(token[2..], id[2..]);
+            assert_eq!(identity.parse_order_token(&id.replacen("r-", "o-", 1)), None);
+            assert_eq!(identity.parse_reservation(&token.replacen("o-", "r-", 1)), None);
+            assert_eq!(one(8).parse_order_token(&token), None);
+        }
+        assert_eq!(identity.parse_order_token("o-"), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! reads no clock: both are arguments or come from [`Clock`](crate::kernel::clock::Clock).
 
 pub mod admission;
+pub mod archive;
 pub mod backup;
 mod by_record;
 pub mod checkpoint;

@@ -100,9 +100,9 @@ impl Engine {
             },
             None if id.0 == 0 || id.0 > self.shared.state.view.seq() => Ok(Recalled::Never),
             // It left memory, or another record is at this place of the log.
-            None => match records.read(id.0) {
-                Ok(Some(record)) if record.event.promise().is_some() => Ok(Recalled::Gone),
-                Ok(_) => Ok(Recalled::Never),
+            None => match Reservation::created_with(id, |seq| records.read(seq)) {
+                Ok(Some(_)) => Ok(Recalled::Gone),
+                Ok(None) => Ok(Recalled::Never),
                 Err(ReadError::Trimmed { .. }) => Ok(Recalled::Gone),
                 Err(error) => Err(error),
             },
@@ -126,9 +126,8 @@ impl Engine {
 
     /// The same for one that memory no longer has: its changes are between its creation and `seq`.
     fn search(&self, records: &mut Records<'_>, id: ReservationId, seq: Seq) -> Result<Option<Reservation>, ReadError> {
-        let Some(made) = records.read(id.0)? else { return Ok(None) };
-        let Some(mut told) = Reservation::created_by(&made) else { return Ok(None) };
-        if seq == id.0 {
+        let Some(mut told) = Reservation::created_with(id, |seq| records.read(seq))? else { return Ok(None) };
+        if seq == told.version {
             return Ok(Some(told));
         }
         if seq - id.0 > SEARCHED_MAX {
@@ -144,7 +143,7 @@ impl Engine {
                 }
             };
             for record in records {
-                if record.seq > id.0 && record.seq <= seq && record.event.changed_reservations().contains(&id) {
+                if record.seq > told.version && record.seq <= seq && record.event.changed_reservations().contains(&id) {
                     told.apply_record(&record);
                 }
             }

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::engine::archive::Archive;
 use crate::engine::checkpoint;
 use crate::engine::directory::{DataDirectory, NewEpoch};
 use crate::engine::fold::Folder;
@@ -19,6 +20,7 @@ use crate::journal::memory::{MemoryDisk, MemoryJournal};
 use crate::journal::{self, Batch, Damage, Journal, LogOptions, Mended, OpenError};
 use crate::kernel::clock::Anchors;
 use crate::kernel::clock::Clock;
+use crate::own_store::OwnStore;
 use crate::settings::Settings;
 use crate::state::DurableState;
 
@@ -130,9 +132,12 @@ impl Engine {
         let needed_from = report.checkpoint.map_or(0, |checkpoint| checkpoint.start_seq) + 1;
         report.copies_refused = journal.begin_recent(needed_from).err().map(|error| error.to_string());
         report.open_to_others = std::mem::take(&mut directory.open_to_others);
+        let reader = journal.reader();
+        let archive = Archive::open(directory.path(), identity.epoch(), &state.own.archive.standing(), &*reader)?;
         let recovered = Recovered {
             state: Arc::new(state),
             folder,
+            archive: Some(archive),
             journal: Box::new(Locked { journal, _lock: directory.take_lock() }),
             identity,
             checkpoints: Some(directory.checkpoints()),
@@ -173,6 +178,7 @@ impl Engine {
             identity: Identity::new(&[Era { epoch: Epoch(1), after: 0 }], 0, &[1; 32]),
             checkpoints: None,
             directory: None,
+            archive: None,
             anchors: Anchors::default(),
             unchecked: None,
             expiry_frozen: false,
@@ -320,7 +326,7 @@ pub(crate) fn finish(state: &DurableState, folder: &mut Folder, last_seq: Seq) {
     state.places.fold();
     state.places.refresh(&state.catalogue);
     state.rules.refresh(last_seq, &state.catalogue);
-    state.own.prices.refresh(last_seq, &state.catalogue);
+    state.own.refresh(last_seq, &state.catalogue);
     folder.rebuild_promises(state);
     state.forget_owners();
     state.view.fold(folder, last_seq, |_| ());

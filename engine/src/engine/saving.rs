@@ -6,6 +6,9 @@ use std::sync::{MutexGuard, PoisonError};
 
 use std::sync::atomic::Ordering;
 
+use anaquel_log::archive::ArchiveFiles;
+
+use super::archive;
 use super::handle::Engine;
 use super::shared::Shared;
 use crate::engine::backup::{self, BackupError, Head, Origin, Start};
@@ -32,7 +35,9 @@ impl Engine {
         let wanted = Wanted::from(shared, 0);
         // Before the `seq` is taken: records in a checkpoint are in the log by then.
         let checkpoint = if start == Start::Whole { backup::newest_checkpoint(directory)? } else { None };
-        let (seq, (hash, time)) = shared.state.view.read(|| (shared.state.hash.show(), shared.state.last_time()));
+        let state = &shared.state;
+        let read = || (state.hash.show(), state.last_time(), state.own.archive.standing());
+        let (seq, (hash, time, standing)) = state.view.read(read);
         if !shared.sync_up_to(seq) {
             return Err(BackupError::NotDurable);
         }
@@ -42,6 +47,8 @@ impl Engine {
             eras: self.identity().eras().collect(),
             kept,
             checkpoint,
+            // What is behind these ends does not change while it is read.
+            archive: (ArchiveFiles::new(&archive::folder_of(directory)), standing),
             seq,
             hash,
             time,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crossbeam::channel::Sender;
 
+use super::archive::Archive;
 use super::intake::Intake;
 use super::old_log::OldLogCheck;
 use crate::command::Queued;
@@ -63,6 +64,8 @@ pub(super) struct Shared {
     /// With an interval policy: the durable end of the log, and whether a thread waits for a sync.
     pub(super) synced: AtomicU64,
     pub(super) sync_wanted: AtomicBool,
+    /// The archive; `None` in memory.
+    pub(super) archive: Option<Archive>,
     pub(super) counters: Arc<Counters>,
     pub(super) watch: Arc<Watch>,
 }

@@ -123,7 +123,11 @@ pub(super) fn entries_of(record: &Record, entries: &mut Vec<Entry>) {
         | Effect::Filled(_)
         | Effect::Dated(_)
         | Effect::Inbound(_)
-        | Effect::Refused(..) => {}
+        | Effect::Refused(..)
+        | Effect::Receipt(_)
+        | Effect::Cart(_)
+        | Effect::Order(..)
+        | Effect::Sales(_) => {}
     });
 }
 

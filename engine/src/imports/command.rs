@@ -5,6 +5,7 @@ use crate::catalogue::command::{LocationFields, SkuFields};
 use crate::ids::{LocationId, Name, SkuId};
 use crate::kernel::asked::Asked;
 use crate::kernel::name_ref::NameRef;
+use crate::orders::imported::Sales;
 use crate::prices::command::RowFields;
 use crate::rules::command::RuleFields;
 use crate::state::DurableState;
@@ -40,6 +41,8 @@ impl Asked<DurableState> for Command {
 
     fn begins_batch(&self, state: &DurableState) -> bool {
         match self {
+            // Rows that came before are in the ledger by then.
+            Self::Load { rows: Rows::Sales(_), .. } => true,
             Self::Load { rows, .. } => rows.set_tracking(state),
         }
     }
@@ -82,6 +85,8 @@ pub enum Rows {
     Supply(Vec<SupplyFields>),
     /// Channels with their buffers; `None` keeps the current value.
     Channels(Vec<(u64, Name, Option<u32>)>),
+    /// Sales of before this log, by order.
+    Sales(Sales),
     /// No rows: the file ended.
     None(ImportKind),
 }
@@ -98,6 +103,7 @@ impl Rows {
             Self::Rules(rows) => rows.len(),
             Self::Supply(rows) => rows.len(),
             Self::Channels(rows) => rows.len(),
+            Self::Sales(sales) => sales.len(),
             Self::None(_) => 0,
         }
     }
@@ -120,6 +126,38 @@ pub struct Row<I, F> {
 }
 
 impl Rows {
+    /// Takes out the last rows, if they belong to rows that may follow.
+    pub fn hold_back(&mut self) -> Option<Self> {
+        match self {
+            Self::Sales(sales) => Some(Self::Sales(sales.hold_back())),
+            Self::Locations(_)
+            | Self::Groups(_)
+            | Self::Skus(_)
+            | Self::Stock { .. }
+            | Self::Prices(_)
+            | Self::Rules(_)
+            | Self::Supply(_)
+            | Self::Channels(_)
+            | Self::None(_) => None,
+        }
+    }
+
+    /// The line of the file where the first row stands, of rows that may be held back.
+    pub fn first_row(&self) -> Option<u64> {
+        match self {
+            Self::Sales(sales) => sales.first_row(),
+            Self::Locations(_)
+            | Self::Groups(_)
+            | Self::Skus(_)
+            | Self::Stock { .. }
+            | Self::Prices(_)
+            | Self::Rules(_)
+            | Self::Supply(_)
+            | Self::Channels(_)
+            | Self::None(_) => None,
+        }
+    }
+
     /// Whether the rows change `tracked` of a SKU.
     fn set_tracking(&self, state: &DurableState) -> bool {
         let Self::Skus(rows) = self else { return false };

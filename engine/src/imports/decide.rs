@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::kernel::cause::Cause;
 use crate::outcome::Loaded;
 use crate::refusal::Refusal;
-use crate::{catalogue, prices, rules, stock, supply};
+use crate::{catalogue, orders, prices, rules, stock, supply};
 
 /// Row errors that the record of an import stores; its answer contains no more.
 pub const IMPORT_ERRORS_MAX: usize = 1000;
@@ -30,6 +30,7 @@ fn load_rows(
     let mut loaded = Loaded { seq: cx.state.view.seq(), ..Loaded::default() };
     // Events are collected first: an atomic import with a wrong row must log none of them.
     let mut events: Vec<Event> = Vec::new();
+    let mut sold = Vec::new();
     // Bounded by the rows of one command: 4,000, or `limits.import_atomic_rows` for an atomic import.
     match rows {
         Rows::Locations(rows) => catalogue::load::locations(cx, rows, &mut loaded, &mut events),
@@ -40,6 +41,7 @@ fn load_rows(
         Rows::Stock { counts, create } => stock::load::counts(cx, counts, create, &mut loaded, &mut events),
         Rows::Rules(rows) => rules::load::rules(cx, rows, &mut loaded, &mut events),
         Rows::Supply(rows) => supply::load::supplies(cx, rows, &mut loaded, &mut events),
+        Rows::Sales(rows) => sold = orders::load::sales(cx, rows, Cause::caller(cause.as_deref()), &mut loaded)?,
         Rows::None(_) => {}
     }
     if atomic && !loaded.errors.is_empty() {
@@ -49,11 +51,14 @@ fn load_rows(
     }
     loaded.errors.sort_by_key(|error| error.line);
     let of_part = cause.as_deref().and_then(Cause::of_part);
-    if cx.draft.has_definitions() && events.is_empty() {
+    if cx.draft.has_definitions() && events.is_empty() && sold.is_empty() {
         loaded.seq = cx.draft.log_definitions(of_part.clone());
     }
     for event in events {
         loaded.seq = cx.log_details(of_part.clone(), event);
+    }
+    for order in sold {
+        loaded.seq = orders::load::log(cx, order, of_part.clone())?;
     }
     match finish {
         None => Ok(Answer::Loaded(loaded)),

@@ -21,6 +21,8 @@ pub enum ImportKind {
     Supply,
     /// Channels and their buffers; since format 6.
     Channels,
+    /// Sales of before this log; since format 9.
+    Sales,
 }
 
 impl ImportKind {
@@ -35,6 +37,7 @@ impl ImportKind {
             Self::Rules => "rules",
             Self::Supply => "supply",
             Self::Channels => "channels",
+            Self::Sales => "sales",
         }
     }
 }

@@ -6,7 +6,7 @@ mod codec;
 
 pub use anaquel_log::{
     AppendError, Batch, BatchBuilder, CodecError, Damage, Journal, JournalReader, LogOptions, Mended, OpenError,
-    ReadError, Recovered, SyncPolicy, memory, open,
+    ReadError, Recovered, StoreKind, SyncPolicy, memory, open,
 };
 pub(crate) use anaquel_log::{LogWriter, decode, encode, known_durable, mend, sync_directory};
 pub use codec::{push_record, record, records};

@@ -11,7 +11,7 @@ pub(crate) const TOLD_MAX: usize = 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// Their kind: `stock`, `quarantine`, `reservations`, `supplies`, `rules`, `groups`, `locations`, `prices`,
-    /// `price_lists`, `tax_classes` or `skus`.
+    /// `price_lists`, `tax_classes`, `skus`, `series` or `receipts`.
     pub what: &'static str,
     /// Their number: cells with stock, open reservations, inbound supplies, and so on.
     pub count: u64,
@@ -31,6 +31,7 @@ impl fmt::Display for Holder {
             "price_lists" => ("price list", "price lists"),
             "tax_classes" => ("tax class", "tax classes"),
             "skus" => ("SKU", "SKUs"),
+            "series" => ("series", "series"),
             other => (other.trim_end_matches('s'), other),
         };
         write!(f, "{} {}", self.count, if self.count == 1 { one } else { many })?;

@@ -9,7 +9,15 @@ const KEPT: usize = 112;
 
 /// Empties a map. The cost depends on the capacity, so a map that was large once, and was nearly empty since, is
 /// shrunk: a small batch does not pay for an earlier large one.
+// Most maps of a cycle are empty, so that is tested at the call.
+#[inline]
 pub fn empty<K: Eq + Hash, V>(map: &mut FxHashMap<K, V>) {
+    if !map.is_empty() || map.capacity() > KEPT {
+        clear(map);
+    }
+}
+
+fn clear<K: Eq + Hash, V>(map: &mut FxHashMap<K, V>) {
     let (held, room) = (map.len(), map.capacity());
     map.clear();
     if room > KEPT && held < room / 16 {

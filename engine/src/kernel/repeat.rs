@@ -11,6 +11,8 @@ pub enum Repeat {
     Made(EntityKind),
     /// The record itself contains the outcome.
     Record,
+    /// The event only takes an id, for an entity that the record so many later makes. It never has a key.
+    Later(u8),
     /// Such an event never has a key: it is a part of a request whose effect is another record, or has no request.
     Never,
 }

@@ -348,7 +348,7 @@ impl Trials<'_> {
         if self.checks_places && !self.state.catalogue.takes(location, self.purpose) {
             return false;
         }
-        if self.purpose == Purpose::Cart || !plan.book.has(Kind::Capacity) {
+        if self.purpose.is_taken_along() || !plan.book.has(Kind::Capacity) {
             return true;
         }
         let standing = plan.book.first_at(Kind::Capacity, location, self.channel);

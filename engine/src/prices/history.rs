@@ -37,22 +37,7 @@ impl Reader<'_> {
         if !winner.is_sale {
             return None;
         }
-        let at = self.asked.at;
-        let rows: SmallVec<[&Row; 16]> =
-            prices.rows.iter().filter(|row| fits(&row.key, self.asked, quantity)).collect();
-        let mut turns: SmallVec<[Timestamp; 32]> = rows.iter().flat_map(|row| [row.from, row.end()]).collect();
-        let mut last = BASE;
-        for row in &rows {
-            if std::mem::replace(&mut last, row.key.list) != row.key.list
-                && let Some(standing) = self.book.list(row.key.list)
-            {
-                standing.turns(at, self.asked.now, |turn| turns.push(turn));
-            }
-        }
-        turns.retain(|turn| *turn <= at);
-        turns.sort_unstable();
-        turns.dedup();
-        let past = Past { reader: self, rows, turns };
+        let past = self.past(prices, quantity);
         let mut before = past.turns.iter().rev().copied().peekable();
         let (mut began, mut amount) = (before.next()?, winner.row.amount);
         // Back to where the reduction began: a sale that was not lower then is an earlier step of it.
@@ -75,5 +60,41 @@ impl Reader<'_> {
             }
         }
         Some(Reduction { began, prior_amount })
+    }
+
+    /// The lowest amount that was in force at any moment from `from` on.
+    pub fn lowest_since(&self, prices: &SkuPrices, quantity: u32, from: Timestamp) -> Option<u64> {
+        let past = self.past(prices, quantity);
+        let mut lowest: Option<u64> = None;
+        // What was in force at `from` began at the last turn before it.
+        for turn in past.turns.iter().rev().copied() {
+            if let Some(winner) = past.winner_at(turn) {
+                lowest = Some(lowest.map_or(winner.row.amount, |lowest| lowest.min(winner.row.amount)));
+            }
+            if turn <= from {
+                break;
+            }
+        }
+        lowest
+    }
+
+    /// The moments up to the one asked for at which the price of a SKU may have changed.
+    fn past<'r>(&'r self, prices: &'r SkuPrices, quantity: u32) -> Past<'r> {
+        let at = self.asked.at;
+        let rows: SmallVec<[&Row; 16]> =
+            prices.rows.iter().filter(|row| fits(&row.key, self.asked, quantity)).collect();
+        let mut turns: SmallVec<[Timestamp; 32]> = rows.iter().flat_map(|row| [row.from, row.end()]).collect();
+        let mut last = BASE;
+        for row in &rows {
+            if std::mem::replace(&mut last, row.key.list) != row.key.list
+                && let Some(standing) = self.book.list(row.key.list)
+            {
+                standing.turns(at, self.asked.now, |turn| turns.push(turn));
+            }
+        }
+        turns.retain(|turn| *turn <= at);
+        turns.sort_unstable();
+        turns.dedup();
+        Past { reader: self, rows, turns }
     }
 }

@@ -37,7 +37,7 @@ pub struct Currency(pub [u8; 3]);
 
 impl Currency {
     /// The code of ISO 4217 for "no currency". No request can ask for it.
-    const NONE: Self = Self(*b"XXX");
+    pub(crate) const NONE: Self = Self(*b"XXX");
 
     /// The code as text.
     pub fn as_str(&self) -> &str {

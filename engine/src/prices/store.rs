@@ -17,10 +17,12 @@ use super::list::{BASE, BASE_NAME, KEPT_MS, LISTS_MAX, ListId, ListStanding, Pri
 use super::row::{Row, RowKey, RowSet, SkuPrices};
 use super::tax::{STANDARD, TaxClass};
 use crate::catalogue::Catalogue;
+use crate::catalogue::names::Definitions;
 use crate::effect::At;
 use crate::hash::{self, Digest, Part};
 use crate::ids::{GroupId, LocationId, Name, Seq, SkuId, Timestamp};
 use crate::matrix::Arena;
+use crate::own_store::OwnStore;
 
 /// SKUs whose rows are looked at under one change, to be forgotten.
 const FORGOTTEN_MAX: usize = 64;
@@ -199,12 +201,6 @@ impl Store {
         let inner = self.read();
         let classes = inner.classes.iter().filter(|(_, (_, class))| class.rates.iter().any(&names));
         classes.map(|(name, _)| name.to_string()).collect()
-    }
-
-    /// When the next list begins or ends after `now`.
-    pub(crate) fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
-        let inner = self.read();
-        inner.lists.values().filter_map(|standing| standing.list.as_ref()?.next_turn(now)).min()
     }
 
     /// Lists whose date has come at `now`, with whether they are in force from now on.
@@ -430,18 +426,6 @@ impl Store {
         });
     }
 
-    /// SKUs are no more, and nothing is said of them.
-    pub(crate) fn fold_retired(&self, catalogue: &Catalogue, skus: &[(SkuId, Name)], seq: Seq) {
-        for (sku, _) in skus {
-            if self.get(*sku).is_some() {
-                self.put(catalogue, *sku, None, None);
-            }
-            if self.tax_class(*sku).is_some_and(|taxed| taxed.1.is_some()) {
-                self.put_taxed(catalogue, *sku, seq, None);
-            }
-        }
-    }
-
     fn put_list(&self, catalogue: &Catalogue, standing: ListStanding) {
         let mut inner = self.write();
         let (id, name) = (standing.id, standing.name.clone());
@@ -535,18 +519,8 @@ impl Store {
         }
     }
 
-    /// Groups changed, which lists and classes may name.
-    pub(crate) fn fold_groups(&self) {
-        if self.book.load().names_groups() {
-            self.stale.store(true, Relaxed);
-        }
-    }
-
-    /// At the end of a fold: compiles the book again if something changed that it depends on.
-    pub(crate) fn refresh(&self, seq: Seq, catalogue: &Catalogue) {
-        if !self.stale.load(Relaxed) {
-            return;
-        }
+    /// Compiles the book again, since something changed that it depends on.
+    fn compile(&self, seq: Seq, catalogue: &Catalogue) {
         self.stale.store(false, Relaxed);
         let inner = self.read();
         let standing: Vec<_> = inner.lists.values().cloned().collect();
@@ -555,24 +529,6 @@ impl Store {
         let book = Book::compile(seq, inner.taxes, &standing, classes, members);
         drop(inner);
         self.book.store(Arc::new(book));
-    }
-
-    /// Computes the digest of all prices from scratch.
-    pub(crate) fn digest(&self, catalogue: &Catalogue, put: &mut dyn FnMut(Part, Digest)) {
-        let inner = self.read();
-        inner.lists.values().for_each(|standing| put(Part::PriceLists, list_digest(catalogue, standing)));
-        let classes = inner.classes.iter();
-        classes.for_each(|(name, (_, class))| put(Part::TaxClasses, class_digest(catalogue, name, class)));
-        for sku in (0..self.skus()).map(SkuId) {
-            if let Some(taxed) = self.tax_class(sku) {
-                put(Part::Skus, taxed_digest(catalogue, sku, &taxed.1));
-            }
-            let prices = self.look(sku);
-            let Some(prices) = prices.as_deref() else { continue };
-            put(Part::Prices, plain_digest(catalogue, sku, &plain(Some(prices))));
-            let others = prices.rows.iter().filter(|row| row.is_set() && !is_plain(row));
-            others.filter_map(|row| inner.digest(catalogue, sku, row)).for_each(|digest| put(Part::Prices, digest));
-        }
     }
 
     /// Every list, those that were removed not long ago included, and the number that the next one gets.
@@ -596,6 +552,56 @@ impl Store {
             if let Some(prices) = place.swap(None) {
                 self.put(catalogue, sku, Some(Arc::unwrap_or_clone(prices)), None);
             }
+        }
+    }
+}
+
+impl OwnStore for Store {
+    // Nothing is said of SKUs that are no more.
+    fn fold_retired(&self, catalogue: &Catalogue, names: &Definitions, seq: Seq) {
+        for (sku, _) in &names.skus {
+            if self.get(*sku).is_some() {
+                self.put(catalogue, *sku, None, None);
+            }
+            if self.tax_class(*sku).is_some_and(|taxed| taxed.1.is_some()) {
+                self.put_taxed(catalogue, *sku, seq, None);
+            }
+        }
+    }
+
+    // Lists and classes may name groups.
+    fn fold_groups(&self) {
+        if self.book.load().names_groups() {
+            self.stale.store(true, Relaxed);
+        }
+    }
+
+    #[inline]
+    fn refresh(&self, seq: Seq, catalogue: &Catalogue) {
+        if self.stale.load(Relaxed) {
+            self.compile(seq, catalogue);
+        }
+    }
+
+    fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
+        let inner = self.read();
+        inner.lists.values().filter_map(|standing| standing.list.as_ref()?.next_turn(now)).min()
+    }
+
+    fn digest(&self, catalogue: &Catalogue, put: &mut dyn FnMut(Part, Digest)) {
+        let inner = self.read();
+        inner.lists.values().for_each(|standing| put(Part::PriceLists, list_digest(catalogue, standing)));
+        let classes = inner.classes.iter();
+        classes.for_each(|(name, (_, class))| put(Part::TaxClasses, class_digest(catalogue, name, class)));
+        for sku in (0..self.skus()).map(SkuId) {
+            if let Some(taxed) = self.tax_class(sku) {
+                put(Part::Skus, taxed_digest(catalogue, sku, &taxed.1));
+            }
+            let prices = self.look(sku);
+            let Some(prices) = prices.as_deref() else { continue };
+            put(Part::Prices, plain_digest(catalogue, sku, &plain(Some(prices))));
+            let others = prices.rows.iter().filter(|row| row.is_set() && !is_plain(row));
+            others.filter_map(|row| inner.digest(catalogue, sku, row)).for_each(|digest| put(Part::Prices, digest));
         }
     }
 }

@@ -12,9 +12,9 @@ use crate::level::StockLevel;
 use crate::rules::audit::{Planned, RuleAudit};
 use crate::supply::received::Fill;
 
-pub(crate) fn step(books: &mut Books, at: At<'_>, step: Step<'_>, stated: &Stated) -> Result<(), String> {
+pub(crate) fn step(books: &mut Books, at: At<'_>, step: Step<'_>) -> Result<(), String> {
     match step {
-        Step::Made(made) => check_made(books, at, made, stated),
+        Step::Made(made) => check_made(books, at, made),
         // Checked with the promise that replaces it.
         Step::Superseded(_) => Ok(()),
         Step::Collected(event) => {
@@ -65,8 +65,9 @@ pub(crate) fn step(books: &mut Books, at: At<'_>, step: Step<'_>, stated: &State
     }
 }
 
-fn check_made(books: &mut Books, at: At<'_>, made: Made<'_>, stated: &Stated) -> Result<(), String> {
+fn check_made(books: &mut Books, at: At<'_>, made: Made<'_>) -> Result<(), String> {
     let reserved = made.reserved;
+    let stated = stated_by(made);
     check_terms(books, made)?;
     let mut changes: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
     let conjured =
@@ -78,7 +79,7 @@ fn check_made(books: &mut Books, at: At<'_>, made: Made<'_>, stated: &Stated) ->
         }
         move_on(books, superseded.reservation, &[ReservationState::Held], ReservationState::Cancelled)?;
     }
-    let id = ReservationId(at.seq);
+    let id = made.id(at.seq);
     if let Some(arranged) = made.arranged {
         books.supply.check_waits(&books.rules, id, at.time, arranged)?;
     }
@@ -116,6 +117,15 @@ fn check_made(books: &mut Books, at: At<'_>, made: Made<'_>, stated: &Stated) ->
     }
     books.reservations.insert(id, audited);
     Ok(())
+}
+
+/// The cells of a promise, each as it is after the promise.
+fn stated_by(made: Made<'_>) -> Stated {
+    let mut stated = Stated::new();
+    let lines = made.superseded().flat_map(|old| old.lines.iter().map(|line| line.cell));
+    let own = made.reserved.lines.iter().filter(|line| line.quantity > 0).map(|line| line.cell);
+    stated.extend(lines.chain(own).map(|cell| ((cell.sku, cell.location), cell)));
+    stated
 }
 
 /// Every line of a promise is where it was requested, counts against the quotas that apply there, and takes nothing

@@ -10,6 +10,7 @@ use crate::kernel::plain::Plain;
 use crate::level::StockChange;
 use crate::matrix::CellId;
 use crate::reservations::bounds::Bounds;
+use crate::reservations::parent::Parent;
 
 /// A command of reservations.
 #[derive(Debug)]
@@ -102,6 +103,10 @@ pub struct Reserve {
     pub is_attempt: bool,
     /// Limits on the open reservations of its channel and its caller.
     pub bounds: Bounds,
+    /// The line of the request, from 0, of its first line, if it is one of several promises of one request.
+    pub first_line: usize,
+    /// The order or cart whose own holds it may replace.
+    pub replaces_parts_of: Vec<Parent>,
 }
 
 /// One line for a location.
@@ -147,7 +152,7 @@ impl Reserve {
 
     /// The line of the request, from 0, of the `nth` location line.
     pub fn line_number(&self, nth: usize) -> usize {
-        let mut at = nth;
+        let mut at = self.first_line + nth;
         for group_line in &self.group_lines {
             if group_line.at <= at {
                 at += 1;

@@ -36,6 +36,8 @@ tagged! {
         33 => PickupBySet(PickupBySet),
         /// Units were promised in place of several holds.
         37 => Replaced(Box<Replaced>),
+        /// Its `seq` is the id of a reservation that a later record of the same batch makes: the number of records until it.
+        58 => IdTaken(u8),
     }
 }
 
@@ -68,6 +70,8 @@ impl Event {
             Self::Readied(readied) => to.tell(Effect::Promise(Step::Readied(readied))),
             Self::Extended(extended) => to.tell(Effect::Promise(Step::Extended(extended))),
             Self::PickupBySet(set) => to.tell(Effect::Promise(Step::PickupBySet(set))),
+            // The record that makes the reservation has the effects.
+            Self::IdTaken(_) => {}
         }
     }
 
@@ -84,6 +88,7 @@ impl Event {
             Self::Expired(event) => of(event.reservation),
             Self::Reallocated(event) => of(event.reservation),
             Self::PickupBySet(event) => of(event.reservation),
+            Self::IdTaken(records) => Repeat::Later(*records),
         }
     }
 }
@@ -103,6 +108,17 @@ impl Replaced {
 }
 
 impl Event {
+    /// The new promise in the most general shape, as a part of a larger event.
+    ///
+    /// # Errors
+    /// The event, unchanged, if it makes no promise.
+    pub fn into_replaced(self) -> Result<Replaced, Self> {
+        match self {
+            Self::Replaced(replaced) => Ok(*replaced),
+            other => other.into_arranged().map(|arranged| Replaced { arranged, others: Vec::new() }),
+        }
+    }
+
     /// The new promise in the most general shape; the event itself if it made none, or replaced several.
     ///
     /// # Errors
@@ -122,7 +138,13 @@ impl Collected {
     /// Lists its effects: the cells, the units that left them, and the step.
     #[inline]
     pub fn effects<'a>(&'a self, left: Left, to: &mut impl Tell<'a>) {
-        for (row, line) in (0..).zip(&self.lines) {
+        self.effects_from(0, left, to);
+    }
+
+    /// The same in a record with `first` rows before it.
+    #[inline]
+    pub fn effects_from<'a>(&'a self, first: u32, left: Left, to: &mut impl Tell<'a>) {
+        for (row, line) in (first..).zip(&self.lines) {
             to.tell(Effect::Cell(&line.cell, None));
             to.tell(Effect::HandedOver(row, line, left));
         }

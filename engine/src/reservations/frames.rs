@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fold::{Writer, restore_closed};
 use super::ledger::{Counted, Used};
+use super::parent::Parent;
 use super::promise::OrderDay;
 use super::{Backorder, Closed, Known, Reservation, v1};
 use crate::ids::ReservationId;
@@ -31,6 +32,8 @@ tagged! {
         22 => Closed(Vec<Closed>),
         /// The callers of open reservations.
         23 => Owners(Vec<(ReservationId, u64)>),
+        /// What complete reservations are a part of.
+        39 => Parents(Vec<(ReservationId, Parent)>),
     }
 }
 
@@ -64,12 +67,13 @@ impl From<Kept> for Reservation {
 /// # Errors
 /// An error of `put`.
 pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<u64> {
-    let (mut whole, mut closed, mut count) = (Vec::new(), Vec::new(), 0);
+    let (mut whole, mut closed, mut parents, mut count) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for known in state.reservations.each() {
         count += 1;
         match known {
             Known::Here(reservation) => {
                 let caller = reservation.caller;
+                parents.extend(reservation.parent.as_deref().map(|parent| (reservation.id, parent.clone())));
                 whole.push((Kept::from(reservation), caller));
             }
             Known::Closed(entry) => closed.push(*entry),
@@ -83,6 +87,8 @@ pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Resul
     }
     put(Frame::Whole(whole))?;
     put(Frame::Closed(closed))?;
+    let parents = parents.chunks(ITEMS_PER_FRAME);
+    parents.map(<[_]>::to_vec).try_for_each(|rows| put(Frame::Parents(rows)))?;
     // After the reservations: if one is open still, it is among those.
     in_frames(state.all_owners(), |rows| put(Frame::Owners(rows)))?;
     Ok(count)
@@ -124,6 +130,11 @@ pub(crate) fn restore(writer: &mut Writer, state: &DurableState, frame: Frame) {
         }
         Frame::Closed(rows) => rows.iter().for_each(|closed| restore_closed(state, closed)),
         Frame::Quotas(rows) => rows.into_iter().for_each(|(counted, used)| state.restore_quota(counted, used)),
+        Frame::Parents(rows) => {
+            for (id, parent) in rows {
+                state.reservations.change(id, |reservation| reservation.parent = Some(Box::new(parent)));
+            }
+        }
         Frame::Owners(rows) => {
             writer.has_owners = true;
             state.restore_owners(rows);

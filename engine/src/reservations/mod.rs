@@ -28,6 +28,7 @@ pub(crate) mod frames;
 pub mod holds;
 pub mod ledger;
 mod ordered;
+pub mod parent;
 pub(crate) mod plan;
 pub mod promise;
 mod record;

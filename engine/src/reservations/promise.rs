@@ -19,6 +19,8 @@ pub enum Purpose {
     Delivery,
     /// Moved to another location of the retailer.
     Transfer,
+    /// Carried out of the store by the customer who bought it.
+    CarryOut,
 }
 
 impl Purpose {
@@ -29,6 +31,15 @@ impl Purpose {
             Self::Pickup => "pickup",
             Self::Delivery => "delivery",
             Self::Transfer => "transfer",
+            Self::CarryOut => "carry_out",
+        }
+    }
+
+    /// Whether the customer takes the goods along: nobody prepares them, so they count against no day of the location.
+    pub const fn is_taken_along(self) -> bool {
+        match self {
+            Self::Cart | Self::CarryOut => true,
+            Self::Pickup | Self::Delivery | Self::Transfer => false,
         }
     }
 }
@@ -148,7 +159,7 @@ pub struct OrderDay {
 pub struct Replaced {
     /// The promise, in place of the first of them; the levels of its cells are those after the whole event.
     pub arranged: Arranged,
-    /// The others, at least one.
+    /// The others; at least one, unless it is a part of a larger event.
     pub others: Vec<Superseded>,
 }
 

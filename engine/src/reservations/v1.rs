@@ -100,6 +100,7 @@ impl From<Reservation> for reservations::Reservation {
             changes: old.changes.into_iter().map(change).collect(),
             orders: Few::new(),
             caller: 0,
+            parent: None,
         }
     }
 }

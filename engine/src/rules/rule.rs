@@ -93,6 +93,15 @@ pub enum Effect {
         /// ISO 4217.
         currency: [u8; 3],
     },
+    /// Says which goods may come back.
+    Returns {
+        /// Whether they may at all.
+        allow: bool,
+        /// Days after the hand-over in which they may.
+        days: u32,
+        /// Whether they may without a sale.
+        without_sale: bool,
+    },
 }
 
 /// An amount of units.
@@ -123,6 +132,8 @@ pub enum Kind {
     Capacity,
     /// [`Effect::PickupOnly`].
     PickupOnly,
+    /// [`Effect::Returns`].
+    Returns,
 }
 
 impl Kind {
@@ -137,6 +148,7 @@ impl Kind {
             Self::Preorder => "preorder",
             Self::Capacity => "capacity",
             Self::PickupOnly => "pickup_only",
+            Self::Returns => "returns",
         }
     }
 
@@ -158,6 +170,7 @@ impl Effect {
             Self::Preorder { .. } => Kind::Preorder,
             Self::Capacity { .. } => Kind::Capacity,
             Self::PickupOnly { .. } => Kind::PickupOnly,
+            Self::Returns { .. } => Kind::Returns,
         }
     }
 

@@ -4,6 +4,7 @@ use crate::decide::draft::{Answer, CellChange};
 use crate::decide::{Decide, Decision, left};
 use crate::ids::{LocationId, SkuId, Timestamp};
 use crate::kernel::cause::Cause;
+use crate::kernel::name_ref::NameRef;
 use crate::level::{CORRECTED_ON_HAND_MIN, IN_QUARANTINE, ON_HAND_RANGE, StockChange, StockLevel};
 use crate::refusal::{Failure, Refusal};
 use crate::stock::command::{AsOf, Command, Count, Movement};
@@ -283,6 +284,38 @@ pub(crate) fn count_one(
     count_at(cx, (sku, location), count, told_at, field)
 }
 
+/// Logs what was counted in cells, now, as a part of a step that is logged already: what the caller has checked is refused
+/// no more.
+pub(crate) fn count_now(cx: &mut Decide<'_>, cells: &[(SkuId, LocationId, i32)], cause: Option<Box<Cause>>) {
+    let mut rows = Vec::with_capacity(cells.len());
+    // Bounded by the lines of the step.
+    for (sku, location, on_hand) in cells {
+        let count = Count {
+            line: 0,
+            sku: NameRef::Known(*sku),
+            location: NameRef::Known(*location),
+            on_hand: *on_hand,
+            counted_at: None,
+            safety_stock: None,
+            as_of: None,
+        };
+        let verdict = count_at(cx, (*sku, *location), &count, None, &|name| name.to_owned());
+        match verdict {
+            Ok(CountVerdict::Counted(counted) | CountVerdict::Stale(counted)) => rows.push(counted),
+            Ok(CountVerdict::Confirmed(..) | CountVerdict::Unchanged) => {
+                let counted_at = cx.draft.cell(*sku, *location).counted_at;
+                let (cell, counted) = (cx.draft.cell_after(*sku, *location), *on_hand);
+                rows.push(Counted { counted, expected: counted, counted_at, outdated: false, created: false, cell });
+            }
+            // A cell whose books cannot hold it keeps what it has.
+            Err(_) => {}
+        }
+    }
+    if !rows.is_empty() {
+        cx.draft.log(cause, Event::Counted(rows));
+    }
+}
+
 /// Decides a count that is true at `told_at`, or now.
 fn count_at(
     cx: &mut Decide<'_>,
@@ -443,7 +476,8 @@ fn overcorrected(field: String) -> Failure {
     Refusal::invalid(field, reason).into()
 }
 
-fn out_of_range(field: String) -> Failure {
+/// The refusal of a movement that a cell cannot hold.
+pub(crate) fn out_of_range(field: String) -> Failure {
     let (low, high) = (ON_HAND_RANGE.start(), ON_HAND_RANGE.end());
     Refusal::invalid(field, format!("the cell's on_hand would leave the range {low} to {high}")).into()
 }

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub mod command;
 pub mod confirmed;
+pub mod counting;
 pub(crate) mod decide;
 pub mod event;
 pub(crate) mod fold;

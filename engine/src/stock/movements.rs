@@ -152,6 +152,7 @@ impl RecentMovements {
     }
 
     /// Journal thread only: a count is in force, so earlier movements no longer matter.
+    #[inline]
     pub(crate) fn fold_counted(&self, sku: SkuId, location: LocationId, counted_at: Timestamp) {
         if let Some(mut recent) = self.cells.get_mut(&(sku, location)) {
             recent.moved.retain(|moved| moved.at() > counted_at);
@@ -166,6 +167,7 @@ impl RecentMovements {
     }
 
     /// Journal thread only: a count corrected one of the same time. An earlier export is corrected, too.
+    #[inline]
     pub(crate) fn fold_recounted(
         &self,
         sku: SkuId,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::catalogue::business_time::HORIZON_DAYS;
 use crate::effect::{At, Made};
 use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
-use crate::reservations::promise::{Arranged, LineBackorder, OrderDay, Purpose, QueuePosition};
+use crate::reservations::promise::{Arranged, LineBackorder, OrderDay, QueuePosition};
 use crate::rules::audit::RuleAudit;
 use crate::rules::{Effect, Kind};
 use crate::state::DurableState;
@@ -191,7 +191,7 @@ impl SupplyAudit {
     /// The location that was missed or is over its limit.
     pub fn check_orders(&mut self, rules: &RuleAudit, made: Made<'_>, at: At<'_>) -> Result<(), String> {
         let (reserved, orders) = (made.reserved, made.orders());
-        for line in reserved.lines.iter().filter(|line| line.quantity > 0 && reserved.purpose != Purpose::Cart) {
+        for line in reserved.lines.iter().filter(|line| line.quantity > 0 && !reserved.purpose.is_taken_along()) {
             let location = line.cell.location;
             let limit = rules.first_at(Kind::Capacity, location, reserved.channel);
             if limit.is_some() != orders.iter().any(|day| day.location == location) {

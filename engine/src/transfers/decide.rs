@@ -188,6 +188,8 @@ fn promise(
         // An internal reservation: a refusal is not lost demand.
         is_attempt: true,
         bounds: Vec::new(),
+        first_line: 0,
+        replaces_parts_of: Vec::new(),
     };
     let event = reserve::promise(cx, asked, channel, cause)?;
     let promise: Arranged = event.into_arranged().expect("the promise replaces no holds");

@@ -9,6 +9,7 @@ use super::policy::{Policy, Run};
 use super::reason::{Reason, TransferId};
 use super::transfer::{Transfer, TransferState};
 use crate::ids::{LocationId, Name, Seq, SkuId};
+use crate::own_store::OwnStore;
 
 /// Runs of replenishment that are kept, newest first.
 const RUNS_MAX: usize = 1000;
@@ -196,3 +197,5 @@ impl Store {
         }
     }
 }
+
+impl OwnStore for Store {}

@@ -14,6 +14,7 @@ use super::event::{Cancelled, Content, Drafted, Event, Readied, Received, Shippe
 use super::reason::TransferId;
 use crate::effect::At;
 use crate::ids::{LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
+use crate::kernel::happened;
 use crate::supply::OF_TRANSFER;
 
 /// Changes in the history of one transfer; older ones are dropped.
@@ -102,22 +103,8 @@ impl TransferLine {
     }
 }
 
-/// One entry of a transfer's history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Happened {
-    /// The record.
-    pub seq: Seq,
-    /// The time.
-    pub time: Timestamp,
-    /// The kind of the event on the wire.
-    pub kind: Box<str>,
-    /// The channel of the request.
-    pub channel: Option<Name>,
-    /// The location of the event.
-    pub location: Option<LocationId>,
-    /// The actor.
-    pub actor: Option<Box<str>>,
-}
+/// One entry of a transfer's history. The kind is that of the event on the wire.
+pub type Happened = happened::Happened<Box<str>>;
 
 /// A transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

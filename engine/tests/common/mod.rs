@@ -15,8 +15,8 @@ use anaquel_engine::command::{
 };
 use anaquel_engine::event::{Cause, Counted, IdempotencyKey, Moved, MovementKind, Purpose, SupplyKind};
 use anaquel_engine::ids::{Name, ReservationId, Seq, Timestamp};
-use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
+use anaquel_engine::journal::{LogOptions, StoreKind};
 use anaquel_engine::level::{Constraint, StockLevel};
 use anaquel_engine::patch::Patch;
 use anaquel_engine::recovery::Options;
@@ -183,15 +183,32 @@ pub fn keyed(scope: u128) -> Option<Box<Cause>> {
     Some(Box::new(Cause { idempotency, ..Cause::default() }))
 }
 
+/// The store under test: sled, or files if `ANAQUEL_STORE=file`.
+pub fn store() -> StoreKind {
+    match std::env::var("ANAQUEL_STORE").as_deref() {
+        Err(_) | Ok("sled") => StoreKind::Sled,
+        Ok("file") => StoreKind::File,
+        Ok(other) => panic!("ANAQUEL_STORE={other} is neither sled nor file"),
+    }
+}
+
+/// A log in the store under test; files are small, so that a few batches take several.
+pub fn log_options() -> LogOptions {
+    LogOptions { reserve_bytes: 0, store: store(), file_bytes: 2_000, ..LogOptions::default() }
+}
+
+/// The files of the log's store in a data directory, oldest first.
+pub fn log_files(directory: &Path) -> Vec<PathBuf> {
+    match store() {
+        StoreKind::Sled => vec![directory.join("journal/db")],
+        StoreKind::File => contents(&directory.join("journal/files")).into_iter().map(|(path, _)| path).collect(),
+    }
+}
+
 impl Shop {
     /// A shop on the disk, in `directory`.
     pub fn on_disk(directory: &Path, clock: &Arc<ManualClock>) -> Self {
-        let options = Options {
-            log: LogOptions { reserve_bytes: 0, ..LogOptions::default() },
-            settings: Settings::default(),
-            entropy: 42,
-            trust_clock: false,
-        };
+        let options = Options { log: log_options(), settings: Settings::default(), entropy: 42, trust_clock: false };
         let (engine, _) = Engine::open(directory, options, clock.clone(), None).unwrap();
         Self { engine, clock: clock.clone(), disk: MemoryDisk::default() }
     }

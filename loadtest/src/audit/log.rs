@@ -26,6 +26,87 @@ pub(super) struct Record<'a> {
     pub reservation: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub items: Vec<Item<'a>>,
+    /// The cart that an order comes from.
+    #[serde(borrow, default)]
+    cart: Option<Cow<'a, str>>,
+    /// Lines of an order, or of a return.
+    #[serde(borrow, default)]
+    lines: Vec<OrderLine<'a>>,
+    /// Where goods came back.
+    #[serde(borrow, default)]
+    location: Option<Cow<'a, str>>,
+    /// What left with a step of an order.
+    #[serde(borrow, default)]
+    sold: Vec<SoldRow<'a>>,
+}
+
+/// A line of an order; lines of other records have other members.
+#[derive(Debug, Deserialize)]
+struct OrderLine<'a> {
+    #[serde(borrow, default)]
+    line: Cow<'a, str>,
+    #[serde(borrow, default)]
+    sku: Cow<'a, str>,
+    #[serde(default)]
+    quantity: i64,
+    #[serde(default)]
+    cancelled: i64,
+    /// In which condition goods came back.
+    #[serde(borrow, default)]
+    condition: Option<Cow<'a, str>>,
+}
+
+/// A row of the sales ledger.
+#[derive(Debug, Deserialize)]
+struct SoldRow<'a> {
+    /// None for a charge.
+    #[serde(borrow, default)]
+    line: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    location: Option<Cow<'a, str>>,
+    quantity: i64,
+    absorbed: bool,
+}
+
+impl Record<'_> {
+    /// Units that a sale took from a cell.
+    fn units_sold(&self, item: &Item<'_>) -> i64 {
+        let is_of = |row: &&SoldRow<'_>| {
+            let line = self.lines.iter().find(|line| row.line.as_ref() == Some(&line.line));
+            !row.absorbed
+                && row.location.as_ref() == Some(&item.location)
+                && line.is_some_and(|line| line.sku == item.sku)
+        };
+        self.sold.iter().filter(is_of).map(|row| row.quantity).sum()
+    }
+
+    /// Units of an order that were promised, or given back, of a cell. Orders of a load are of one location.
+    fn units_of(&self, item: &Item<'_>, units: impl Fn(&OrderLine<'_>) -> i64) -> i64 {
+        self.lines.iter().filter(|line| line.sku == item.sku).map(units).sum()
+    }
+
+    /// Units that came back to the shelf of a cell.
+    fn units_back(&self, item: &Item<'_>) -> i64 {
+        let is_here = self.location.as_ref() == Some(&item.location);
+        let sellable = |line: &OrderLine<'_>| match line.condition.as_deref() {
+            Some("sellable") if is_here => line.quantity,
+            _ => 0,
+        };
+        self.units_of(item, sellable)
+    }
+
+    /// What an order, or a return, does to a cell: on hand and reserved. None if this record does something else.
+    fn change_of_order(&self, item: &Item<'_>) -> Option<Level> {
+        match &*self.kind {
+            "order_placed" => Some((0, self.units_of(item, |line| line.quantity))),
+            "order_cancelled" | "order_expired" => Some((0, -self.units_of(item, |line| line.cancelled))),
+            "order_handed_over" => Some((-self.units_sold(item), -self.units_sold(item))),
+            // What a cart held for a sale is in other records.
+            "order_sold" if self.cart.is_none() => Some((-self.units_sold(item), 0)),
+            "return_received" => Some((self.units_back(item), 0)),
+            _ => None,
+        }
+    }
 }
 
 /// A cell of a record, after it. Other records have items without levels, too.
@@ -109,6 +190,7 @@ impl Ledger {
             if item.on_hand.is_none() || item.reserved.is_none() || !item.sku.starts_with(self.skus) {
                 continue;
             }
+            let key = hash(&(&item.sku, &item.location));
             let is_uncounted = item.tracked == Some(false);
             let conjured = |units: i64| if is_uncounted { units } else { 0 };
             let change = match &*record.kind {
@@ -118,9 +200,14 @@ impl Ledger {
                 "moved" | "received" if item.absorbed => (0, 0),
                 "moved" | "received" => (item.quantity, 0),
                 "counted" => (item.delta, 0),
-                _ => continue,
+                _ => match record.change_of_order(item) {
+                    // The lines of one cell together.
+                    Some(_) if cells.contains_key(&key) => (0, 0),
+                    Some(change) => change,
+                    None => continue,
+                },
             };
-            let known = cells.entry(hash(&(&item.sku, &item.location))).or_insert((item, (0, 0)));
+            let known = cells.entry(key).or_insert((item, (0, 0)));
             let sum = (known.1.0 + change.0, known.1.1 + change.1);
             // The last of several rows states the level after all of them.
             *known = (item, sum);
@@ -136,7 +223,7 @@ impl Ledger {
                 item.sku,
                 item.location
             );
-            let is_promise = record.kind == "reserved" && change.1 > 0;
+            let is_promise = matches!(&*record.kind, "reserved" | "order_placed") && change.1 > 0;
             ensure!(
                 !is_promise || stated.1 <= stated.0,
                 "record {seq}: {} of {} are promised of {}",
@@ -294,6 +381,50 @@ mod tests {
         add(3, "collected", 1, 2, "").unwrap();
         add(4, "cancelled", 2, 0, "").unwrap();
         assert!(add(5, "cancelled", 1, 0, "").is_err(), "a level that is not the sum");
+    }
+
+    #[test]
+    fn a_sale_takes_what_its_lines_say() {
+        let mut ledger = begun();
+        let before = ledger.seq();
+        let mut sold = |nth: u64, absorbed: bool, on_hand: i64| {
+            let seq = before + nth;
+            let row = |line: u32| format!(r#"{{"line":"{line}","location":"s","quantity":1,"absorbed":{absorbed}}}"#);
+            let cell = format!(r#"{{"sku":"A","location":"s","on_hand":{on_hand},"reserved":0}}"#);
+            let lines = r#"[{"line":"1","sku":"A"},{"line":"2","sku":"A"},{"line":"3","sku":"B"}]"#;
+            let rows = [row(1), row(2), row(3)].join(",");
+            let text = format!(
+                r#"{{"seq":{seq},"kind":"order_sold","cart":null,"lines":{lines},"sold":[{rows}],"items":[{cell},{cell}]}}"#
+            );
+            ledger.add(&serde_json::from_str(&text).unwrap())
+        };
+        sold(1, false, 3).unwrap();
+        sold(2, true, 3).unwrap();
+        assert!(sold(3, false, 2).is_err(), "two units left");
+    }
+
+    #[test]
+    fn an_order_promises_and_hands_over_what_its_lines_say_and_a_return_brings_it_back() {
+        let mut ledger = begun();
+        let mut step = |seq: u64, kind: &str, more: &str, on_hand: i64, reserved: i64| {
+            let cell = format!(r#"{{"sku":"A","location":"s","on_hand":{on_hand},"reserved":{reserved}}}"#);
+            let text = format!(r#"{{"seq":{seq},"kind":"{kind}","cart":"k","items":[{cell}],{more}}}"#);
+            ledger.add(&serde_json::from_str(&text).unwrap())
+        };
+        let lines = r#""lines":[{"line":"1","sku":"A","quantity":3,"cancelled":1}]"#;
+        let sold = format!(r#"{lines},"sold":[{{"line":"1","location":"s","quantity":2,"absorbed":false}}]"#);
+        step(2, "order_placed", lines, 5, 3).unwrap();
+        step(3, "order_cancelled", lines, 5, 2).unwrap();
+        step(4, "order_handed_over", &sold, 3, 0).unwrap();
+        let back = |at: &str, condition: &str| {
+            format!(r#""location":"{at}","lines":[{{"line":"1","sku":"A","quantity":2,"condition":"{condition}"}}]"#)
+        };
+        step(5, "return_received", &back("s", "sellable"), 5, 0).unwrap();
+        step(6, "return_received", &back("s", "damaged"), 5, 0).unwrap();
+        step(7, "return_received", &back("t", "sellable"), 5, 0).unwrap();
+        step(8, "order_placed", lines, 5, 3).unwrap();
+        step(9, "order_expired", lines, 5, 2).unwrap();
+        assert!(step(10, "return_received", &back("s", "sellable"), 6, 2).is_err(), "two units came back");
     }
 
     #[test]

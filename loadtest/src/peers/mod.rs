@@ -7,13 +7,14 @@
 //! `wrk`, PostgreSQL and Redis by their own tools.
 
 mod calls;
+pub mod footprint;
 mod login;
 mod look;
 mod plan;
 mod postgres;
 mod redis;
 mod report;
-mod usage;
+pub(crate) mod usage;
 mod wrk;
 
 use std::cell::Cell;
@@ -32,10 +33,10 @@ use crate::stock::{Demand, fill};
 use calls::Counter;
 use login::{House, Login};
 use look::{Look, Made, Seen};
-pub use plan::Plan;
+pub use plan::ComparisonPlan;
 use postgres::Postgres;
 use redis::{Fsync, Redis};
-use report::{Report, Row};
+use report::{ComparisonReport, Row};
 use wrk::Driver;
 
 /// Seconds of the round that counts system calls.
@@ -56,7 +57,7 @@ struct Contender<'a> {
 ///
 /// # Errors
 /// A contender fails, or its data does not match its answers.
-pub fn run(plan: &Plan, binary: &Path) -> anyhow::Result<()> {
+pub fn run(plan: &ComparisonPlan, binary: &Path) -> anyhow::Result<()> {
     crate::out::prepare(plan.out.as_deref())?;
     let interrupt = Interrupt::listen()?;
     let folder = tempfile::tempdir()?;
@@ -67,10 +68,13 @@ pub fn run(plan: &Plan, binary: &Path) -> anyhow::Result<()> {
     if counter.is_none() {
         eprintln!("neither perf nor strace may count system calls: apt-get install linux-perf strace");
     }
-    let open = Ours::start(binary, folder.path().join("anaquel"), None)?;
+    let open = Ours::start(binary, folder.path().join("anaquel"), None, None)?;
+    let of_files = folder.path().join("files.toml");
+    std::fs::write(&of_files, "[journal]\nstore = \"file\"\n")?;
+    let in_files = Ours::start(binary, folder.path().join("in-files"), Some(&of_files), None)?;
     let config = folder.path().join("locked.toml");
     let house = House::make(binary, &folder.path().join("locked"), &config)?;
-    let locked = Ours::start(binary, folder.path().join("locked"), Some((&config, &house.operator)))?;
+    let locked = Ours::start(binary, folder.path().join("locked"), Some(&config), Some(&house.operator))?;
     let bare = BareServer::start()?;
     let always = Redis::start(&folder.path().join("redis-always"), Fsync::Always)?;
     let everysec = Redis::start(&folder.path().join("redis-everysec"), Fsync::EverySecond)?;
@@ -82,6 +86,7 @@ pub fn run(plan: &Plan, binary: &Path) -> anyhow::Result<()> {
         let http = |who, at, login| over_http(&driver, who, at, Demand::Spread, login, connections);
         contenders.push(http(report::BARE, At::Bare(&bare), &nobody));
         contenders.push(http(report::HTTP, At::Ours(&open), &nobody));
+        contenders.push(http(report::HTTP_FILES, At::Ours(&in_files), &nobody));
         if driver.can_log_in() {
             contenders.push(http(report::HTTP_KEY, At::Ours(&locked), &house.key));
             contenders.push(http(report::HTTP_TOKEN, At::Ours(&locked), &house.token));
@@ -108,7 +113,7 @@ pub fn run(plan: &Plan, binary: &Path) -> anyhow::Result<()> {
     contenders.retain(|of| plan.only.is_empty() || plan.only.iter().any(|only| of.who.contains(only)));
     ensure!(!contenders.is_empty(), "--only {:?}: no installed contender has that name", plan.only);
     let rows = contenders.iter().map(|of| Row::new(&of.who, &of.how)).collect();
-    let mut report = Report::new(rows, plan, driver.name(), counter);
+    let mut report = ComparisonReport::new(rows, plan, driver.name(), counter);
     let counted = counter.map(|counter| Look::Calls(counter, folder.path().join("calls")));
     let failure = measure(plan, &contenders, counted.as_ref(), &interrupt, &mut report);
     drop(contenders);
@@ -119,16 +124,17 @@ pub fn run(plan: &Plan, binary: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     open.audit(binary)?;
+    in_files.audit(binary)?;
     locked.audit(binary)
 }
 
 /// Measures round by round into `report`, until it is interrupted; system calls once, in the first round.
 fn measure(
-    plan: &Plan,
+    plan: &ComparisonPlan,
     contenders: &[Contender<'_>],
     counted: Option<&Look>,
     interrupt: &Interrupt,
-    report: &mut Report,
+    report: &mut ComparisonReport,
 ) -> anyhow::Result<()> {
     let mut failed = vec![None; contenders.len()];
     for round in 1..=plan.rounds {
@@ -171,12 +177,12 @@ struct Ours {
 }
 
 impl Ours {
-    /// Starts the server and loads the stock; `locked` has its settings file, and the key for loading.
-    fn start(binary: &Path, data: PathBuf, locked: Option<(&Path, &str)>) -> anyhow::Result<Self> {
-        let config = locked.map(|(config, _)| config.to_str().context("a path that is text")).transpose()?;
+    /// Starts the server with its settings file and loads the stock; `operator` is the key for loading.
+    fn start(binary: &Path, data: PathBuf, config: Option<&Path>, operator: Option<&str>) -> anyhow::Result<Self> {
+        let config = config.map(|config| config.to_str().context("a path that is text")).transpose()?;
         let arguments: Vec<_> = config.iter().flat_map(|config| ["--config", config]).collect();
         let server = Server::start(binary, &data, &arguments)?;
-        let operator = locked.map(|(_, key)| key.to_owned());
+        let operator = operator.map(str::to_owned);
         let mut ours = Self { server, data, operator, stocked: 0, answers: Cell::new(0) };
         fill(ours.client())?;
         ours.stocked = ours.seq()?;

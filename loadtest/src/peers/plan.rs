@@ -1,10 +1,10 @@
-//! The parameters.
+//! The parameters of a comparison.
 
 use std::path::PathBuf;
 
-/// The parameters.
+/// The parameters of a comparison.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct ComparisonPlan {
     /// Numbers of connections over HTTP, and to Redis.
     pub connections: Vec<usize>,
     /// Length of one measurement.

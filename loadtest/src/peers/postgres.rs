@@ -85,6 +85,64 @@ impl Postgres {
         Ok(format!("PostgreSQL {}", version.split(' ').next().unwrap_or("?")))
     }
 
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Bytes written to its log, and bytes of its tables.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn written(&self) -> anyhow::Result<(u64, u64)> {
+        let log = self.ask("SELECT pg_current_wal_insert_lsn() - '0/0'")?.parse()?;
+        let tables = "SELECT pg_total_relation_size('cells') + pg_total_relation_size('reservations')";
+        Ok((log, self.ask(tables)?.parse()?))
+    }
+
+    /// About so many reservations, one after the other.
+    ///
+    /// # Errors
+    /// `pgbench` fails.
+    pub fn one_by_one(&self, writes: u64) -> anyhow::Result<()> {
+        let script = self.folder.join("reserve.sql");
+        std::fs::write(&script, format!("\\set cell random(0, {})\n{RESERVE}\n", CELLS - 1))?;
+        let output = Command::new(self.programs.join("pgbench"))
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &self.port,
+                "-U",
+                "bench",
+                "-n",
+                "-c",
+                "1",
+                "-t",
+                &writes.to_string(),
+                "-f",
+            ])
+            .arg(&script)
+            .arg("postgres")
+            .output()
+            .context("running pgbench")?;
+        ensure!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    }
+
+    /// Sets the units of every cell to what they are, where they differ.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn fill_again(&self) -> anyhow::Result<()> {
+        let load = format!(
+            "INSERT INTO cells SELECT n, 1000000000, 0 FROM generate_series(0, {}) n ON CONFLICT (id) DO UPDATE SET \
+             on_hand = excluded.on_hand WHERE cells.on_hand <> excluded.on_hand",
+            CELLS - 1
+        );
+        self.ask(&load).map(drop)
+    }
+
     /// Reservations through `connections`; each must have left its row.
     ///
     /// # Errors

@@ -21,6 +21,9 @@ const RESERVE: &str = "local cell = redis.call('HMGET', KEYS[1], 'on_hand', 'res
 const FILL: &str = "for n = 0, tonumber(ARGV[1]) - 1 do \
     redis.call('HSET', string.format('cell:%012d', n), 'on_hand', 1000000000, 'reserved', 0) end return 1";
 
+const FILL_AGAIN: &str = "for n = 0, tonumber(ARGV[1]) - 1 do \
+    redis.call('HSET', string.format('cell:%012d', n), 'on_hand', 1000000000) end return 1";
+
 /// When Redis flushes its append-only file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fsync {
@@ -94,6 +97,27 @@ impl Redis {
         let short = self.run(demand, connections, pipeline, 10_000)?;
         let requests = (short.rate * seconds as f64) as u64;
         look.at(self.child.id(), || self.run(demand, connections, pipeline, requests))
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Reservations, one after the other.
+    ///
+    /// # Errors
+    /// `redis-benchmark` fails, or records are missing.
+    pub fn one_by_one(&self, writes: u64) -> anyhow::Result<()> {
+        self.run(Demand::Spread, 1, 1, writes).map(drop)
+    }
+
+    /// Sets the units of every cell to what they are.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn fill_again(&self) -> anyhow::Result<()> {
+        self.ask(&["EVAL", FILL_AGAIN, "0", &CELLS.to_string()]).map(drop)
     }
 
     fn run(&self, demand: Demand, connections: usize, pipeline: usize, requests: u64) -> anyhow::Result<Made> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::calls::{Calls, Counter};
 use super::look::{Made, Seen};
-use super::plan::Plan;
+use super::plan::ComparisonPlan;
 use super::usage::{ByName, Spent};
 
 /// The start of the section of `RESULTS.md` that each run replaces.
@@ -25,6 +25,8 @@ fn inserted(before: &str, section: &str) -> String {
 pub const BARE: &str = "bare axum handler, nothing done";
 /// Anaquel over HTTP.
 pub const HTTP: &str = "Anaquel, HTTP";
+/// The same with the log in files.
+pub const HTTP_FILES: &str = "Anaquel, HTTP, log in files";
 /// The same with authentication: an API key, and a fresh `Idempotency-Key` each.
 pub const HTTP_KEY: &str = "Anaquel, HTTP, API key and Idempotency-Key";
 /// The same with a token in place of the key.
@@ -128,9 +130,9 @@ impl Row {
     }
 }
 
-/// The whole report.
+/// The report of a comparison.
 #[derive(Debug)]
-pub struct Report {
+pub struct ComparisonReport {
     rows: Vec<Row>,
     /// The planned number of measurements.
     wanted: usize,
@@ -142,12 +144,12 @@ pub struct Report {
     counter: Option<Counter>,
 }
 
-impl Report {
+impl ComparisonReport {
     /// A report of the rows for `plan`.
-    pub fn new(rows: Vec<Row>, plan: &Plan, driver: &'static str, counter: Option<Counter>) -> Self {
+    pub fn new(rows: Vec<Row>, plan: &ComparisonPlan, driver: &'static str, counter: Option<Counter>) -> Self {
         let conditions =
             format!("{}; {} interleaved rounds of {} s", crate::machine::describe(), plan.rounds, plan.seconds);
-        let Plan { seconds, rounds, .. } = plan;
+        let ComparisonPlan { seconds, rounds, .. } = plan;
         let command = format!("anaquel-loadtest -- peers --seconds {seconds} --rounds {rounds} --out bench");
         let wanted = rows.len() * plan.rounds;
         Self { rows, wanted, conditions, command, driver, counter }
@@ -228,8 +230,15 @@ impl Report {
         let is_bare: fn(&str) -> bool = |who| who == BARE;
         let is_always: fn(&str) -> bool = |who| who.ends_with(ALWAYS);
         let is_open: fn(&str) -> bool = |who| who == HTTP;
-        let pairs =
-            [(HTTP, is_bare), (HTTP, is_always), (HTTP_KEY, is_open), (HTTP_TOKEN, is_open), (HTTP_HOT, is_open)];
+        let pairs = [
+            (HTTP, is_bare),
+            (HTTP, is_always),
+            (HTTP_FILES, is_open),
+            (HTTP_FILES, is_always),
+            (HTTP_KEY, is_open),
+            (HTTP_TOKEN, is_open),
+            (HTTP_HOT, is_open),
+        ];
         let mut ratios = Vec::new();
         for (ours, is_theirs) in pairs {
             for ours in self.rows().filter(|row| row.who == ours) {
@@ -396,10 +405,10 @@ mod tests {
         Seen::Usage(ByName::from([("worker".to_owned(), spent)]))
     }
 
-    fn report(rows: &[(&str, &str, &[f64])]) -> Report {
-        let plan = Plan { connections: vec![64], seconds: 1, rounds: 3, only: Vec::new(), out: None };
+    fn report(rows: &[(&str, &str, &[f64])]) -> ComparisonReport {
+        let plan = ComparisonPlan { connections: vec![64], seconds: 1, rounds: 3, only: Vec::new(), out: None };
         let named = rows.iter().map(|(who, how, _)| Row::new(who, how)).collect();
-        let mut report = Report::new(named, &plan, "wrk", Some(Counter::Perf));
+        let mut report = ComparisonReport::new(named, &plan, "wrk", Some(Counter::Perf));
         for (nth, (.., rates)) in rows.iter().enumerate() {
             for &rate in *rates {
                 let made = Made { rate, made: rate as u64, p50: None };

@@ -32,6 +32,12 @@ pub(super) enum Ask {
     Step(&'static str, String),
     /// The members of a movement request's body.
     Movements(String),
+    /// The members of a sale's body.
+    Sale(String),
+    /// The members of a return's body.
+    Return(String),
+    /// A step of a cart or of an order, over HTTP only: its path, its idempotency key if it needs one, and its body.
+    Post(String, Option<String>, String),
 }
 
 impl Ask {
@@ -41,11 +47,23 @@ impl Ask {
             Self::Reserve(members) => ("POST", "/v1/reservations".into(), format!("{{{members}}}")),
             Self::Step(step, id) => ("POST", format!("/v1/reservations/{id}/{step}"), "{}".into()),
             Self::Movements(members) => ("POST", "/v1/stock/movements".into(), format!("{{{members}}}")),
+            Self::Sale(members) => ("POST", "/v1/sales".into(), format!("{{{members}}}")),
+            Self::Return(members) => ("POST", "/v1/returns".into(), format!("{{{members}}}")),
+            Self::Post(path, _, body) => ("POST", path.clone(), body.clone()),
         }
     }
 
-    fn message(&self, id: u64) -> String {
+    /// Its further header lines.
+    fn headers(&self) -> String {
         match self {
+            Self::Post(_, Some(key), _) => format!("Idempotency-Key: {key}\r\n"),
+            _ => String::new(),
+        }
+    }
+
+    /// As a message; none if the socket has no such operation.
+    fn message(&self, id: u64) -> Option<String> {
+        Some(match self {
             Self::Availability(sku) => {
                 format!(r#"{{"op":"availability","id":"{id}","skus":["{sku}"],"channel":"web"}}"#)
             }
@@ -54,7 +72,10 @@ impl Ask {
                 format!(r#"{{"op":"{step}","id":"{id}","reservation":"{reservation}"}}"#)
             }
             Self::Movements(members) => format!(r#"{{"op":"movements","id":"{id}",{members}}}"#),
-        }
+            Self::Sale(members) => format!(r#"{{"op":"order_sale","id":"{id}",{members}}}"#),
+            Self::Return(members) => format!(r#"{{"op":"order_return","id":"{id}",{members}}}"#),
+            Self::Post(..) => return None,
+        })
     }
 }
 
@@ -130,7 +151,7 @@ impl Link {
         match self {
             Self::Http(connection) => {
                 let (method, path, body) = ask.http();
-                let (status, body) = connection.ask(method, &path, &body).await?;
+                let (status, body) = connection.ask_with(method, &path, &ask.headers(), &body).await?;
                 match status {
                     200..300 if with_body => Ok(Reply::with(status, serde_json::from_slice(body)?)),
                     200..300 => Ok(Reply { status, ..Reply::default() }),
@@ -139,7 +160,8 @@ impl Link {
             }
             Self::Socket(socket, sent) => {
                 *sent += 1;
-                socket.send(Message::text(ask.message(*sent))).await?;
+                let message = ask.message(*sent).context("the socket has no such operation; use HTTP")?;
+                socket.send(Message::text(message)).await?;
                 loop {
                     let message = socket.next().await.context("the socket ended")??;
                     let Message::Text(text) = message else {

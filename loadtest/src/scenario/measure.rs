@@ -16,6 +16,10 @@ const QUANTILES: [f64; 14] = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995,
 pub enum Kind {
     /// A product page.
     Availability,
+    /// A cart with a line.
+    Cart,
+    /// An order from a cart.
+    Order,
     /// A hold.
     Reserve,
     /// A payment.
@@ -24,8 +28,12 @@ pub enum Kind {
     Collect,
     /// A cancelled hold.
     Cancel,
-    /// A sale at a till.
+    /// A movement of stock.
     Movement,
+    /// A basket sold at a till, with its receipt.
+    Sale,
+    /// A line of a basket that comes back, with its credit note.
+    Return,
     /// A subscriber that reconnects.
     Resume,
 }
@@ -34,11 +42,15 @@ impl std::fmt::Display for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
             Self::Availability => "availability",
+            Self::Cart => "cart",
+            Self::Order => "order",
             Self::Reserve => "reserve",
             Self::Confirm => "confirm",
             Self::Collect => "collect",
             Self::Cancel => "cancel",
             Self::Movement => "movement",
+            Self::Sale => "sale",
+            Self::Return => "return",
             Self::Resume => "resume",
         })
     }

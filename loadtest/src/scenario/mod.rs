@@ -4,6 +4,7 @@
 //! everything that had to wait for it. Afterwards the server's own log is read, and every acknowledgement is compared
 //! with it.
 
+mod counts;
 mod drive;
 mod link;
 mod measure;
@@ -26,8 +27,9 @@ use serde_json::Value;
 
 use crate::audit::{Auditor, When};
 use crate::client::Client;
+use crate::selling::shop;
 use crate::server::{Server, binary, verify};
-use crate::stock::{CELLS, SKU, fill};
+use crate::stock::{CELLS, LOCATIONS, SKU, SKUS, fill, name_cell};
 use crate::tills::Tills;
 use drive::{Drive, drive};
 pub use link::Protocol;
@@ -40,7 +42,7 @@ pub use report::ScenarioReport;
 use report::{Books, Memory};
 pub use schedule::Rate;
 use schedule::Schedule;
-use shopper::Script;
+use shopper::{NOTES, ORDERS, PRICE, SERIES, Script};
 
 /// The allowed growth of a soak, for each reservation that the server keeps, and besides them.
 const KEPT_BYTES: f64 = 1024.0;
@@ -69,11 +71,14 @@ pub fn run(plan: &ScenarioPlan, server: Option<&Path>) -> anyhow::Result<Scenari
     ensure!((1..=20_000).contains(&plan.connections), "--connections: 1 to 20,000");
     ensure!((1..=86_400).contains(&plan.seconds), "--seconds: 1 to 86,400");
     ensure!(plan.speed > 0.0, "--speed: must be more than 0");
+    let has_orders = plan.scenario == Scenario::Checkout && plan.protocol == Protocol::Http;
+    ensure!(!plan.orders || has_orders, "--orders: is of checkout over http");
     crate::out::prepare(plan.out.as_deref())?;
     let target = Target::of(plan, server)?;
     let mut client = Client::new(target.address);
-    let (script, schedule) = prepare(plan, &mut client)?;
-    let skus = if matches!(script, Script::Baskets(_)) { "" } else { SKU };
+    let (script, schedule) = prepare(plan, seed, &mut client)?;
+    let script = Arc::new(script);
+    let skus = if matches!(*script, Script::Baskets(_)) { "" } else { SKU };
     let when = if plan.scenario == Scenario::Soak { When::Meanwhile } else { When::Afterwards };
     let auditor = Auditor::start(Client::new(target.address), skus, when)?;
     let recorder = Arc::new(Recorder::new());
@@ -84,7 +89,7 @@ pub fn run(plan: &ScenarioPlan, server: Option<&Path>) -> anyhow::Result<Scenari
         connections: plan.connections,
         seed,
         schedule: schedule.clone(),
-        script: Arc::new(script),
+        script: Arc::clone(&script),
         chooser: Arc::new(Chooser::new(plan.pattern, CELLS)),
         witness: auditor.witness(),
         recorder: Arc::clone(&recorder),
@@ -110,11 +115,19 @@ pub fn run(plan: &ScenarioPlan, server: Option<&Path>) -> anyhow::Result<Scenari
     let findings = auditor.finish()?;
     let unsent = driven?;
     if plan.scenario == Scenario::FlashSale {
-        sold_out(&mut client, &recorder, plan.units, length)?;
+        counts::sold_out(&mut client, &recorder, plan.units, length)?;
     }
+    let counted = match (&*script, &target.own, unsent) {
+        (Script::Baskets(baskets), Some(_), 0) => Some(counts::tills_closed(&mut client, &recorder, baskets, length)?),
+        (Script::Orders(_), Some(_), 0) => Some(counts::orders_counted(&mut client, &recorder, length)?),
+        _ => None,
+    };
     let books = Books { findings, state_hash: target.prove()? };
     let report = ScenarioReport::new(plan, seed, length, unsent, &recorder, books, grown);
     print!("{}", report.table());
+    if let Some(counted) = counted {
+        println!("  {counted}");
+    }
     if let Some(folder) = &plan.out {
         page::write(&report, folder)?;
     }
@@ -126,7 +139,7 @@ pub fn run(plan: &ScenarioPlan, server: Option<&Path>) -> anyhow::Result<Scenari
 }
 
 /// Loads the data of the scenario; returns the script of a visit and the schedule.
-fn prepare(plan: &ScenarioPlan, client: &mut Client) -> anyhow::Result<(Script, Schedule)> {
+fn prepare(plan: &ScenarioPlan, seed: u64, client: &mut Client) -> anyhow::Result<(Script, Schedule)> {
     let script = match plan.scenario {
         Scenario::StoreDay => {
             let folder = plan.folder.as_deref().context(
@@ -136,6 +149,7 @@ fn prepare(plan: &ScenarioPlan, client: &mut Client) -> anyhow::Result<(Script, 
             return store_day(plan, folder, client);
         }
         Scenario::Browse => Script::Browse,
+        Scenario::Checkout if plan.orders => Script::Orders(format!("W{seed}")),
         Scenario::Checkout | Scenario::ReconnectStorm => Script::Checkout,
         Scenario::Mixed | Scenario::Soak => Script::Mixed,
         Scenario::FlashSale => {
@@ -148,12 +162,21 @@ fn prepare(plan: &ScenarioPlan, client: &mut Client) -> anyhow::Result<(Script, 
     if plan.scenario != Scenario::FlashSale {
         fill(Client::new(client.address()))?;
     }
+    if matches!(script, Script::Orders(_)) {
+        shop::declare(client, &["web"], &[])?;
+        let prices: Vec<_> = (0..SKUS).map(|nth| (name_cell(nth * LOCATIONS).0, PRICE)).collect();
+        shop::price(client, &prices)?;
+        shop::issue(client, "web", "none", &[ORDERS])?;
+    }
     Ok((script, Schedule::of(plan.rate, plan.seconds)))
 }
 
 fn store_day(plan: &ScenarioPlan, folder: &Path, client: &mut Client) -> anyhow::Result<(Script, Schedule)> {
     let mut tills = Tills::read(folder, plan.lines)?;
-    tills.stock_up(client)?;
+    shop::declare(client, &["pos", "web"], &[])?;
+    shop::issue(client, "tills", "none", &[SERIES])?;
+    shop::credit_notes(client, "tills", NOTES)?;
+    tills.stock_up(client, None)?;
     tills.baskets.sort_by_key(|basket| basket.at);
     // The night before the first basket is skipped.
     let first = tills.baskets.first().map_or(Duration::ZERO, |basket| basket.at);
@@ -164,24 +187,6 @@ fn store_day(plan: &ScenarioPlan, folder: &Path, client: &mut Client) -> anyhow:
         tills.baskets.iter().map(|basket| time(basket.at + Duration::from_millis(numbers.below(1000)))).collect();
     times.sort_unstable();
     Ok((Script::Baskets(tills.baskets), Schedule::Times(times)))
-}
-
-/// A flash sale sells exactly its units, if enough were requested.
-fn sold_out(client: &mut Client, recorder: &Recorder, units: u64, length: Duration) -> anyhow::Result<()> {
-    let cells = client.get("/v1/availability?sku=SKU-FLASH")?.json();
-    let reserved = cells.pointer("/items/0/reserved").and_then(Value::as_u64).context("the flash sale's cell")?;
-    let row = recorder
-        .kinds(length)
-        .into_iter()
-        .find(|row| row.kind == Kind::Reserve)
-        .context("no reservations were sent")?;
-    ensure!(reserved >= row.done, "{} reservations were acknowledged, and {reserved} units are reserved", row.done);
-    ensure!(
-        row.refused == 0 || reserved == units,
-        "{} were refused, and {reserved} of {units} are reserved",
-        row.refused
-    );
-    Ok(())
 }
 
 impl Target {

@@ -12,11 +12,13 @@ use super::schedule::Rate;
 pub enum Scenario {
     /// Availability reads.
     Browse,
-    /// Reserve, confirm, collect; one in ten cancels, two in ten walk away.
+    /// Reserve, confirm, collect; one in ten cancels, two in ten walk away. With --orders a cart becomes an order, which is
+    /// paid, receipted and collected.
     Checkout,
     /// Everyone wants one SKU with little stock.
     FlashSale,
-    /// A real quarter of tills, many times as fast; needs --folder.
+    /// A real quarter of tills, many times as fast: sales with prices and receipts, lines that come back with credit notes,
+    /// and orders that are collected; needs --folder.
     StoreDay,
     /// Checkouts, while all subscribers are disconnected at once and reconnect, again and again.
     ReconnectStorm,
@@ -51,6 +53,9 @@ pub struct ScenarioPlan {
     /// The distribution of demand: uniform, zipf, zipf:EXPONENT, or hot.
     #[arg(long, default_value = "zipf")]
     pub pattern: Pattern,
+    /// A checkout by carts and orders with payments and receipts, instead of reservations; over HTTP.
+    #[arg(long)]
+    pub orders: bool,
     /// Units of a flash sale.
     #[arg(long, default_value_t = 10_000)]
     pub units: u64,

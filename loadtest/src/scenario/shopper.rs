@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use anaquel_seeds::Numbers;
 use anyhow::{bail, ensure};
+use serde_json::{Value, json};
 
 use super::link::{Ask, Link, Reply};
 use super::measure::{Kind, Outcome, Recorder};
 use super::pattern::Chooser;
 use crate::audit::Witness;
 use crate::stock::{LOCATIONS, name_cell};
-use crate::tills::Basket;
+use crate::tills::{Basket, TillLine};
 
 /// The SKU of a flash sale.
 const FLASH_LINE: &str = r#"{"sku":"SKU-FLASH","location":"store-000","quantity":1}"#;
@@ -22,8 +23,13 @@ const READS_A_CHECK: u64 = 32;
 /// The time to live of an abandoned hold.
 pub(super) const ABANDONED_SECONDS: u64 = 5;
 
-/// Rows of one movement request.
-const ROWS_MAX: usize = 1000;
+/// The series of the receipts of a store day, and of its credit notes.
+pub(super) const SERIES: &str = "TILLS";
+pub(super) const NOTES: &str = "BACK";
+
+/// The series of the receipts of orders, and what a unit of every SKU costs.
+pub(super) const ORDERS: &str = "ORDERS";
+pub(super) const PRICE: i64 = 1000;
 
 /// The kind of visits.
 #[derive(Debug)]
@@ -32,11 +38,13 @@ pub(super) enum Script {
     Browse,
     /// Reserve one unit; most confirm and collect it, some cancel, some walk away.
     Checkout,
+    /// Put one unit into a cart and order it; most pay and collect it, some cancel, some walk away. The ids begin with this.
+    Orders(String),
     /// Reserve one unit of the flash sale's SKU.
     FlashSale,
     /// Nine reads in ten visits, a checkout in eleven, a movement in a hundred.
     Mixed,
-    /// One basket each, in their order.
+    /// One basket each, in their order: sold with a receipt, of which a line may come back, or ordered and collected.
     Baskets(Vec<Basket>),
 }
 
@@ -58,6 +66,7 @@ impl Shopper {
         match &*script {
             Script::Browse => self.browse(due).await,
             Script::Checkout => self.checkout(due).await,
+            Script::Orders(ids) => self.order(&format!("{ids}-{nth}"), due).await,
             Script::FlashSale => self.reserve(FLASH_LINE, due, None).await.map(drop),
             Script::Mixed => match self.numbers.below(100) {
                 0..90 => self.browse(due).await,
@@ -105,6 +114,61 @@ impl Shopper {
         }
     }
 
+    /// A cart becomes an order, which is paid with a receipt, and collected.
+    async fn order(&mut self, id: &str, due: Instant) -> anyhow::Result<()> {
+        let (sku, location) = name_cell(self.chooser.choose(&mut self.numbers));
+        let cart = json!({"cart": format!("k-{id}"), "channel": "web", "currency": "EUR", "location": location,
+            "lines": [{"sku": sku, "quantity": 1}]});
+        // A cart is answered as it is when it is read, so the answer's number is not that of its record.
+        let made = self.link.ask(&Ask::Post("/v1/carts".into(), None, cart.to_string()), false).await?;
+        if self.count(Kind::Cart, due, &made)? != Outcome::Done {
+            return Ok(());
+        }
+        let choice = self.numbers.below(10);
+        let seconds = if choice >= 8 { ABANDONED_SECONDS } else { 900 };
+        let order = json!({"order": id, "channel": "web", "currency": "EUR", "cart": format!("k-{id}"),
+            "expected_total": PRICE, "ttl_seconds": seconds,
+            "fulfilments": [{"purpose": "pickup", "location": location}]});
+        if !self.post(Kind::Order, "/v1/orders", id, &order, "order_placed", Instant::now()).await? {
+            return Ok(());
+        }
+        let step = |step: &str| format!("/v1/orders/{id}/{step}");
+        match choice {
+            0..7 => {
+                let paid = json!({"channel": "web", "receipt": {"series": ORDERS},
+                    "payments": [{"tender": "card", "amount": PRICE, "state": "captured"}]});
+                let now = Instant::now();
+                if self.post(Kind::Confirm, &step("confirm"), id, &paid, "order_confirmed", now).await? {
+                    let path = step("fulfilments/1/collect");
+                    self.post(Kind::Collect, &path, id, &json!({}), "order_handed_over", Instant::now()).await?;
+                }
+                Ok(())
+            }
+            7 => {
+                let body = json!({"channel": "web", "reason": "changed her mind"});
+                let now = Instant::now();
+                self.post(Kind::Cancel, &step("cancel"), id, &body, "order_cancelled", now).await.map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A step of an order; whether it was done.
+    async fn post(
+        &mut self,
+        kind: Kind,
+        path: &str,
+        key: &str,
+        body: &Value,
+        record: &'static str,
+        due: Instant,
+    ) -> anyhow::Result<bool> {
+        // An order has its own id.
+        let key = Some(key.to_owned()).filter(|_| kind != Kind::Order);
+        let ask = Ask::Post(path.to_owned(), key, body.to_string());
+        Ok(self.write(kind, &ask, record, due).await?.is_some())
+    }
+
     /// Reserves; `None` if that was refused.
     async fn reserve(&mut self, line: &str, due: Instant, ttl: Option<u64>) -> anyhow::Result<Option<String>> {
         let ttl = ttl.map(|seconds| format!(r#""ttl_seconds":{seconds},"#)).unwrap_or_default();
@@ -124,11 +188,13 @@ impl Shopper {
         self.write(Kind::Movement, &Ask::Movements(format!(r#""movements":[{row}]"#)), "moved", due).await.map(drop)
     }
 
-    /// A basket at the till; one in ten was ordered before, and is collected.
+    /// A basket is sold at the till, with a receipt, and a line of some comes back; one in ten was ordered before, and is
+    /// collected.
     async fn buy(&mut self, nth: u64, basket: &Basket, due: Instant) -> anyhow::Result<()> {
         let store = &basket.store;
-        let line =
-            |(sku, quantity): &(String, i64)| format!(r#""sku":"{sku}","location":"{store}","quantity":{quantity}"#);
+        let line = |TillLine { sku, quantity, .. }: &TillLine| {
+            format!(r#""sku":"{sku}","location":"{store}","quantity":{quantity}"#)
+        };
         if basket.is_order(nth as usize) {
             let lines: Vec<_> = basket.lines.iter().map(|of| format!("{{{}}}", line(of))).collect();
             if let Some(id) = self.reserve(&lines.join(","), due, None).await?
@@ -138,10 +204,15 @@ impl Shopper {
             }
             return Ok(());
         }
-        for part in basket.lines.chunks(ROWS_MAX) {
-            let rows: Vec<_> = part.iter().map(|of| format!(r#"{{"kind":"sale",{}}}"#, line(of))).collect();
-            let ask = Ask::Movements(format!(r#""movements":[{}]"#, rows.join(",")));
-            self.write(Kind::Movement, &ask, "moved", due).await?;
+        let mut is_sold = true;
+        for mut body in basket.sales() {
+            if let Some(members) = body.as_object_mut() {
+                members.insert("receipt".into(), json!({"series": SERIES}));
+            }
+            is_sold &= self.write(Kind::Sale, &Ask::Sale(members(&body)), "order_sold", due).await?.is_some();
+        }
+        if let Some(body) = basket.take_back(NOTES).filter(|_| is_sold) {
+            self.write(Kind::Return, &Ask::Return(members(&body)), "return_received", Instant::now()).await?;
         }
         Ok(())
     }
@@ -169,11 +240,17 @@ impl Shopper {
     fn count(&self, kind: Kind, due: Instant, reply: &Reply) -> anyhow::Result<Outcome> {
         let outcome = match reply.status {
             200..300 => Outcome::Done,
-            409 if kind == Kind::Reserve => Outcome::Refused,
+            409 if matches!(kind, Kind::Reserve | Kind::Order) => Outcome::Refused,
             429 | 503 => Outcome::Shed,
             status => bail!("{kind:?} was answered {status}: {}", reply.text),
         };
         self.recorder.answered(kind, due, outcome);
         Ok(outcome)
     }
+}
+
+/// The members of a body.
+fn members(body: &Value) -> String {
+    let body = body.to_string();
+    body.trim_start_matches('{').strip_suffix('}').unwrap_or_default().to_owned()
 }

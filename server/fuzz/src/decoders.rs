@@ -14,6 +14,7 @@ use anaquel_engine::{Clock, Engine};
 use anaquel_server::auth::caller::Caller;
 use anaquel_server::auth::keys::KeyFile;
 use anaquel_server::config::Config;
+use anaquel_server::files::kind::RowOptions;
 use anaquel_server::files::numbers::Decimal;
 use anaquel_server::files::plan::{Format, ImportPlan, Reading};
 use anaquel_server::files::rejects::Rejects;
@@ -136,7 +137,7 @@ fn imports(bytes: &[u8]) {
         kind,
         format: if how & 8 == 0 { Format::Csv } else { Format::Ndjson },
         atomic: how & 16 != 0,
-        create: how & 32 != 0,
+        options: RowOptions { create: how & 32 != 0, stock: how & 32 != 0 },
         raw: how & 64 != 0,
         atomic_rows: 1_000,
         reading: Reading {
@@ -156,7 +157,7 @@ fn imports(bytes: &[u8]) {
     let engine = shop_now.0.get_or_insert_with(shop);
     let mut rejected = Vec::new();
     let mut rejects = Rejects::new(&mut rejected, plan.format, 1 << 20);
-    if let Ok(imported) = load::load(engine, &Caller::default(), &plan, file, Some(&mut rejects)) {
+    if let Ok(imported) = load::load(engine, &Caller::default(), &plan, file, Some(&mut rejects), None) {
         assert!(imported.errors.len() as u64 <= imported.rejected, "{imported:?}");
     }
 }

@@ -90,6 +90,11 @@ impl Caller {
         self.principal.as_ref().map_or(Ok(()), |principal| principal.identity.may(scopes))
     }
 
+    /// Whether the caller is a page of a shop: it gets at a cart or an order by its token alone.
+    pub fn needs_token(&self) -> bool {
+        self.may(&[Scope::Sell]).is_err()
+    }
+
     /// Whether the caller may act through a channel.
     ///
     /// # Errors

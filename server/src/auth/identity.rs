@@ -24,6 +24,18 @@ pub enum Scope {
     Import,
     /// Set rules, and compute what other rules would have sold.
     Rules,
+    /// Carts, orders, sales, returns, receipts; finding one customer by one identifier.
+    Sell,
+    /// Carts and orders of one's own, each opened by its token: for pages of a shop.
+    Shop,
+    /// Refunds off the plan, returns without a sale, prices and discounts by hand.
+    Refund,
+    /// Personal data of customers, merges, consents.
+    Customers,
+    /// Set, move, adjust and block wallets.
+    Wallet,
+    /// Audiences, offers, messages, figures, journeys.
+    Marketing,
     /// The log, metrics, exports, the clock.
     Ops,
     /// Everything.
@@ -32,12 +44,26 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 8] =
-        [Self::Read, Self::Reserve, Self::Fulfil, Self::Stock, Self::Import, Self::Rules, Self::Ops, Self::Admin];
+    pub const ALL: [Self; 14] = [
+        Self::Read,
+        Self::Reserve,
+        Self::Fulfil,
+        Self::Stock,
+        Self::Import,
+        Self::Rules,
+        Self::Sell,
+        Self::Shop,
+        Self::Refund,
+        Self::Customers,
+        Self::Wallet,
+        Self::Marketing,
+        Self::Ops,
+        Self::Admin,
+    ];
 
     /// Whether the scope can be bound to channels and locations; the other scopes concern all of them.
     pub fn can_be_bound(self) -> bool {
-        matches!(self, Self::Read | Self::Reserve | Self::Fulfil | Self::Stock)
+        matches!(self, Self::Read | Self::Reserve | Self::Fulfil | Self::Stock | Self::Sell | Self::Shop | Self::Refund)
     }
 }
 
@@ -50,6 +76,12 @@ impl fmt::Display for Scope {
             Self::Stock => "stock",
             Self::Import => "import",
             Self::Rules => "rules",
+            Self::Sell => "sell",
+            Self::Shop => "shop",
+            Self::Refund => "refund",
+            Self::Customers => "customers",
+            Self::Wallet => "wallet",
+            Self::Marketing => "marketing",
             Self::Ops => "ops",
             Self::Admin => "admin",
         })

@@ -3,7 +3,6 @@
 //! The file is written to a temporary file and renamed: a reader sees the old or the new content.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -11,6 +10,7 @@ use anaquel_engine::settings::PromiseLimits;
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::auth::files;
 use crate::auth::identity::{Identity, Scope, digest};
 
 /// The prefix of a key, which makes a leaked key easy to recognise.
@@ -136,19 +136,8 @@ impl KeyFile {
     /// # Errors
     /// The folder is not writable.
     fn write(&self, path: &Path) -> anyhow::Result<()> {
-        let written = || -> std::io::Result<()> {
-            let beside = path.with_extension("new");
-            let mut options = fs::OpenOptions::new();
-            let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
-            file.write_all(serde_json::to_string_pretty(self)?.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&beside, path)?;
-            match path.parent() {
-                Some(folder) if !folder.as_os_str().is_empty() => fs::File::open(folder)?.sync_all(),
-                _ => Ok(()),
-            }
-        };
-        written().with_context(|| format!("writing {}", path.display()))
+        files::replace(path, serde_json::to_string_pretty(self)?.as_bytes())
+            .with_context(|| format!("writing {}", path.display()))
     }
 
     /// Creates a key and returns it; only its hash is stored.

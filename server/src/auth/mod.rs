@@ -3,6 +3,7 @@
 //! - [`identity`]: scopes, and the channels and locations that a caller is bound to
 //! - [`keys`]: API keys, hashed in a file that the command line changes and the server watches
 //! - [`tokens`]: JWTs, signed by a key of a JWKS file
+//! - [`revoked`]: the keys that were revoked over HTTP
 //! - `verified`: a cache of verified keys and tokens
 //! - [`failures`]: failed authentications, counted and logged
 //! - [`rates`]: limits of requests a second, by address and by key
@@ -18,7 +19,7 @@
 
 pub mod caller;
 pub mod failures;
-mod files;
+pub(crate) mod files;
 pub mod hosts;
 pub mod identity;
 pub mod keys;
@@ -27,6 +28,7 @@ pub mod origins;
 pub mod principal;
 pub mod proxies;
 pub(crate) mod rates;
+pub mod revoked;
 pub mod tls;
 mod tokens;
 mod verified;
@@ -43,11 +45,12 @@ use tokio::sync::watch;
 use crate::auth::failures::{Failures, Reason};
 use crate::auth::hosts::Hosts;
 pub use crate::auth::identity::{Identity, Scope, digest};
-use crate::auth::keys::{KeyFile, TOKEN_PREFIX};
+use crate::auth::keys::{Key, KeyFile, TOKEN_PREFIX};
 use crate::auth::origins::Origins;
 use crate::auth::principal::Principal;
 use crate::auth::proxies::Proxies;
 use crate::auth::rates::Rates;
+use crate::auth::revoked::Revoked;
 use crate::auth::tokens::Tokens;
 use crate::auth::verified::Verified;
 use crate::config::{AuthConfig, Config};
@@ -59,8 +62,12 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Everything that authenticates callers: keys, tokens, origins, hosts, proxies and rate limits.
 pub struct Auth {
     keys_path: PathBuf,
+    revoked_path: PathBuf,
     auth: AuthConfig,
     known: ArcSwap<Known>,
+    /// Held while the files are read and the result is put in force: what was read earlier never replaces what was read
+    /// later.
+    reading: Mutex<()>,
     /// The state of the files at the last read.
     seen: Mutex<Stamps>,
     /// Changes whenever the keys change, so that open streams check their principal again.
@@ -93,8 +100,10 @@ impl Auth {
     pub fn open(config: &Config) -> anyhow::Result<Self> {
         let auth = Self {
             keys_path: config.auth.keys_path(&config.data),
+            revoked_path: Revoked::path(&config.data),
             auth: config.auth.clone(),
             known: ArcSwap::default(),
+            reading: Mutex::default(),
             seen: Mutex::default(),
             changed: watch::channel(0).0,
             origins: Arc::new(Origins::new(&config.auth.origins, config.insecure)?),
@@ -116,7 +125,16 @@ impl Auth {
     }
 
     fn read(&self) -> anyhow::Result<Known> {
-        let keys = KeyFile::read(&self.keys_path)?;
+        let mut keys = KeyFile::read(&self.keys_path)?;
+        // A server that requires keys still requires them if the file is deleted.
+        let before = self.known.load();
+        if keys.is_none() && before.keys.is_some() {
+            tracing::error!(path = %self.keys_path.display(), "the file of keys is missing; the known keys stay valid");
+            keys.clone_from(&before.keys);
+        }
+        if let Some(keys) = &mut keys {
+            Revoked::read(&self.revoked_path)?.apply(keys);
+        }
         let tokens = self.auth.jwks.as_deref().map(|path| Tokens::read(path, &self.auth)).transpose()?;
         Ok(Known { keys, tokens, verified: Verified::default() })
     }
@@ -196,19 +214,8 @@ impl Auth {
             }
             // An unreadable file is read again at each check; the error is logged once.
             let is_new = std::mem::replace(&mut complained, now) != now;
-            match self.read() {
-                Ok(mut known) => {
-                    // A server that requires keys still requires them if the file is deleted.
-                    if known.keys.is_none() && self.known.load().keys.is_some() {
-                        tracing::error!(path = %self.keys_path.display(), "the file of keys is missing; the known \
-                            keys stay valid");
-                        known.keys.clone_from(&self.known.load().keys);
-                    }
-                    *self.seen() = now;
-                    self.known.store(Arc::new(known));
-                    self.changed.send_modify(|count| *count += 1);
-                    tracing::info!("reloaded the keys");
-                }
+            match self.reload() {
+                Ok(()) => tracing::info!("reloaded the keys"),
                 Err(error) if is_new => {
                     tracing::error!(error = format!("{error:#}"), "cannot read the keys; the known keys stay valid");
                 }
@@ -217,17 +224,57 @@ impl Auth {
         }
     }
 
+    /// Reads the files again, and puts them in force.
+    fn reload(&self) -> anyhow::Result<()> {
+        let _one = crate::lock::lock(&self.reading);
+        // Read the state first: a change during the read causes another read.
+        let now = self.stamps();
+        let known = self.read()?;
+        *self.seen() = now;
+        self.known.store(Arc::new(known));
+        self.changed.send_modify(|count| *count += 1);
+        Ok(())
+    }
+
+    /// All keys, also those that are revoked or expired, oldest first. Tokens are not known to the server.
+    pub fn keys(&self) -> Vec<Key> {
+        self.known.load().keys.as_ref().map(|file| file.keys.clone()).unwrap_or_default()
+    }
+
+    /// Revokes a key, on disk and in force when it returns; `None` if there is no such key. The revocation is kept in a
+    /// file of the server's own, so that it outlives a file of keys that is written again or cannot be written. Blocks.
+    ///
+    /// # Errors
+    /// It cannot be written, and the key stays valid.
+    pub fn revoke(&self, id: &str, now: u64) -> anyhow::Result<Option<Key>> {
+        let found = || self.keys().into_iter().find(|key| key.id == id);
+        if found().is_none() {
+            return Ok(None);
+        }
+        {
+            let _one = crate::lock::lock(&self.reading);
+            Revoked::add(&self.revoked_path, id, now)?;
+        }
+        if self.keys_path.exists()
+            && let Err(error) = KeyFile::change(&self.keys_path, |file| file.revoke(id, now))
+        {
+            tracing::warn!(key = id, error = format!("{error:#}"), "the file of keys does not say that it is revoked");
+        }
+        self.reload()?;
+        Ok(found())
+    }
+
     fn seen(&self) -> MutexGuard<'_, Stamps> {
         crate::lock::lock(&self.seen)
     }
 
     fn stamps(&self) -> Stamps {
-        [stamp(&self.keys_path), self.auth.jwks.as_deref().and_then(stamp)]
+        [stamp(&self.keys_path), self.auth.jwks.as_deref().and_then(stamp), stamp(&self.revoked_path)]
     }
 }
 
-/// The files of keys and of tokens: when each was last written, and its length.
-type Stamps = [Option<(SystemTime, u64)>; 2];
+/// The files of keys, of tokens and of revocations: when each was last written, and its length.
+type Stamps = [Option<(SystemTime, u64)>; 3];
 
 /// When a file was last written, and its length.
 fn stamp(path: &Path) -> Option<(SystemTime, u64)> {

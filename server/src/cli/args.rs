@@ -4,12 +4,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use anaquel_engine::journal::StoreKind;
 use anaquel_engine::settings::PromiseLimits;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::auth::Scope;
-use crate::files::kind::FileKind;
+use crate::files::kind::{ExportKind, FileKind};
 use crate::files::numbers::Decimal;
 use crate::files::plan::Reading;
 use crate::subjects;
@@ -168,6 +169,12 @@ fn file_kinds() -> impl TypedValueParser<Value = &'static FileKind> {
     PossibleValuesParser::new(names).try_map(|name| subjects::file_kind(&name).ok_or("no such kind"))
 }
 
+/// Reads a kind of export.
+fn export_kinds() -> impl TypedValueParser<Value = ExportKind> {
+    let names: Vec<&str> = subjects::export_kinds().iter().map(|kind| kind.name).collect();
+    PossibleValuesParser::new(names).try_map(|name| subjects::export_kind(&name).ok_or("no such kind"))
+}
+
 #[derive(Debug, Args)]
 #[group(skip)]
 pub struct Target {
@@ -194,9 +201,13 @@ pub struct ImportArgs {
     /// Reject the whole file if one row is wrong.
     #[arg(long)]
     pub atomic: bool,
-    /// Create unknown SKUs and locations that stock rows name.
+    /// Create unknown SKUs and locations that rows of stock name; and SKUs, locations and channels that rows of sales
+    /// name.
     #[arg(long)]
     pub create: bool,
+    /// Of sales: their units move stock, unless a count has them already.
+    #[arg(long)]
+    pub stock: bool,
     /// Read cells as they are, as an export with --raw writes them.
     #[arg(long)]
     pub raw: bool,
@@ -226,8 +237,8 @@ pub struct ImportArgs {
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     /// The kind of the rows.
-    #[arg(value_parser = file_kinds())]
-    pub kind: &'static FileKind,
+    #[arg(value_parser = export_kinds())]
+    pub kind: ExportKind,
     /// The file; standard output if left out.
     pub file: Option<PathBuf>,
     #[command(flatten)]
@@ -273,6 +284,9 @@ pub struct RestoreArgs {
     /// The data directory to create; it must be empty or must not exist.
     #[arg(long, value_name = "DIR", required_unless_present = "check")]
     pub data: Option<PathBuf>,
+    /// Where the log of the new directory is kept: sled, or file.
+    #[arg(long, value_name = "STORE", default_value = "sled", value_parser = store_of)]
+    pub store: StoreKind,
     /// Restore the state after this record.
     #[arg(long, value_name = "SEQ", conflicts_with = "at_time")]
     pub at_seq: Option<u64>,
@@ -377,4 +391,10 @@ impl KeyLimits {
         let Self { line_units, request_units, request_lines, open_holds, open_reservations, hold_seconds } = self;
         PromiseLimits { line_units, request_units, request_lines, open_holds, open_reservations, hold_seconds }
     }
+}
+
+/// A store of the log by its name.
+fn store_of(name: &str) -> Result<StoreKind, String> {
+    let all = [StoreKind::Sled, StoreKind::File];
+    all.into_iter().find(|store| store.as_str() == name).ok_or_else(|| "it is sled or file".to_owned())
 }

@@ -14,7 +14,7 @@ use crate::cli::args::{BackupArgs, RestoreArgs};
 use crate::cli::client;
 use crate::cli::remote::{FLAGS, Remote};
 use crate::config::Config;
-use crate::subjects::operating::backup::{ENDING, file_name, key_file};
+use crate::subjects::operating::backup::{ENDING, file_name, key_files};
 
 /// The ending of the name of a backup that is not complete yet.
 const UNFINISHED: &str = "unfinished";
@@ -150,7 +150,7 @@ fn take(args: &BackupArgs, start: Start, path: &Path) -> Result<Head, Refused> {
         None => {
             let config = Config::default();
             let data = args.target.data.clone().unwrap_or(config.data);
-            let extra = key_file(&config.auth.keys_path(&data)).map_err(other)?;
+            let extra = key_files(&config.auth, &data).map_err(other)?;
             let scratch = path.with_extension("copy");
             let taken = backup::of_directory(&data, &scratch, start, &extra, &mut |_| (), &mut out);
             taken.map_err(|error| match error {
@@ -225,7 +225,7 @@ pub fn restore(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let entropy = crate::random().map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?;
-    let restored = backup::restore(&chain, data, entropy)?;
+    let restored = backup::restore(&chain, data, args.store, entropy)?;
     tell(&chain, &restored.checked);
     println!("log from            {}", restored.oldest);
     println!("epoch               {}", restored.epoch);

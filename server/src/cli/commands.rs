@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anaquel_engine::hash::Part;
-use anaquel_engine::verify::{Allowances, VerifyError, verify as prove};
+use anaquel_engine::verify::{self, Allowances, VerifyError, verify as prove};
 use anyhow::Context;
 use clap::CommandFactory;
 
@@ -49,7 +49,9 @@ pub fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
             eprintln!("anaquel: {violation}");
             return Ok(ExitCode::FAILURE);
         }
-        Err(VerifyError::Open(error @ anaquel_engine::journal::OpenError::Damaged(_))) => {
+        Err(VerifyError::Open(
+            error @ (anaquel_engine::journal::OpenError::Damaged(_) | anaquel_engine::journal::OpenError::Archive(_)),
+        )) => {
             eprintln!("anaquel: {error}");
             return Ok(ExitCode::FAILURE);
         }
@@ -65,6 +67,12 @@ pub fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     println!("open reservations   {}", proof.open_reservations);
     println!("units reserved      {}", proof.reserved);
     println!("shortages           {}", proof.shortages);
+    if proof.archived.bytes > 0 {
+        let verify::Archived { orders, receipts, returns, rows, bytes } = proof.archived;
+        println!(
+            "archived            {orders} orders, {receipts} receipts, {returns} returns, {rows} rows of sales in {bytes} bytes"
+        );
+    }
     if proof.report.log.torn_parts > 0 {
         println!("torn parts dropped  {}", proof.report.log.torn_parts);
     }

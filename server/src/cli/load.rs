@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anaquel_engine::command::Outcome;
+use anaquel_engine::event::ImportKind;
 use anyhow::Context;
 use flate2::read::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -17,7 +18,9 @@ use crate::cli::output::output;
 use crate::cli::remote::Remote;
 use crate::cli::target::DataLocation;
 use crate::cli::{client, target as place};
+use crate::config::Config;
 use crate::files::export::Texts;
+use crate::files::kind::RowOptions;
 use crate::files::load;
 use crate::files::numbers::Decimal;
 use crate::files::plan::{Format, ImportPlan, Reading};
@@ -44,13 +47,23 @@ pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
         set: args.set.clone(),
         ignore_unknown: args.ignore_unknown,
     };
-    let (atomic, create, raw, atomic_rows) = (args.atomic, args.create, args.raw, ATOMIC_ROWS_MAX);
+    anyhow::ensure!(
+        !args.stock || kind.kind == ImportKind::Sales,
+        "--stock: is an option of sales alone; leave it out"
+    );
+    let (atomic, raw, atomic_rows) = (args.atomic, args.raw, ATOMIC_ROWS_MAX);
+    let options = RowOptions { create: args.create, stock: args.stock };
     let place = DataLocation::of(&args.target, true)?;
+    // A server has a setting of its own.
+    let reading = match &place {
+        DataLocation::Server(_) => reading,
+        DataLocation::Directory(_) => reading.with_currency(kind, &Config::load(None)?.imports.sales_currency),
+    };
     let (input, bytes) = open(&args.file)?;
     let progress = progress(bytes);
     let mut input = BufReader::new(unpacked(BufReader::new(progress.wrap_read(input)))?);
     let format = format_of(&args.file, input.fill_buf().with_context(|| args.file.display().to_string())?);
-    let plan = ImportPlan { kind, format, atomic, create, raw, atomic_rows, reading, surface: Surface::CommandLine };
+    let plan = ImportPlan { kind, format, atomic, options, raw, atomic_rows, reading, surface: Surface::CommandLine };
     let result = match &place {
         DataLocation::Server(remote) => import_to_server(remote, &args, &plan, input),
         DataLocation::Directory(data) => import_here(data, &plan, input, args.rejects.as_deref()),
@@ -97,7 +110,8 @@ fn import_to_server(
     let mut query = form_urlencoded::Serializer::new(String::new());
     let flags = [
         ("atomic", plan.atomic),
-        ("create", plan.create),
+        ("create", plan.options.create),
+        ("stock", plan.options.stock),
         ("raw", plan.raw),
         ("ignore_unknown", plan.reading.ignore_unknown),
         ("rejects", args.rejects.is_some()),
@@ -138,7 +152,7 @@ fn import_here(data: &Path, plan: &ImportPlan, input: impl BufRead, rejects: Opt
     };
     let mut rejects = rejected.as_mut().map(|out| Rejects::new(out, plan.format, u64::MAX));
     let engine = place::open(data)?;
-    let loaded = load::load(&engine, &Caller::default(), plan, input, rejects.as_mut());
+    let loaded = load::load(&engine, &Caller::default(), plan, input, rejects.as_mut(), None);
     let end = load::end_of(loaded.map_err(|error| client::Refused::here(&Problem::from(error)))?);
     let outcome = engine.run(|engine, done| engine.submit(end, None, done))?;
     let Outcome::Imported { seq, imported } = outcome else {
@@ -160,9 +174,7 @@ pub fn export(args: ExportArgs) -> anyhow::Result<ExitCode> {
     let texts = if args.raw { Texts::Raw } else { Texts::Guarded };
     let place = DataLocation::of(&args.target, false)?;
     let write = |out: &mut dyn Write| match &place {
-        DataLocation::Server(remote) => {
-            client::get(remote, &format!("/v1/export/{}?raw={}", kind.kind.as_str(), args.raw), out)
-        }
+        DataLocation::Server(remote) => client::get(remote, &format!("/v1/export/{}?raw={}", kind.name, args.raw), out),
         DataLocation::Directory(data) => {
             let engine = place::open(data)?;
             Ok((kind.export)(&engine, texts, out).map(drop)?)

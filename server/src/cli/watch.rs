@@ -33,7 +33,7 @@ const FRAME: Duration = Duration::from_millis(100);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// The close code of the server for a key that is no longer valid.
-const UNAUTHORIZED: u16 = 4001;
+const UNAUTHORIZED: u16 = 4401;
 
 /// Shows the selected cells and every change until Ctrl-C. While there is no connection, prints the reason and tries
 /// again.

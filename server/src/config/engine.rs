@@ -1,7 +1,7 @@
 //! The settings of the engine and of its log.
 
 use anaquel_engine::journal::{LogOptions, SyncPolicy};
-use anaquel_engine::settings::{ChannelLimits, FeedSettings, NameSettings, Settings};
+use anaquel_engine::settings::{CartSettings, ChannelLimits, FeedSettings, NameSettings, Settings};
 
 use super::Config;
 use super::journal::Sync;
@@ -48,6 +48,13 @@ impl Config {
                 dirty_cells_max: self.stream.dirty_cells,
                 lossless_changes_max: self.stream.lossless_changes,
             },
+            carts: CartSettings {
+                anonymous_seconds: self.carts.anonymous_seconds,
+                open_max: self.carts.open_max,
+                closed_seconds: self.carts.closed_seconds,
+                closed_max: self.carts.closed_max,
+            },
+            orders: self.orders.settings(),
             sync_interval_ms: (self.journal.sync == Sync::Interval).then_some(self.journal.sync_interval_ms),
             ..Settings::default()
         }
@@ -61,6 +68,8 @@ impl Config {
                 Sync::Interval => SyncPolicy::Interval,
             },
             reserve_bytes: self.journal.reserve_bytes,
+            store: self.journal.store.into(),
+            ..LogOptions::default()
         }
     }
 }

@@ -2,11 +2,14 @@
 //! defaults.
 
 mod auth;
+mod carts;
 mod engine;
 mod journal;
 mod limits;
 mod names;
+mod orders;
 mod reservations;
+mod selling;
 mod stream;
 mod telemetry;
 mod words;
@@ -22,10 +25,13 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 pub use auth::{AuthConfig, TlsConfig};
+pub use carts::CartsConfig;
 pub use journal::{ClockConfig, IdempotencyConfig, JournalConfig, Sync};
 pub use limits::LimitsConfig;
 pub use names::{ChannelsConfig, NamesConfig, Noted, Undeclared};
+pub use orders::OrdersConfig;
 pub use reservations::{ReplenishmentConfig, ReservationsConfig};
+pub use selling::{ImportsConfig, SelfCheckoutConfig};
 pub use stream::StreamConfig;
 pub use telemetry::{LogConfig, LogFormat, TelemetryConfig};
 
@@ -65,6 +71,14 @@ pub struct Config {
     pub reservations: ReservationsConfig,
     /// The bounds of a replenishment run.
     pub replenishment: ReplenishmentConfig,
+    /// How carts are kept.
+    pub carts: CartsConfig,
+    /// What files leave out.
+    pub imports: ImportsConfig,
+    /// Self check-out.
+    pub self_checkout: SelfCheckoutConfig,
+    /// How orders are kept.
+    pub orders: OrdersConfig,
     /// Limits of the live stream.
     pub stream: StreamConfig,
     /// Undeclared channels.
@@ -99,6 +113,10 @@ impl Default for Config {
             idempotency: IdempotencyConfig::default(),
             reservations: ReservationsConfig::default(),
             replenishment: ReplenishmentConfig::default(),
+            carts: CartsConfig::default(),
+            imports: ImportsConfig::default(),
+            self_checkout: SelfCheckoutConfig::default(),
+            orders: OrdersConfig::default(),
             stream: StreamConfig::default(),
             channels: ChannelsConfig::default(),
             skus: NamesConfig::default(),
@@ -189,6 +207,8 @@ impl Config {
         );
         anyhow::ensure!(page_bytes > 0 && files > 0, "limits.page_bytes, limits.files: must be at least 1");
         anyhow::ensure!(self.replenishment.cells > 0, "replenishment.cells: must be at least 1");
+        self.carts.check(self.idempotency.retention_seconds)?;
+        self.orders.check()?;
         let JournalConfig { slow_turn_ms, stuck_turn_ms, .. } = self.journal;
         anyhow::ensure!(
             (1..=stuck_turn_ms).contains(&slow_turn_ms),
@@ -209,6 +229,8 @@ impl Config {
             "telemetry.sample_ratio: must be from 0 \
             to 1"
         );
+        self.imports.check()?;
+        self.self_checkout.check()?;
         let StreamConfig { sockets, heartbeat_seconds, idle_seconds, hello_seconds, .. } = self.stream;
         anyhow::ensure!(sockets <= SOCKETS_MAX, "stream.sockets: must be at most {SOCKETS_MAX}");
         anyhow::ensure!(heartbeat_seconds > 0, "stream.heartbeat_seconds: must be at least 1");

@@ -3,7 +3,7 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::journal::Sync;
+use super::journal::{Store, Sync};
 use super::names::{Noted, Undeclared};
 use super::telemetry::LogFormat;
 
@@ -22,6 +22,7 @@ macro_rules! words {
 }
 
 words! {
+    Store { "sled" => Sled, "file" => File }
     Sync { "always" => Always, "interval" => Interval }
     Undeclared { "refuse" => Refuse, "accept" => Accept }
     Noted { "accept" => Accept, "refuse" => Refuse }

@@ -9,12 +9,16 @@ use http::header;
 use crate::app::App;
 
 /// Name and text of each guide, in reading order.
-const GUIDES: [(&str, &str); 19] = [
+const GUIDES: &[(&str, &str)] = &[
     ("concepts", include_str!("../../docs/concepts.md")),
     ("glossary", include_str!("../../docs/glossary.md")),
     ("catalogue", include_str!("../../docs/catalogue.md")),
     ("rules", include_str!("../../docs/rules.md")),
     ("prices", include_str!("../../docs/prices.md")),
+    ("carts", include_str!("../../docs/carts.md")),
+    ("orders", include_str!("../../docs/orders.md")),
+    ("receipts", include_str!("../../docs/receipts.md")),
+    ("returns", include_str!("../../docs/returns.md")),
     ("supply", include_str!("../../docs/supply.md")),
     ("transfers", include_str!("../../docs/transfers.md")),
     ("replenishment", include_str!("../../docs/replenishment.md")),
@@ -39,8 +43,8 @@ pub fn routes() -> Router<App> {
         let _ = writeln!(index, "- [{title}](/guides/{name})");
     }
     let routes = Router::new().route("/guides", get(move || async move { plain(index) }));
-    GUIDES.into_iter().fold(routes, |routes, (name, text)| {
-        let show = move || async move { plain(text) };
+    GUIDES.iter().fold(routes, |routes, (name, text)| {
+        let show = move || async move { plain(*text) };
         routes.route(&format!("/guides/{name}"), get(show)).route(&format!("/guides/{name}.md"), get(show))
     })
 }

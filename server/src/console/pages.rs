@@ -1,4 +1,6 @@
-//! Files in the binary: the client module with its types, the live page that uses it, and the AsyncAPI document.
+//! Serves the files in the binary: the screens, the client module with its types, and the AsyncAPI document.
+
+use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -7,64 +9,48 @@ use axum::{Router, routing::get};
 use http::{HeaderValue, StatusCode, header};
 
 use crate::app::App;
+use crate::console::files::{self, File};
 use crate::http::conditions;
 
 /// The client module.
 const CLIENT: &str = "/anaquel.js";
 
-/// Only scripts and styles of this server run, and they connect to no other server.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
-                      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// The ending of a service worker. It may serve the page that stands above its folder.
+const WORKER: &str = "/worker.js";
 
-struct Page {
-    path: &'static str,
-    media_type: &'static str,
-    content: &'static str,
-}
+/// Only scripts, styles and workers of this server run, and they connect to no other server.
+pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                      worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-const PAGES: [Page; 7] = [
-    Page { path: "/live", media_type: "text/html; charset=utf-8", content: include_str!("../../assets/live.html") },
-    Page {
-        path: "/live/live.js",
-        media_type: "text/javascript; charset=utf-8",
-        content: include_str!("../../assets/live.js"),
-    },
-    Page {
-        path: "/live/live.css",
-        media_type: "text/css; charset=utf-8",
-        content: include_str!("../../assets/live.css"),
-    },
-    Page {
-        path: CLIENT,
-        media_type: "text/javascript; charset=utf-8",
-        content: include_str!("../../assets/anaquel.js"),
-    },
-    Page {
-        path: "/anaquel.d.ts",
-        media_type: "application/typescript; charset=utf-8",
-        content: include_str!("../../assets/anaquel.d.ts"),
-    },
-    Page { path: "/page.css", media_type: "text/css; charset=utf-8", content: include_str!("../../assets/page.css") },
-    Page {
-        path: "/asyncapi.json",
-        media_type: "application/json",
-        content: include_str!("../../assets/asyncapi.json"),
-    },
-];
+/// What the service worker of the store keeps, and its tag.
+static OF_STORE: LazyLock<(String, String)> = LazyLock::new(|| {
+    let content = files::of_store();
+    let tag = format!("\"{}\"", blake3::hash(content.as_bytes()).to_hex());
+    (content, tag)
+});
 
 /// All of them.
 pub fn routes() -> Router<App> {
-    PAGES.iter().fold(Router::new(), |router, page| {
-        let tag = format!("\"{}\"", blake3::hash(page.content.as_bytes()).to_hex());
-        router.route(page.path, get(move |request: Request| answer(page, tag, request)))
+    let of_store = Router::new().route("/store/files.js", get(of_store));
+    files::all().fold(of_store, |router, file| {
+        let tag = format!("\"{}\"", blake3::hash(file.content.as_bytes()).to_hex());
+        router.route(file.path, get(move |request: Request| answer(file, tag, request)))
     })
 }
 
-async fn answer(page: &'static Page, tag: String, request: Request) -> Response {
-    let mut response = kept(&request, page.media_type, &tag, page.content);
-    if page.path == CLIENT {
+async fn of_store(request: Request) -> Response {
+    let (content, tag) = &*OF_STORE;
+    kept(&request, "text/javascript; charset=utf-8", tag, content.as_str())
+}
+
+async fn answer(file: &'static File, tag: String, request: Request) -> Response {
+    let mut response = kept(&request, file.media_type(), &tag, file.content);
+    if file.path == CLIENT {
         // Where tools that read types over HTTP look for them.
         response.headers_mut().insert("x-typescript-types", HeaderValue::from_static("/anaquel.d.ts"));
+    }
+    if file.path.ends_with(WORKER) {
+        response.headers_mut().insert("service-worker-allowed", HeaderValue::from_static("/"));
     }
     response
 }

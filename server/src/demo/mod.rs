@@ -1,11 +1,14 @@
 //! A small realistic retailer: fashion, about 40 stores and two warehouses in Spain and Mexico, sparse and uneven
 //! stock. The same seed creates the same retailer every time.
 
+mod carts;
 mod names;
 pub(crate) mod numbers;
+mod orders;
 mod places;
 mod prices;
 mod products;
+mod returns;
 
 use anaquel_engine::Engine;
 use anaquel_engine::business_time::DAY_MINUTES;
@@ -60,6 +63,9 @@ pub fn load(engine: &Engine) -> anyhow::Result<()> {
         engine.run(|engine, done| engine.submit(Command::from(put), None, done))?;
     }
     prices::load(engine, &variants)?;
+    carts::load(engine, &variants)?;
+    returns::issuers(engine)?;
+    orders::load(engine, &variants)?;
     tracing::info!(
         locations = PLACES.len(),
         skus = variants.len(),

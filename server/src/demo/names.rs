@@ -2,7 +2,8 @@
 
 use anaquel_engine::Engine;
 use anaquel_engine::command::{Command, Outcome, Rows};
-use anaquel_engine::ids::Name;
+use anaquel_engine::ids::{LocationId, Name};
+use anaquel_engine::orders::command::Teller;
 use anyhow::Context;
 
 /// Rows in one command.
@@ -25,4 +26,9 @@ pub fn name(text: &str) -> anyhow::Result<Name> {
 /// A SKU.
 pub fn sku(text: &str) -> anyhow::Result<Name> {
     Name::parse_sku(text).with_context(|| text.to_owned())
+}
+
+/// Who tells a step.
+pub fn teller(channel: &str, location: Option<LocationId>, till: Option<&str>) -> anyhow::Result<Teller> {
+    Ok(Teller { channel: name(channel)?, location, till: till.map(Into::into), occurred_at: None })
 }

@@ -47,6 +47,9 @@ pub struct Variant {
     size: &'static str,
     pub popularity: u64,
     pub cents: i64,
+    gtin: String,
+    /// Whether it is sold by weight: in grams, and priced by the gram.
+    weighed: bool,
 }
 
 impl Variant {
@@ -54,8 +57,9 @@ impl Variant {
     pub fn fields(&self) -> SkuFields {
         SkuFields {
             name: Patch::Set(self.name.clone()),
-            unit: Patch::Set("piece".into()),
-            decimals: Patch::Set(0),
+            gtin: Patch::Set(self.gtin.clone()),
+            unit: Patch::Set(if self.weighed { "kg" } else { "piece" }.into()),
+            decimals: Patch::Set(if self.weighed { 3 } else { 0 }),
             product: Patch::Set(self.product.clone()),
             categories: Patch::Set(vec![self.category.into()]),
             attributes: vec![("colour".into(), self.colour.into()), ("size".into(), self.size.into())],
@@ -90,10 +94,54 @@ pub fn variants(numbers: &mut Numbers) -> Vec<Variant> {
                         size,
                         popularity: *popularity,
                         cents,
+                        gtin: gtin(&format!("843{:09}", variants.len() + 1)),
+                        weighed: false,
                     });
                 }
             }
         }
     }
+    variants.push(weighed());
     variants
+}
+
+/// A GTIN-13: twelve digits with their check digit.
+fn gtin(digits: &str) -> String {
+    let weighted =
+        digits.bytes().zip([1_u32, 3].into_iter().cycle()).map(|(digit, weight)| u32::from(digit - b'0') * weight);
+    let rest = weighted.sum::<u32>() % 10;
+    format!("{digits}{}", (10 - rest) % 10)
+}
+
+/// The one SKU that is sold by weight. A scale prints labels for it that begin with its first seven digits.
+fn weighed() -> Variant {
+    Variant {
+        sku: "BUTTONS-MIXED-KG".to_owned(),
+        name: "Mixed buttons, by weight".to_owned(),
+        product: "BUTTONS-MIXED".to_owned(),
+        category: "haberdashery",
+        colour: "mixed",
+        size: "loose",
+        popularity: 50,
+        cents: 2,
+        gtin: gtin("200001700000"),
+        weighed: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anaquel_engine::gtin::Gtin;
+
+    #[test]
+    fn every_gtin_is_one_and_belongs_to_one_sku() {
+        let variants = variants(&mut Numbers(1));
+        let mut all: Vec<&str> = variants.iter().map(|variant| variant.gtin.as_str()).collect();
+        assert!(all.iter().all(|text| Gtin::parse(text).is_ok()));
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), variants.len());
+        assert_eq!(variants.iter().filter(|variant| variant.weighed).count(), 1);
+    }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::files::cells::{Cells, Numbers, Wrong, shorten, wrong};
 use crate::files::csv;
-use crate::files::kind::{FileKind, FileRow, Form};
+use crate::files::kind::{FileKind, FileRow, Form, RowOptions};
 use crate::files::numbers::Decimal;
 use crate::files::plan::ImportPlan;
 use crate::files::surface::Surface;
@@ -169,7 +169,7 @@ fn known_column(kind: &FileKind, name: &str) -> Option<String> {
 /// Rows that are collected until their chunk is full.
 pub struct Collector {
     kind: &'static FileKind,
-    create: bool,
+    options: RowOptions,
     raw: bool,
     ignore_unknown: bool,
     surface: Surface,
@@ -186,21 +186,21 @@ impl Collector {
     /// # Errors
     /// The caller's mappings are inconsistent.
     pub fn new(plan: &ImportPlan, delimiter: Option<u8>) -> Result<Self, Problem> {
-        let (kind, create, reading) = (plan.kind, plan.create, &plan.reading);
+        let (kind, options, reading) = (plan.kind, plan.options, &plan.reading);
         let decimal = reading.decimal.unwrap_or(match delimiter {
             Some(b',') | None => Decimal::Unsaid,
             Some(_) => Decimal::UnsaidWithoutCommas,
         });
         Ok(Self {
             kind,
-            create,
+            options,
             raw: plan.raw,
             ignore_unknown: reading.ignore_unknown,
             surface: plan.surface,
             numbers: Numbers { decimal, surface: plan.surface },
             map: checked_map(plan)?,
             set: reading.set.clone(),
-            rows: (kind.empty)(create),
+            rows: (kind.empty)(options),
             count: 0,
         })
     }
@@ -210,10 +210,19 @@ impl Collector {
         self.count
     }
 
-    /// Returns the collected rows.
-    pub fn take(&mut self) -> Rows {
-        self.count = 0;
-        std::mem::replace(&mut self.rows, (self.kind.empty)(self.create))
+    /// Returns the collected rows; unless the file ended, without those that belong to rows that may follow.
+    pub fn take(&mut self, is_end: bool) -> Rows {
+        let mut rows = std::mem::replace(&mut self.rows, (self.kind.empty)(self.options));
+        if !is_end && let Some(held_back) = rows.hold_back() {
+            self.rows = held_back;
+        }
+        self.count = self.rows.len();
+        rows
+    }
+
+    /// The line of the first row that is held back.
+    pub fn held_back_from(&self) -> Option<u64> {
+        self.rows.first_row()
     }
 
     /// Reads a row of a table.

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use serde_json::Value;
+
 use crate::files::csv::{guard, quote, said};
 
 /// Whether texts are escaped or raw.
@@ -30,6 +32,19 @@ impl Texts {
             (Self::Raw, Some(text)) => text.to_owned(),
         }
     }
+}
+
+/// Writes the members of a JSON object as a row: those of `columns`, in their order. A list or an object is JSON.
+///
+/// # Errors
+/// An error of `out`.
+pub fn json_row(out: &mut dyn Write, texts: Texts, columns: &[&str], item: &Value) -> io::Result<()> {
+    let cell = |column: &&str| match item.get(*column) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => texts.cell(text),
+        Some(other) => other.to_string(),
+    };
+    row(out, &columns.iter().map(cell).collect::<Vec<_>>())
 }
 
 /// Writes a row.

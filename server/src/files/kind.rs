@@ -58,6 +58,27 @@ pub const fn list(name: &'static str) -> Column {
     Column { name, form: Form::List }
 }
 
+/// Writes all rows of a kind as CSV, and returns their number.
+pub type Export = fn(&Engine, Texts, &mut dyn Write) -> io::Result<u64>;
+
+/// A kind of file that an export writes.
+#[derive(Debug, Clone, Copy)]
+pub struct ExportKind {
+    /// Its name.
+    pub name: &'static str,
+    /// Writes all rows.
+    pub export: Export,
+}
+
+/// What the rows of an import may do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RowOptions {
+    /// Whether unknown names are created.
+    pub create: bool,
+    /// Whether rows of sales move stock.
+    pub stock: bool,
+}
+
 /// A row of a file.
 pub struct FileRow<'a> {
     /// The line where the row begins.
@@ -86,11 +107,11 @@ pub struct FileKind {
     /// Whether `create=true` creates SKUs and locations that rows name.
     pub creates: bool,
     /// An empty collection of rows.
-    pub empty: fn(create: bool) -> Rows,
+    pub empty: fn(RowOptions) -> Rows,
     /// Reads a row into a collection that [`FileKind::empty`] created.
     pub read: fn(&mut Rows, FileRow<'_>) -> Result<(), Wrong>,
     /// Writes all rows as CSV, and returns their number.
-    pub export: fn(&Engine, Texts, &mut dyn Write) -> io::Result<u64>,
+    pub export: Export,
 }
 
 impl FileKind {

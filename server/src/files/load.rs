@@ -6,13 +6,14 @@
 use std::io::BufRead;
 
 use anaquel_engine::Engine;
-use anaquel_engine::command::{Command, Failure, Loaded, Outcome, Refusal};
+use anaquel_engine::command::{Command, Failure, Loaded, Outcome, Refusal, Rows};
 use anaquel_engine::event::{Imported, RowError};
 use anaquel_engine::ids::Seq;
 
 use crate::auth::caller::Caller;
 use crate::files::columns::{self, Collector, Columns};
 use crate::files::plan::{CHUNK_BYTES, Format, ImportPlan, ROWS_PER_CHUNK, shortened};
+use crate::files::progress::Progress;
 use crate::files::rejects::Rejects;
 use crate::files::table::{Lines, Part, Table};
 use crate::http::problem::{Problem, Slug};
@@ -78,10 +79,11 @@ pub fn load(
     plan: &ImportPlan,
     input: impl BufRead,
     rejects: Option<&mut Rejects<'_>>,
+    progress: Option<&Progress>,
 ) -> Result<Box<Imported>, LoadError> {
     match plan.format {
         Format::Ndjson => {
-            let mut loading = Loading::new(engine, caller, plan, None, rejects)?;
+            let mut loading = Loading::new(engine, caller, plan, None, rejects, progress)?;
             let mut lines = Lines::new(input);
             while let Some(line) = lines.next_line()? {
                 let (line, rejected) = match line {
@@ -102,7 +104,7 @@ pub fn load(
                     return Err(Problem::invalid("header", reason).into());
                 }
             };
-            let mut loading = Loading::new(engine, caller, plan, Some(table.delimiter()), rejects)?;
+            let mut loading = Loading::new(engine, caller, plan, Some(table.delimiter()), rejects, progress)?;
             if let Some(rejects) = &mut loading.rejects {
                 rejects.columns(table.raw(), table.delimiter());
             }
@@ -128,6 +130,8 @@ struct Loading<'a, 'b> {
     /// Bytes of the collected rows.
     collected: usize,
     rejects: Option<&'a mut Rejects<'b>>,
+    /// Who asks how far it is learns it here.
+    progress: Option<&'a Progress>,
 }
 
 impl<'a, 'b> Loading<'a, 'b> {
@@ -137,15 +141,19 @@ impl<'a, 'b> Loading<'a, 'b> {
         plan: &'a ImportPlan,
         delimiter: Option<u8>,
         rejects: Option<&'a mut Rejects<'b>>,
+        progress: Option<&'a Progress>,
     ) -> Result<Self, LoadError> {
         let nothing = Imported { kind: plan.kind.kind, accepted: 0, unchanged: 0, rejected: 0, errors: Vec::new() };
         let collector = Collector::new(plan, delimiter)?;
-        Ok(Self { engine, caller, plan, summary: Box::new(nothing), collector, collected: 0, rejects })
+        Ok(Self { engine, caller, plan, summary: Box::new(nothing), collector, collected: 0, rejects, progress })
     }
 
     /// Called for each row that was read or rejected.
     fn row(&mut self, line: u64, raw: &[u8], rejected: Option<RowError>) -> Result<(), LoadError> {
         self.collected += raw.len();
+        if let Some(progress) = self.progress {
+            progress.read_row();
+        }
         if let Some(rejects) = &mut self.rejects {
             rejects.row(line, raw, rejected.as_ref());
         }
@@ -163,10 +171,10 @@ impl<'a, 'b> Loading<'a, 'b> {
         }
         let is_full = self.rejects.as_ref().is_some_and(|rejects| rejects.is_full());
         if !self.plan.atomic && (self.collector.count() >= ROWS_PER_CHUNK || self.collected >= CHUNK_BYTES || is_full) {
-            self.run_chunk()?;
+            self.run_chunk(false)?;
         } else if is_full && let Some(rejects) = &mut self.rejects {
             // One row is wrong, so the engine gets none.
-            rejects.write()?;
+            rejects.write(None)?;
         }
         Ok(())
     }
@@ -174,10 +182,10 @@ impl<'a, 'b> Loading<'a, 'b> {
     /// Called at the end of the file.
     fn end(mut self) -> Result<Box<Imported>, LoadError> {
         if !self.plan.atomic || self.summary.rejected == 0 {
-            self.run_chunk()?;
+            self.run_chunk(true)?;
         }
         if let Some(rejects) = &mut self.rejects {
-            rejects.write()?;
+            rejects.write(None)?;
         }
         self.summary.errors.sort_by_key(|error| error.line);
         if self.plan.atomic && self.summary.rejected > 0 {
@@ -186,12 +194,12 @@ impl<'a, 'b> Loading<'a, 'b> {
         Ok(self.summary)
     }
 
-    /// Submits the collected rows.
-    fn run_chunk(&mut self) -> Result<(), LoadError> {
+    /// Submits the collected rows; unless the file ended, without those that belong to rows that may follow.
+    fn run_chunk(&mut self, is_end: bool) -> Result<(), LoadError> {
         self.collected = 0;
         if self.collector.count() > 0 {
-            let command = Command::load(self.collector.take(), self.plan.atomic);
-            let run = self.engine.run(|engine, done| engine.submit(command, self.caller.cause(), done));
+            let rows = self.collector.take(is_end);
+            let run = self.run_rows(rows)?;
             let loaded = match run {
                 Ok(Outcome::Loaded(loaded)) => loaded,
                 // Reported like rows that could not be parsed: by line. No row is loaded.
@@ -211,10 +219,41 @@ impl<'a, 'b> Loading<'a, 'b> {
                 self.reject(error);
             }
         }
+        if let Some(progress) = self.progress {
+            progress.came_to(&self.summary);
+        }
         if let Some(rejects) = &mut self.rejects {
-            rejects.write()?;
+            rejects.write(self.collector.held_back_from())?;
         }
         Ok(())
+    }
+
+    /// Submits rows. Those of sales come with what the archive has of their orders, and again if it changed meanwhile; rows
+    /// that only the archive has are not submitted.
+    fn run_rows(&self, mut rows: Rows) -> Result<Result<Outcome, Failure>, LoadError> {
+        let submit = |rows: Rows| {
+            let command = Command::load(rows, self.plan.atomic);
+            self.engine.run(|engine, done| engine.submit(command, self.caller.cause(), done))
+        };
+        let Rows::Sales(sales) = &mut rows else { return Ok(submit(rows)) };
+        let unchanged = self.engine.take_out_archived(sales).map_err(Problem::from)?;
+        let counted = |done: Result<Outcome, Failure>| match done {
+            Ok(Outcome::Loaded(loaded)) => {
+                Ok(Outcome::Loaded(Loaded { unchanged: loaded.unchanged + unchanged, ..loaded }))
+            }
+            done => done,
+        };
+        if sales.is_empty() {
+            return Ok(counted(Ok(Outcome::Loaded(Loaded::default()))));
+        }
+        for _ in 0..TRIES {
+            self.engine.recall_sales(sales).map_err(crate::archived::unbrought)?;
+            match submit(Rows::Sales(sales.clone())) {
+                Err(Failure::Refused(Refusal::ArchiveMoved)) => {}
+                done => return Ok(counted(done)),
+            }
+        }
+        Ok(Err(Failure::Refused(Refusal::ArchiveMoved)))
     }
 
     /// The engine's reason for a rejected row, with advice for this surface.
@@ -234,6 +273,9 @@ impl<'a, 'b> Loading<'a, 'b> {
         }
     }
 }
+
+/// How often rows are submitted again because the archive changed.
+const TRIES: usize = 8;
 
 /// The ending of the engine's reason for an undeclared name.
 const UNKNOWN: &str = "is unknown; declare it first";

@@ -7,6 +7,7 @@
 //! - [`table`], [`csv`], [`numbers`]: rows of delimited files, cells, numbers
 //! - [`kind`]: a kind of file, as its subject declares it
 //! - [`columns`], [`cells`]: maps columns, and parses cells
+//! - [`progress`]: how far imports over HTTP are
 //! - [`rejects`]: rejected rows as a file
 //! - [`as_of`]: which record an exported row reflects
 
@@ -19,6 +20,7 @@ pub mod kind;
 pub mod load;
 pub mod numbers;
 pub mod plan;
+pub mod progress;
 pub mod rejects;
 pub mod routes;
 pub mod surface;

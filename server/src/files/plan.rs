@@ -1,6 +1,8 @@
 //! The options of an import.
 
-use crate::files::kind::FileKind;
+use anaquel_engine::event::ImportKind;
+
+use crate::files::kind::{FileKind, RowOptions};
 use crate::files::numbers::Decimal;
 use crate::files::surface::Surface;
 
@@ -31,8 +33,8 @@ pub struct ImportPlan {
     pub format: Format,
     /// One wrong row rejects all.
     pub atomic: bool,
-    /// Stock rows create unknown SKUs and locations.
-    pub create: bool,
+    /// What the rows may do.
+    pub options: RowOptions,
     /// Cells of CSV are read as they are, without reversing [`csv::guard`].
     pub raw: bool,
     /// The maximum number of rows of an atomic import: they are one command, and stay in memory until all are valid.
@@ -59,6 +61,15 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// Sets what a file of sales leaves out: the currency.
+    pub fn with_currency(mut self, kind: &FileKind, currency: &str) -> Self {
+        const COLUMN: &str = "currency";
+        if kind.kind == ImportKind::Sales && self.set.iter().all(|(column, _)| column != COLUMN) {
+            self.set.push((COLUMN.to_owned(), currency.to_owned()));
+        }
+        self
+    }
+
     /// Parses a delimiter: the character itself, or its name.
     ///
     /// # Errors

@@ -82,9 +82,9 @@ impl<'a> Rejects<'a> {
         self.rejected.len() >= ROWS_PER_CHUNK || self.rejected_bytes >= CHUNK_BYTES
     }
 
-    /// Writes the rejected rows; all rows so far are decided.
-    pub(crate) fn write(&mut self) -> io::Result<()> {
-        self.pending.clear();
+    /// Writes the rejected rows; all rows so far are decided, except those from the line `held_back` on.
+    pub(crate) fn write(&mut self, held_back: Option<u64>) -> io::Result<()> {
+        self.pending.retain(|(line, _)| held_back.is_some_and(|from| *line >= from));
         self.rejected_bytes = 0;
         let mut rejected = std::mem::take(&mut self.rejected);
         rejected.sort_by_key(|(line, _)| *line);

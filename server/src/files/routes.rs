@@ -1,16 +1,18 @@
 //! Imports and exports over HTTP, streamed without buffering a whole file.
 
 use std::io::{BufReader, ErrorKind, Read};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anaquel_engine::command::{Command, Failure, Outcome};
-use anaquel_engine::event::Imported;
+use anaquel_engine::event::{ImportKind, Imported};
+use anaquel_engine::ids::crockford;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use futures_util::{StreamExt, stream};
 use http::{HeaderValue, Uri, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,8 +20,10 @@ use utoipa_axum::routes;
 use crate::app::{App, Executed};
 use crate::auth::caller::Caller;
 use crate::files::export::Texts;
+use crate::files::kind::RowOptions;
 use crate::files::load::{self, LoadError};
 use crate::files::plan::{Format, ImportPlan, Reading};
+use crate::files::progress::{Ends, Progress};
 use crate::files::rejects::Rejects;
 use crate::files::surface::Surface;
 use crate::http::budget::Payer;
@@ -32,7 +36,11 @@ use crate::subjects;
 
 /// The routes of this module.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(import)).routes(routes!(export))
+    OpenApiRouter::new()
+        .routes(routes!(import))
+        .routes(routes!(export))
+        .routes(routes!(list_imports))
+        .routes(routes!(get_import))
 }
 
 /// The longest wait for the next piece of a body.
@@ -48,9 +56,11 @@ const PIECES: usize = 8;
 #[utoipa::path(
     post, path = "/v1/import/{kind}", tag = "loading", security(("key" = ["import"])),
     params(
-        ("kind" = String, Path, description = "locations, groups, skus, stock, prices, rules, supply or channels", example = "stock"),
+        ("kind" = String, Path, description = "locations, groups, skus, stock, prices, rules, supply, channels or sales", example = "stock"),
         ("atomic" = Option<bool>, Query, description = "One wrong row rejects all"),
-        ("create" = Option<bool>, Query, description = "Create unknown SKUs and locations that stock rows name"),
+        ("create" = Option<bool>, Query, description = "Create unknown SKUs and locations that rows of stock name; and \
+            SKUs, locations and channels that rows of sales name"),
+        ("stock" = Option<bool>, Query, description = "Of sales: their units move stock, unless a count has them already"),
         ("raw" = Option<bool>, Query, description = "Read cells of CSV as they are, as an export with raw=true writes \
             them"),
         ("map" = Option<Vec<String>>, Query, description = "COLUMN=NAME: a column of this import, and its name in the file; may repeat. In JSON lines, NAME may be a path such as location.lat"),
@@ -61,6 +71,7 @@ const PIECES: usize = 8;
             detected from the header line if left out"),
         ("decimal" = Option<String>, Query, description = "Decimal separator of numbers, point or comma; if left out, \
             only unambiguous numbers are accepted"),
+        ("import" = Option<String>, Query, description = "An id of the caller's, under which `GET /v1/imports/{import}` tells how far it is"),
         ("rejects" = Option<bool>, Query, description = "The answer contains the rejected rows as a file, in \
             `rejects`"),
         ("Content-Encoding" = Option<String>, Header, description = "gzip, or none"),
@@ -81,7 +92,13 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     let mut params = Params::parse(parts.uri.query().unwrap_or_default());
     let (atomic, create, raw) = (params.flag("atomic")?, params.flag("create")?, params.flag("raw")?);
     let (reading, asks_rejects) = (reading(&mut params)?, params.flag("rejects")?);
+    let options = RowOptions { create, stock: params.flag("stock")? };
+    let named = params.outside_name("import")?.map(|name| name.to_string());
     params.done()?;
+    if options.stock && kind.kind != ImportKind::Sales {
+        return Err(Problem::invalid("stock", "is an option of sales alone; leave it out"));
+    }
+    let reading = reading.with_currency(kind, &app.config.imports.sales_currency);
     let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let encoding = match Encoding::of(&parts.headers) {
         Ok(encoding) => encoding,
@@ -110,12 +127,22 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     }
     let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     let (atomic_rows, surface) = (app.config.limits.import_atomic_rows, Surface::of_user_agent(agent));
-    let plan = ImportPlan { kind, format, atomic, create, raw, atomic_rows, reading, surface };
+    let plan = ImportPlan { kind, format, atomic, options, raw, atomic_rows, reading, surface };
+
+    let id = match &named {
+        Some(id) => id.clone(),
+        None => format!("i-{}", crockford(crate::random()?, 12)),
+    };
+    let actor = Caller::of(&parts.extensions).principal.map(|principal| principal.identity.name.clone());
+    let announced = extract::announced(&parts.headers);
+    let progress = app.imports.begin(Progress::new(id, kind.kind.as_str(), actor, announced));
+    let ends = Ends(Arc::clone(&progress));
 
     // Each import occupies a thread for as long as its client sends.
     let turn = match app.files.turn(Payer::of(&parts.extensions).who).await {
         Ok(turn) => turn,
         Err(problem) => {
+            progress.ended(Err(problem.detail().to_owned()));
             extract::discard_beside(&parts.headers, body);
             return Err(problem);
         }
@@ -129,9 +156,10 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     let (caller, address) = (Caller::of(&parts.extensions), extract::address(&parts));
     let caller = Caller { trace: extract::trace(&parts.headers), ..caller };
     let version = parts.version;
+    let telling = Arc::clone(&progress);
     let loaded = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        let unpacked = Unpacked::new(Pieces::new(received), encoding, limit);
+        let (_turn, _ends) = (turn, ends);
+        let unpacked = Unpacked::new(Pieces::new(received, Arc::clone(&telling)), encoding, limit);
         let mut reader = BufReader::with_capacity(64 << 10, unpacked);
         let bind = |hash| {
             let who = caller.principal.as_ref().map(|principal| principal.identity.as_ref());
@@ -156,7 +184,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
         }
         let (mut rejected, rejects_bytes) = (Vec::new(), worker.config.limits.import_rejects_bytes);
         let mut rejects = asks_rejects.then(|| Rejects::new(&mut rejected, plan.format, rejects_bytes));
-        let imported = load::load(&worker.engine, &caller, &plan, &mut reader, rejects.as_mut());
+        let imported = load::load(&worker.engine, &caller, &plan, &mut reader, rejects.as_mut(), Some(&telling));
         let left_out = rejects.map(|rejects| rejects.left_out());
         let rejects = left_out.map(|left_out| (String::from_utf8(rejected).unwrap_or_default(), left_out));
         let imported = match (imported, rejects.clone()) {
@@ -178,19 +206,53 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     let loaded = loaded
         .await
         .map_err(|_| Problem::new(Slug::Internal, "internal error while the file was imported; see the server log"))?;
-    let (seq, imported, first) = loaded.map_err(|error| match error {
-        LoadError::Read(error) if error.kind() == ErrorKind::FileTooLarge => {
-            extract::too_large("an import", limit, LIMIT, version)
-        }
-        error => error.into(),
+    let (seq, imported, first) = loaded.map_err(|error| {
+        let problem = match error {
+            LoadError::Read(error) if error.kind() == ErrorKind::FileTooLarge => {
+                extract::too_large("an import", limit, LIMIT, version)
+            }
+            error => error.into(),
+        };
+        progress.failed(problem.detail());
+        problem
     })?;
+    progress.came_to(&imported);
+    progress.ended(Ok(seq));
     let mut answer = load::summary(&imported, seq);
     // The rows are not stored: the answer to a repeat has the errors alone.
     if let (Some(Some((text, left_out))), Value::Object(members)) = (&first, &mut answer) {
         members.insert("rejects".into(), text.as_str().into());
         members.insert("rejects_left_out".into(), (*left_out).into());
     }
+    if let (Some(id), Value::Object(members)) = (named, &mut answer) {
+        members.insert("import".into(), id.into());
+    }
     Ok(replayed(json_answer(&answer), first.is_none()))
+}
+
+/// List imports since the start of the server, the newest first.
+#[utoipa::path(get, path = "/v1/imports", tag = "loading", security(("key" = ["import"]), ("key" = ["ops"])),
+    params(("after" = Option<String>, Query, description = "`next` of the previous page"),
+        ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out")),
+    responses((status = 200, description = "The imports that are remembered, at most 1,000"), (status = 400, description = "invalid-request")))]
+pub async fn list_imports(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let (after, limit) = (params.one("after")?, params.limit()?);
+    params.done()?;
+    let (found, more) = app.imports.list(after.as_deref(), limit);
+    let next = found.last().filter(|_| more).map(|last| last.id.clone());
+    let items: Vec<Value> = found.iter().map(|progress| progress.to_value()).collect();
+    Ok(json_answer(&json!({"items": items, "next": next})))
+}
+
+/// Read how far an import is, or what it came to.
+#[utoipa::path(get, path = "/v1/imports/{import}", tag = "loading", security(("key" = ["import"]), ("key" = ["ops"])),
+    params(("import" = String, Path, description = "The import")),
+    responses((status = 200, description = "The import"),
+        (status = 404, description = "not-found: no import of this id since the start of the server")))]
+pub async fn get_import(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
+    let progress = app.imports.get(&id).ok_or_else(|| Problem::not_found("import"))?;
+    Ok(json_answer(&progress.to_value()))
 }
 
 /// The options for a file in another layout.
@@ -251,11 +313,12 @@ struct Pieces {
     received: mpsc::Receiver<std::io::Result<Bytes>>,
     current: Bytes,
     hash: blake3::Hasher,
+    progress: Arc<Progress>,
 }
 
 impl Pieces {
-    fn new(received: mpsc::Receiver<std::io::Result<Bytes>>) -> Self {
-        Self { received, current: Bytes::new(), hash: blake3::Hasher::new() }
+    fn new(received: mpsc::Receiver<std::io::Result<Bytes>>, progress: Arc<Progress>) -> Self {
+        Self { received, current: Bytes::new(), hash: blake3::Hasher::new(), progress }
     }
 }
 
@@ -272,6 +335,7 @@ impl Read for Pieces {
         let (head, _) = buffer.split_at_mut(length);
         head.copy_from_slice(&piece);
         self.hash.update(&piece);
+        self.progress.received(length);
         Ok(length)
     }
 }
@@ -280,7 +344,8 @@ impl Read for Pieces {
 #[utoipa::path(
     get, path = "/v1/export/{kind}", tag = "loading", security(("key" = ["ops"])),
     params(
-        ("kind" = String, Path, description = "locations, groups, skus, stock, prices, rules, supply or channels"),
+        ("kind" = String, Path, description = "locations, groups, skus, stock, prices, rules, supply, channels, sales, \
+            orders or receipts"),
         ("raw" = Option<bool>, Query, description = "Texts unchanged; without it, a text that a spreadsheet would run \
             as a formula is escaped, and the import reads it back")
     ),
@@ -288,7 +353,7 @@ impl Read for Pieces {
               (status = 404, description = "not-found"))
 )]
 pub async fn export(State(app): State<App>, payer: Payer, PathId(kind): PathId, uri: Uri) -> Result<Response, Problem> {
-    let kind = subjects::file_kind(&kind).ok_or_else(|| Problem::not_found("kind of export"))?;
+    let kind = subjects::export_kind(&kind).ok_or_else(|| Problem::not_found("kind of export"))?;
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let texts = if params.flag("raw")? { Texts::Raw } else { Texts::Guarded };
     params.done()?;

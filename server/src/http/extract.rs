@@ -67,12 +67,33 @@ pub async fn json<T: DeserializeOwned>(app: &App, request: Request) -> Result<Js
     Ok(JsonRequest { caller, body: parse_json(text)?, params })
 }
 
-/// Reads a JSON body of a request that only reads, which needs no key.
+/// The same with a digest of what the body says, however it is written: a record under an id of the caller's keeps it.
+pub async fn json_digested<T: DeserializeOwned>(app: &App, request: Request) -> Result<(JsonRequest<T>, u64), Problem> {
+    let (parts, body) = request.into_parts();
+    let (bytes, _room) = read_body(app, &parts, body).await?;
+    let params = Params::parse(parts.uri.query().unwrap_or_default());
+    let caller = caller(app, &parts, &bytes)?;
+    let body = parse_json(&bytes)?;
+    Ok((JsonRequest { caller, body, params }, short_digest(fingerprint(&bytes))))
+}
+
+/// The digest of a body that is already parsed, as [`json_digested`] has it.
+pub fn body_digest(body: &Value) -> u64 {
+    short_digest(fingerprint_of(body))
+}
+
+fn short_digest(hash: blake3::Hash) -> u64 {
+    let (head, _) = hash.as_bytes().split_first_chunk().unwrap_or((&[0; 8], &[]));
+    u64::from_le_bytes(*head)
+}
+
+/// Reads a JSON body of a request that needs no key: it only reads, or its repeat changes nothing.
 pub async fn json_question<T: DeserializeOwned>(app: &App, request: Request) -> Result<JsonRequest<T>, Problem> {
     let (parts, body) = request.into_parts();
     let (bytes, _room) = read_body(app, &parts, body).await?;
     let params = Params::parse(parts.uri.query().unwrap_or_default());
-    Ok(JsonRequest { caller: Caller::of(&parts.extensions), body: parse_json(&bytes)?, params })
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+    Ok(JsonRequest { caller: Caller::of(&parts.extensions), body: parse_json(text)?, params })
 }
 
 /// Parses JSON; the error names the wrong field.
@@ -453,6 +474,17 @@ impl Params {
         self.one(field)?.map(|text| crate::wire::name(field, &text)).transpose()
     }
 
+    /// Refuses a span that ends before it begins: nothing is in it.
+    ///
+    /// # Errors
+    /// It names `to`.
+    pub fn check_span<T: PartialOrd>(from: Option<T>, to: Option<T>) -> Result<(), Problem> {
+        match from.zip(to).is_some_and(|(from, to)| to < from) {
+            true => Err(Problem::invalid("to", "is before from; give a later one")),
+            false => Ok(()),
+        }
+    }
+
     /// Refuses parameters that no handler took.
     pub fn done(self) -> Result<(), Problem> {
         match self.0.keys().next() {
@@ -469,20 +501,41 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        // An id that cannot be decoded names nothing, and a new thing cannot have it.
-        let is_given = parts.method == Method::PUT
-            && parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str().ends_with('}'));
-        let unreadable = || match is_given {
-            true => Problem::invalid("path", "is not percent-encoded UTF-8; a percent sign itself is written %25"),
-            false => Problem::not_found("thing"),
-        };
-        if !is_percent_encoded(parts.uri.path()) {
-            return Err(unreadable());
-        }
-        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| unreadable())?;
-        let id = params.iter().next().map(|(_, value)| value.to_owned());
-        id.map(PathId).ok_or_else(unreadable)
+        let mut ids = path_ids(parts, state).await?.into_iter();
+        ids.next().map(PathId).ok_or_else(|| unreadable(parts))
     }
+}
+
+/// The two ids in a path, percent-decoded.
+pub struct PathIds(pub String, pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathIds {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let mut ids = path_ids(parts, state).await?.into_iter();
+        let both = ids.next().zip(ids.next());
+        both.map(|(first, second)| Self(first, second)).ok_or_else(|| unreadable(parts))
+    }
+}
+
+/// An id that cannot be decoded names nothing, and a new thing cannot have it.
+fn unreadable(parts: &Parts) -> Problem {
+    let is_given = parts.method == Method::PUT
+        && parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str().ends_with('}'));
+    match is_given {
+        true => Problem::invalid("path", "is not percent-encoded UTF-8; a percent sign itself is written %25"),
+        false => Problem::not_found("thing"),
+    }
+}
+
+async fn path_ids<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Vec<String>, Problem> {
+    if !is_percent_encoded(parts.uri.path()) {
+        return Err(unreadable(parts));
+    }
+    let params = RawPathParams::from_request_parts(parts, state).await;
+    let params = params.map_err(|_| unreadable(parts))?;
+    Ok(params.iter().map(|(_, value)| value.to_owned()).collect())
 }
 
 /// True if two hexadecimal digits follow each percent sign.

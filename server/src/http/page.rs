@@ -37,11 +37,24 @@ pub(crate) struct Page {
     /// The `next` cursor after the last item on the page.
     at: Option<Value>,
     is_full: bool,
+    /// Other members of the page.
+    told: String,
 }
 
 impl Page {
     pub(crate) fn new(app: &App) -> Self {
-        Self { bytes_max: app.config.limits.page_bytes, items: String::new(), at: None, is_full: false }
+        Self {
+            bytes_max: app.config.limits.page_bytes,
+            items: String::new(),
+            at: None,
+            is_full: false,
+            told: String::new(),
+        }
+    }
+
+    /// Adds a member to the page, beside its items.
+    pub(crate) fn tell(&mut self, name: &str, value: impl Into<Value>) {
+        let _ = write!(self.told, r#""{name}":{},"#, value.into());
     }
 
     /// Adds an item. Returns false if the page is full.
@@ -71,11 +84,11 @@ impl Page {
 
     /// Ends the page. `next` is set if there are more items, or if the page is full.
     pub(crate) fn end(self, seq: Option<Seq>, more: bool) -> String {
-        let Self { items: mut text, at, is_full, .. } = self;
+        let Self { items: mut text, at, is_full, told, .. } = self;
         let seq = seq.map(|seq| format!(r#""seq":{seq},"#)).unwrap_or_default();
         let next = Value::from(at.filter(|_| more || is_full));
         // Reuses the buffer of the items, because a page is large.
-        text.insert_str(0, &format!(r#"{{{seq}"items":["#));
+        text.insert_str(0, &format!(r#"{{{seq}{told}"items":["#));
         let _ = write!(text, r#"],"next":{next}}}"#);
         text
     }

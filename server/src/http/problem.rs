@@ -2,9 +2,13 @@
 //!
 //! Every error of the API passes through here; the slugs and their status codes stand in one table.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
 use anaquel_engine::command::{Failure, Refusal, Short};
 use anaquel_engine::event::{RowError, ThingKind};
 use anaquel_engine::journal::ReadError;
+use anaquel_engine::refusal::{NotReturnable, PriceDifference};
 use anaquel_engine::reservation::ReservationState;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -35,6 +39,14 @@ pub enum Slug {
     WrongState,
     /// Another resource already has this id.
     AlreadyExists,
+    /// Lines have no price, or the order comes to another total than expected.
+    PriceMismatch,
+    /// Payments or refunds do not add up.
+    Unbalanced,
+    /// Goods cannot come back.
+    NotReturnable,
+    /// Another series could print the same number.
+    NumberTaken,
     /// The resource existed but is no longer kept.
     Gone,
     /// The resource changed meanwhile.
@@ -60,7 +72,7 @@ type OwnField = (&'static str, &'static str);
 
 impl Slug {
     /// All kinds, in the order of their status codes.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -70,6 +82,10 @@ impl Slug {
         Self::InsufficientStock,
         Self::WrongState,
         Self::AlreadyExists,
+        Self::PriceMismatch,
+        Self::Unbalanced,
+        Self::NotReturnable,
+        Self::NumberTaken,
         Self::Gone,
         Self::StaleVersion,
         Self::PayloadTooLarge,
@@ -144,6 +160,39 @@ impl Slug {
                 "Read the item, or use another id.",
                 &[("seq", "the record that created it")],
             ),
+            Self::PriceMismatch => (
+                "A line has no price in force, or the order comes to another total than the customer was told. The \
+                 server did nothing.",
+                "Show the customer total, and send it as expected_total; give a price to what has none.",
+                &[
+                    (
+                        "lines",
+                        "the lines: line, expected and actual, the price of a unit in force; null if there is none",
+                    ),
+                    ("total", "what the order comes to"),
+                ],
+            ),
+            Self::Unbalanced => (
+                "Payments or refunds do not come to what is due. The server did nothing.",
+                "Tell the payments that are missing, or refunds that come to what is due.",
+                &[("due", "what they should come to"), ("tendered", "what they come to")],
+            ),
+            Self::NotReturnable => (
+                "Goods cannot come back as requested: more than was bought or is left, not handed over yet, too late, \
+                 excluded by a rule, or of no known sale. The server did nothing.",
+                "Take back at most the returnable units of each line; what was bought elsewhere needs a rule that allows \
+                 returns without a sale.",
+                &[(
+                    "lines",
+                    "the lines: line, sku, requested, returnable, and reason: quantity, not_handed_over, window, \
+                     excluded or unknown_sale",
+                )],
+            ),
+            Self::NumberTaken => (
+                "Another series of the same issuer prints, or could come to print, the same number.",
+                "Choose another prefix: series of one issuer begin differently, and not with the digits of another.",
+                &[("series", "the other series"), ("number", "a number that both could print")],
+            ),
             Self::Gone => (
                 "It existed, and is no longer stored: the log, closed reservations and idempotency keys have \
                  retention periods.",
@@ -210,6 +259,10 @@ impl Slug {
             Self::InsufficientStock => ("insufficient-stock", StatusCode::CONFLICT, "Insufficient stock"),
             Self::WrongState => ("wrong-state", StatusCode::CONFLICT, "The state does not allow this"),
             Self::AlreadyExists => ("already-exists", StatusCode::CONFLICT, "Already exists"),
+            Self::PriceMismatch => ("price-mismatch", StatusCode::CONFLICT, "Another price"),
+            Self::Unbalanced => ("unbalanced", StatusCode::CONFLICT, "The money does not add up"),
+            Self::NotReturnable => ("not-returnable", StatusCode::CONFLICT, "Cannot come back"),
+            Self::NumberTaken => ("number-taken", StatusCode::CONFLICT, "The number is taken"),
             Self::Gone => ("gone", StatusCode::GONE, "No longer kept"),
             Self::StaleVersion => ("stale-version", StatusCode::PRECONDITION_FAILED, "Changed since it was read"),
             Self::PayloadTooLarge => ("payload-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
@@ -237,6 +290,14 @@ pub struct Problem {
     retry_after: Option<u64>,
     /// Whether the connection closes after the answer.
     closes: bool,
+}
+
+/// Problems that were sent since the start.
+static COUNTED: AtomicU64 = AtomicU64::new(0);
+
+/// How many problems were sent since the start.
+pub fn counted() -> u64 {
+    COUNTED.load(Relaxed)
 }
 
 impl Problem {
@@ -311,6 +372,7 @@ impl Problem {
 
     /// Counts the problem in the metrics.
     pub fn count(&self) {
+        COUNTED.fetch_add(1, Relaxed);
         metrics::counter!("anaquel_problems_total", "type" => self.slug()).increment(1);
     }
 
@@ -365,6 +427,11 @@ impl Problem {
                 Self::insufficient(detail, shorts.iter().map(line).collect())
             }
             Refusal::WrongState(state) => Self::wrong_state(state, format!("the reservation is {}", state.as_str())),
+            Refusal::PartOf { state, parent } => {
+                let (kind, name) = (parent.kind.as_str(), parent.name.as_str());
+                let detail = format!("the reservation is a part of the {kind} {name}; use the steps of the {kind}");
+                Self::wrong_state(state, detail).with(kind, name)
+            }
             refusal @ (Refusal::Unallocated(state) | Refusal::Waiting(state, _)) => {
                 Self::wrong_state(state, refusal.to_string())
             }
@@ -376,7 +443,9 @@ impl Problem {
             Refusal::NothingToReplace { at } => Self::nothing_to_supersede(&format!("supersedes[{at}]")),
             Refusal::NotReplaceable { at, state } => Self::not_replaceable(&format!("supersedes[{at}]"), state),
             Refusal::NotFound(what) => Self::not_found(what),
-            Refusal::Invalid { field, reason } => Self::invalid(&field, reason),
+            Refusal::Invalid { field, reason } | Refusal::SeriesElsewhere { field, reason } => {
+                Self::invalid(&field, reason)
+            }
             Refusal::StaleVersion { actual } => {
                 Self::new(Slug::StaleVersion, format!("its version is \"{actual}\"")).with("version", actual)
             }
@@ -410,6 +479,9 @@ impl Problem {
                     .retry_after(seconds)
             }
             Refusal::WrongPickupCode => Self::new(Slug::Forbidden, "pickup_code: wrong code for this reservation"),
+            Refusal::WrongExitCode => {
+                Self::new(Slug::Forbidden, "code: wrong code for the exit of this order").with("field", "code")
+            }
             Refusal::IdempotencyMismatch => Self::new(
                 Slug::IdempotencyMismatch,
                 "Idempotency-Key: this key was used with another body; send a new key with a new body",
@@ -423,7 +495,68 @@ impl Problem {
             }
             Refusal::InState { kind, name, state } => {
                 let detail = format!("the {kind} {name} is {state}, which does not allow this step");
-                Self::new(Slug::WrongState, detail).with(kind, name.as_str()).with("state", state)
+                // The exit of an order is told by its order.
+                let member = kind.rsplit(' ').next().unwrap_or(kind);
+                Self::new(Slug::WrongState, detail).with(member, name.as_str()).with("state", state)
+            }
+            Refusal::TakenBy { kind, name, state, field, other } => {
+                let detail = format!("the {kind} {name} is {state} ({field} {other}), which does not allow this step");
+                Self::new(Slug::WrongState, detail)
+                    .with(kind, name.as_str())
+                    .with("state", state)
+                    .with(field, other.as_str())
+            }
+            refusal @ (Refusal::Repriced | Refusal::ArchiveMoved) => Self::new(Slug::Overloaded, refusal.to_string()),
+            Refusal::PriceMismatch { lines, total } => {
+                let is_unpriced = lines.iter().any(|line| line.actual.is_none());
+                let detail = match is_unpriced {
+                    true => "lines have no price in force".to_owned(),
+                    false => format!("expected_total: the order comes to {total}"),
+                };
+                let line = |line: &PriceDifference| json!({"line": &*line.line, "expected": line.expected, "actual": line.actual});
+                let lines: Vec<Value> = lines.iter().map(line).collect();
+                Self::new(Slug::PriceMismatch, detail).with("lines", lines).with("total", total)
+            }
+            refusal @ Refusal::Unbalanced { due, tendered } => {
+                Self::new(Slug::Unbalanced, refusal.to_string()).with("due", due).with("tendered", tendered)
+            }
+            Refusal::NotReturnable(lines) => {
+                let detail = format!("{} of the lines cannot come back as requested", lines.len());
+                let line = |line: &NotReturnable| {
+                    json!({
+                        "line": line.line.as_deref(),
+                        "sku": line.sku.as_ref().map(|name| name.as_str()),
+                        "requested": line.requested,
+                        "returnable": line.returnable,
+                        "reason": line.reason.as_str(),
+                    })
+                };
+                let lines: Vec<Value> = lines.iter().map(line).collect();
+                Self::new(Slug::NotReturnable, detail).with("lines", lines)
+            }
+            refusal @ Refusal::OffPlan => {
+                Self::new(Slug::Forbidden, refusal.to_string()).with("field", "refunds").with("scope", "refund")
+            }
+            Refusal::Spent { kind, name, state, by } => {
+                let replaced = by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+                let detail = format!("the {kind} {name} is {state}{replaced}, which does not allow this step");
+                let problem = Self::new(Slug::WrongState, detail).with("state", state);
+                // The id of what stands in the way: of what has taken its place, if anything has.
+                match by {
+                    Some(by) => problem.with("invoice", by).with(kind, name),
+                    None => problem.with(kind, name),
+                }
+            }
+            refusal @ Refusal::NoTaxRate { .. } => {
+                let detail = refusal.to_string();
+                let Refusal::NoTaxRate { line } = refusal else { return Self::new(Slug::WrongState, detail) };
+                Self::new(Slug::WrongState, detail).with("state", "no_tax_rate").with("line", line)
+            }
+            Refusal::NumberTaken { series, number } => {
+                let detail = format!(
+                    "prefix: series {series} of the same issuer could print {number}, too; choose another prefix"
+                );
+                Self::new(Slug::NumberTaken, detail).with("series", series.as_str()).with("number", number)
             }
             Refusal::BadRows(errors) => Self::bad_rows(errors.len() as u64, &errors),
         }
@@ -474,7 +607,8 @@ impl Problem {
         }
     }
 
-    fn wrong_state(state: ReservationState, detail: String) -> Self {
+    /// The state of a reservation does not allow the step.
+    pub fn wrong_state(state: ReservationState, detail: String) -> Self {
         Self::new(Slug::WrongState, detail).with("state", state.as_str())
     }
 }

@@ -6,18 +6,21 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
-use crate::console::{guides, pages, problems};
+use crate::console::{guides, home, pages, problems};
 use crate::http::document;
 use crate::http::document::words::Words;
 use crate::http::middleware::admission::Routes;
 use crate::http::middleware::pipeline::Pipeline;
 use crate::http::problem::{Problem, Slug};
-use crate::{files, stream, subjects};
+use crate::subjects::SUBJECTS;
+use crate::{files, stream};
 
 /// All routes.
 pub fn router(app: App) -> Router {
-    let (router, document) = OpenApiRouter::with_openapi(document::ApiDoc::openapi())
-        .merge(subjects::router())
+    let all = OpenApiRouter::with_openapi(document::ApiDoc::openapi());
+    let (router, document) = SUBJECTS
+        .iter()
+        .fold(all, |all, subject| all.merge((subject.routes)()))
         .merge(stream::routes())
         .merge(files::routes::routes())
         .split_for_parts();
@@ -25,6 +28,7 @@ pub fn router(app: App) -> Router {
     router
         .merge(pages::routes())
         .merge(guides::routes())
+        .merge(home::routes())
         .merge(problems::routes())
         .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", document))
         .fallback(no_such_path)
@@ -46,7 +50,8 @@ async fn no_such_method(request: Request) -> Problem {
 
 /// The texts that the subjects add to the OpenAPI document.
 fn words() -> Vec<&'static Words> {
-    subjects::words().into_iter().chain([&stream::words::WORDS, &files::words::WORDS]).collect()
+    let of_subjects = SUBJECTS.iter().flat_map(|subject| subject.words).copied();
+    of_subjects.chain([&stream::words::WORDS, &files::words::WORDS]).collect()
 }
 
 #[cfg(test)]
@@ -59,7 +64,10 @@ mod tests {
     #[test]
     fn examples_are_json_and_records_name_records_that_there_are() {
         let words = words();
-        for Words { calls, examples, records } in &words {
+        for Words { calls, examples, records, versioned, .. } in &words {
+            for path in *versioned {
+                assert!(calls.iter().any(|(known, ..)| *known == format!("GET {path}")), "{path}");
+            }
             for (call, body) in *examples {
                 assert!(serde_json::from_str::<Value>(body).is_ok(), "{call}: {body}");
                 assert!(calls.iter().any(|(known, ..)| known == call), "{call}");

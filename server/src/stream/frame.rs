@@ -1,16 +1,19 @@
 //! Outgoing messages as JSON. A changed cell is serialised once for all subscribers; the rest of a frame is a few
 //! numbers.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
 use anaquel_engine::Engine;
-use anaquel_engine::feed::{Cursor, Item, Message, Subscription};
+use anaquel_engine::feed::{Cursor, Item, Message, Reset, Subscription};
 use anaquel_engine::ids::{LocationId, Seq, SkuId};
 use serde_json::{Value, json};
 
+use crate::http::names::write_names;
 use crate::http::problem::Problem;
 use crate::http::reply::Reply;
+use crate::stream::follow::follower::Told;
 use crate::stream::measures::Measures;
 use crate::stream::streams::exceeded;
 use crate::subjects::stock::cell::CellWriter;
@@ -37,11 +40,11 @@ pub struct Frame {
     pub cursor: Option<Cursor>,
 }
 
-/// Serialises a message of a subscription.
+/// Serialises a message of a subscription; with `names`, snapshots have the names of their SKUs and locations.
 pub fn message(
     engine: &Engine,
     measures: &Measures,
-    id: &ClientId,
+    (id, names): (&ClientId, bool),
     subscription: &Subscription,
     message: Message,
 ) -> Frame {
@@ -64,6 +67,12 @@ pub fn message(
             if !unknown.is_empty() && !more {
                 let unknown: Vec<&str> = unknown.iter().map(|name| name.as_str()).collect();
                 let _ = write!(out, r#","unknown":{}"#, json!(unknown));
+            }
+            if names {
+                let skus: BTreeSet<SkuId> = cells.iter().map(|cell| cell.sku).collect();
+                let locations: BTreeSet<LocationId> = cells.iter().map(|cell| cell.location).collect();
+                out.push_str(r#","names":"#);
+                write_names(engine, &mut out, skus.into_iter(), locations.into_iter());
             }
             let _ = write!(out, r#","more":{more}}}"#);
             Frame { kind: "snapshot", text: out, cursor }
@@ -110,6 +119,37 @@ pub fn message(
     }
 }
 
+/// Serialises a message of a follower.
+pub fn followed(measures: &Measures, id: &ClientId, told: Told) -> Frame {
+    match told {
+        Told::Event { seq, prev_seq, cursor, item } => {
+            measures.events.increment(1);
+            let mut out = String::with_capacity(item.len() + 160);
+            open(&mut out, "event", id);
+            let _ = write!(out, r#","seq":{seq},"prev_seq":{prev_seq},"cursor":"{cursor}","item":{item}}}"#);
+            Frame { kind: "event", text: out, cursor: Some(cursor) }
+        }
+        Told::Reset { reason, cursor } => {
+            measures.resets.increment(1);
+            Frame { kind: "reset", text: begins_anew(id, reason, cursor), cursor: Some(cursor) }
+        }
+    }
+}
+
+/// A follower goes on from `cursor`; it is told nothing of what came before.
+pub fn begins_anew(id: &ClientId, reason: Reset, cursor: Cursor) -> String {
+    let mut out = String::new();
+    open(&mut out, "reset", id);
+    let _ = write!(out, r#","reason":"{}","seq":{},"cursor":"{cursor}"}}"#, reason.slug(), cursor.seq);
+    out
+}
+
+/// A follower is told what happens from `cursor` on.
+pub fn follows(id: &ClientId, cursor: Cursor) -> String {
+    let reply = Reply::ok(format!(r#"{{"seq":{},"cursor":"{cursor}"}}"#, cursor.seq));
+    result(id, &reply)
+}
+
 fn open(out: &mut String, kind: &str, id: &ClientId) {
     let _ = write!(out, r#"{{"type":"{kind}","id":{}"#, id.json);
 }
@@ -120,15 +160,11 @@ fn write_place(out: &mut String, engine: &Engine, (sku, location): (SkuId, Locat
     put!(out, r#"{"sku":""#, sku, r#"","location":""#, location, r#""}"#);
 }
 
-/// These subscriptions are complete up to `seq`.
-pub fn heartbeat<'a>(
-    engine: &Engine,
-    seq: Seq,
-    subscriptions: impl Iterator<Item = (&'a ClientId, &'a Subscription)>,
-) -> String {
+/// Everything up to `seq` was sent; the cursors are those of the subscriptions.
+pub fn heartbeat(engine: &Engine, seq: Seq, cursors: &[(&ClientId, Cursor)]) -> String {
     let mut out =
         format!(r#"{{"type":"heartbeat","seq":{seq},"time":"{}","cursors":{{"#, crate::wire::time(engine.now()));
-    for (at, (id, cursor)) in subscriptions.filter_map(|(id, live)| Some((id, live.cursor()?))).enumerate() {
+    for (at, (id, cursor)) in cursors.iter().enumerate() {
         let _ = write!(out, r#"{}{}:"{cursor}""#, if at > 0 { "," } else { "" }, id.json);
     }
     out.push_str("}}");

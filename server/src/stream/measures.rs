@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use metrics::{Counter, Histogram};
 
+use crate::telemetry::latency;
+
 thread_local! {
     /// The histograms of commands by op and status that this thread has looked up: a few dozen.
     static COMMANDS: RefCell<Vec<(&'static str, u16, Histogram)>> = const { RefCell::new(Vec::new()) };
@@ -14,6 +16,7 @@ thread_local! {
 pub struct Measures {
     pub snapshots: Counter,
     pub deltas: Counter,
+    pub events: Counter,
     pub resets: Counter,
     pub heartbeats: Counter,
     pub results: Counter,
@@ -28,6 +31,7 @@ impl Default for Measures {
         Self {
             snapshots: messages("snapshot"),
             deltas: messages("delta"),
+            events: messages("event"),
             resets: messages("reset"),
             heartbeats: messages("heartbeat"),
             results: messages("result"),
@@ -46,6 +50,7 @@ impl Measures {
 
     /// Records an answered command and its duration.
     pub fn answered(op: &'static str, status: u16, took: Duration) {
+        latency::note(took);
         COMMANDS.with_borrow_mut(|known| {
             let found = known.iter().find(|(of, with, _)| (*of, *with) == (op, status));
             if let Some((_, _, histogram)) = found {

@@ -6,6 +6,7 @@
 //! [`FeedSettings`](anaquel_engine::settings::FeedSettings) allows.
 
 mod envelope;
+pub mod follow;
 mod frame;
 mod mailbox;
 mod measures;

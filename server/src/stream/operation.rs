@@ -24,7 +24,8 @@ pub struct Operation {
     /// The required scope, the same as for its route.
     pub scope: Scope,
     /// For a write, its route: the scope of idempotency keys, so that a repeat may use either transport. A path with
-    /// `{id}` needs the member `reservation`. `None` for a read, which takes no key.
+    /// `{id}` needs the member `reservation`, and any other name in braces the member of that name. `None` for a read,
+    /// which takes no key.
     pub route: Option<(Method, &'static str)>,
     /// Maps the members of the message to the members of the body, before they are parsed.
     pub parse: fn(Members) -> Members,
@@ -59,15 +60,25 @@ pub struct Asked<'a> {
     pub caller: &'a Caller,
     /// The payer of the answer.
     pub payer: &'a Payer,
-    /// The member `reservation`; empty for an operation whose path has no `{id}`.
-    pub reservation: &'a str,
+    /// The members that its path names, in the order of the path.
+    ids: &'a [String],
     body: Value,
 }
 
 impl<'a> Asked<'a> {
     /// An input whose body [`Asked::body`] parses.
-    pub fn new(app: &'a App, caller: &'a Caller, payer: &'a Payer, reservation: &'a str, body: Value) -> Self {
-        Self { app, caller, payer, reservation, body }
+    pub fn new(app: &'a App, caller: &'a Caller, payer: &'a Payer, ids: &'a [String], body: Value) -> Self {
+        Self { app, caller, payer, ids, body }
+    }
+
+    /// The member that the path names at this position; empty if it names none.
+    pub fn id(&self, nth: usize) -> &'a str {
+        self.ids.get(nth).map_or("", String::as_str)
+    }
+
+    /// The body as it was sent.
+    pub fn said(&self) -> &Value {
+        &self.body
     }
 
     /// Parses the body.
@@ -80,9 +91,11 @@ impl<'a> Asked<'a> {
 }
 
 impl Operation {
-    /// Whether the operation needs the member `reservation`.
-    pub fn names_reservation(&self) -> bool {
-        self.route.is_some_and(|(_, path)| path.contains("{id}"))
+    /// The members that its path names, in the order of the path, each with its place in the path.
+    pub fn ids(&self) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
+        let path = self.route.map_or("", |(_, path)| path);
+        let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        names.map(|name| if name == "id" { ("reservation", name) } else { (name, name) })
     }
 }
 

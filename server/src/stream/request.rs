@@ -17,13 +17,15 @@ use crate::http::extract::{bind_key, fingerprint_of, read_key};
 use crate::http::problem::Problem;
 use crate::http::reply::Reply;
 use crate::stream::envelope::Envelope;
+use crate::stream::follow::about::Kind;
+use crate::stream::follow::follower::Followed;
 use crate::stream::frame::ClientId;
 use crate::stream::operation::{Asked, Members, Operation, from_value};
-use crate::subjects;
+use crate::subjects::SUBJECTS;
 use crate::subjects::reservations::bodies::ReserveBody;
 use crate::subjects::reservations::ops;
 use crate::wire::strict::Object;
-use crate::wire::{name, objects, sku_name};
+use crate::wire::{name, objects, outside_name, sku_name};
 
 /// The longest id of a request.
 const ID_BYTES_MAX: usize = 64;
@@ -34,10 +36,11 @@ const NAMES_MAX: usize = 100_000;
 /// The request in a message.
 #[allow(clippy::large_enum_variant, reason = "it lives for one message; a box would cost an allocation each")]
 pub enum Request {
-    Subscribe { selection: Selection, mode: Mode, start: Start },
+    Subscribe { selection: Selection, mode: Mode, start: Start, names: bool },
     Track(Vec<Name>),
     Untrack(Vec<Name>),
     Unsubscribe,
+    Follow { asked: Followed, start: Start },
     Command(Command),
 }
 
@@ -52,7 +55,7 @@ enum What {
     Reserve(ReserveBody),
     Other {
         operation: &'static Operation,
-        reservation: String,
+        ids: Vec<String>,
         body: Value,
     },
 }
@@ -69,12 +72,24 @@ struct SubscribeBody {
     channel: Option<String>,
     mode: Option<String>,
     cursor: Option<String>,
+    /// Whether snapshots have the names of their SKUs and locations.
+    names: Option<bool>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SkusBody {
     skus: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FollowBody {
+    kinds: Vec<String>,
+    #[serde(default)]
+    locations: Option<Vec<String>>,
+    customer: Option<String>,
+    cursor: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -127,6 +142,11 @@ fn take_id(members: &mut Members) -> Result<ClientId, Problem> {
     }
 }
 
+/// The operations of all subjects.
+fn operations() -> impl Iterator<Item = &'static Operation> {
+    SUBJECTS.iter().flat_map(|subject| subject.operations)
+}
+
 fn read_members(key_required: bool, principal: Option<&Principal>, mut members: Members) -> Result<Request, Problem> {
     let op = match members.remove("op") {
         Some(Value::String(op)) => op,
@@ -135,6 +155,7 @@ fn read_members(key_required: bool, principal: Option<&Principal>, mut members: 
     };
     match op.as_str() {
         "subscribe" => return subscribe(principal, body(members)?),
+        "follow" => return follow(principal, body(members)?),
         "track" => return Ok(Request::Track(skus(body(members)?)?)),
         "untrack" => return Ok(Request::Untrack(skus(body(members)?)?)),
         "unsubscribe" => {
@@ -143,7 +164,7 @@ fn read_members(key_required: bool, principal: Option<&Principal>, mut members: 
         }
         _ => {}
     }
-    let Some(operation) = subjects::operations().find(|operation| operation.name == op) else {
+    let Some(operation) = operations().find(|operation| operation.name == op) else {
         return Err(unknown(&op));
     };
     command(key_required, principal, operation, (operation.parse)(members)).map(Request::Command)
@@ -151,8 +172,8 @@ fn read_members(key_required: bool, principal: Option<&Principal>, mut members: 
 
 /// The error for an unknown `op`.
 fn unknown(op: &str) -> Problem {
-    let own = ["subscribe", "track", "untrack", "unsubscribe"];
-    let known: Vec<&str> = own.into_iter().chain(subjects::operations().map(|operation| operation.name)).collect();
+    let own = ["subscribe", "track", "untrack", "unsubscribe", "follow"];
+    let known: Vec<&str> = own.into_iter().chain(operations().map(|operation| operation.name)).collect();
     let (last, others) = known.split_last().map_or(("", &[][..]), |(last, others)| (*last, others));
     Problem::invalid("op", format!("{op:?} is not an operation; the operations are {} and {last}", others.join(", ")))
 }
@@ -169,19 +190,25 @@ fn command(
         Some(Value::String(key)) => Some(read_key("idempotency_key", &key)?),
         Some(_) => return Err(Problem::invalid("idempotency_key", "is a text")),
     };
-    let reservation = match (operation.names_reservation(), members.remove("reservation")) {
-        (false, None) => String::new(),
-        (true, Some(Value::String(id))) => id,
-        (true, None) => return Err(Problem::invalid("reservation", "is missing")),
-        (true, Some(_)) => return Err(Problem::invalid("reservation", "is a text")),
-        (false, Some(_)) => return Err(Problem::invalid("reservation", "is not a field of this operation; remove it")),
-    };
+    let mut ids = Vec::new();
+    for (member, _) in operation.ids() {
+        match members.remove(member) {
+            Some(Value::String(id)) => ids.push(id),
+            Some(_) => return Err(Problem::invalid(member, "is a text")),
+            None => return Err(Problem::invalid(member, "is missing")),
+        }
+    }
+    if ids.is_empty() && members.contains_key("reservation") {
+        return Err(Problem::invalid("reservation", "is not a field of this operation; remove it"));
+    }
     let body = Value::Object(members);
     let idempotency = match (operation.route, key) {
         (None, _) => None,
         (Some((method, path)), Some(key)) => {
             let identity = principal.map(|principal| principal.identity.as_ref());
-            let path = path.replace("{id}", &reservation);
+            let fill =
+                |path: String, ((_, name), id): ((&str, &str), &String)| path.replace(&format!("{{{name}}}"), id);
+            let path = operation.ids().zip(&ids).fold(path.to_owned(), fill);
             Some(bind_key(key, identity, method.as_str(), &path, fingerprint_of(&body)))
         }
         (Some(_), None) if key_required => {
@@ -189,7 +216,7 @@ fn command(
         }
         (Some(_), None) => None,
     };
-    let what = What::Other { operation, reservation, body };
+    let what = What::Other { operation, ids, body };
     Ok(Command { caller: Caller::new(principal.cloned(), Who::default()).with_key(idempotency, None), what })
 }
 
@@ -215,8 +242,8 @@ impl Command {
         match what {
             What::Reserve(body) => ops::reserve(&app, &caller, body).await,
             // Boxed by the operation, so that rare operations do not enlarge the future of every reservation.
-            What::Other { operation, reservation, body } => {
-                (operation.run)(Asked::new(&app, &caller, &payer, &reservation, body)).await
+            What::Other { operation, ids, body } => {
+                (operation.run)(Asked::new(&app, &caller, &payer, &ids, body)).await
             }
         }
     }
@@ -240,7 +267,47 @@ fn subscribe(principal: Option<&Principal>, body: SubscribeBody) -> Result<Reque
         Some(cursor) => read_cursor(cursor)?,
     };
     let selection = selection(&body.skus, &body.locations, &body.groups, body.channel.as_deref())?;
-    Ok(Request::Subscribe { selection, mode: mode(body.mode.as_deref())?, start })
+    let names = body.names.unwrap_or_default();
+    Ok(Request::Subscribe { selection, mode: mode(body.mode.as_deref())?, start, names })
+}
+
+/// The scopes of a kind of records: one of them is sufficient, as for the list of such things.
+fn scopes_of(kind: Kind) -> &'static [Scope] {
+    match kind {
+        Kind::Order => &[Scope::Sell, Scope::Fulfil],
+        Kind::Return => &[Scope::Sell],
+        Kind::Transfer => &[Scope::Stock],
+        Kind::Reservation => &[Scope::Reserve, Scope::Fulfil],
+        Kind::Shortage => &[Scope::Stock, Scope::Ops],
+    }
+}
+
+fn follow(principal: Option<&Principal>, body: FollowBody) -> Result<Request, Problem> {
+    let identity = principal.map(|principal| principal.identity.as_ref());
+    if body.kinds.is_empty() {
+        return Err(Problem::invalid("kinds", format!("is empty; name at least one of {}", known_kinds())));
+    }
+    let mut kinds = Vec::new();
+    for (at, text) in body.kinds.iter().enumerate() {
+        let field = format!("kinds[{at}]");
+        let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
+        let kind = kind.ok_or_else(|| Problem::invalid(&field, format!("{text:?} is not one of {}", known_kinds())))?;
+        identity.map_or(Ok(()), |identity| identity.may(scopes_of(kind)))?;
+        kinds.push(kind);
+    }
+    let texts = body.locations.unwrap_or_default();
+    for (at, text) in texts.iter().enumerate() {
+        let field = format!("locations[{at}]");
+        identity.map_or(Ok(()), |identity| identity.may_use_location(&field, Some(text)))?;
+    }
+    let locations = names("locations", &texts, name)?;
+    let customer = body.customer.map(|text| outside_name("customer", &text)).transpose()?;
+    let start = body.cursor.as_deref().map_or(Ok(Start::Fresh), read_cursor)?;
+    Ok(Request::Follow { asked: Followed { kinds, locations, customer }, start })
+}
+
+fn known_kinds() -> String {
+    Kind::ALL.map(Kind::as_str).join(", ")
 }
 
 /// Parses the selection of a subscription.

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anaquel_engine::feed::{Cursor, Message, Mode, Selection, Share, Start, Subscription};
+use anaquel_engine::feed::{Cursor, Message, Mode, Reset, Selection, Share, Start, Subscription};
 use anaquel_engine::ids::Seq;
 use futures_util::future::BoxFuture;
 
 use crate::app::App;
+use crate::auth::Identity;
 use crate::http::budget::Who;
 use crate::http::budget::aside::AsideTurn;
 use crate::http::problem::{Problem, Slug};
+use crate::stream::follow::follower::{Followed, Follower};
 use crate::stream::frame::{self, ClientId, Frame};
 use crate::stream::mailbox::Mailbox;
 use crate::stream::streams::exceeded;
@@ -27,6 +29,10 @@ pub struct Session {
     pub mailbox: Arc<Mailbox>,
     live: Vec<(ClientId, Subscription)>,
     next: usize,
+    /// The subscriptions whose snapshots have names.
+    named: Vec<ClientId>,
+    followed: Vec<(ClientId, Follower)>,
+    next_followed: usize,
     who: Who,
     catch_up: CatchUp,
 }
@@ -62,26 +68,69 @@ pub enum Progress {
 impl Session {
     pub fn new(app: App, who: Who) -> Self {
         let share = app.streams.share(who);
-        Self { app, share, mailbox: Arc::default(), live: Vec::new(), next: 0, who, catch_up: CatchUp::Idle }
+        Self {
+            app,
+            share,
+            mailbox: Arc::default(),
+            live: Vec::new(),
+            next: 0,
+            named: Vec::new(),
+            followed: Vec::new(),
+            next_followed: 0,
+            who,
+            catch_up: CatchUp::Idle,
+        }
     }
 
     pub fn subscribe(&mut self, id: ClientId, selection: Selection, mode: Mode, start: Start) -> Result<(), Problem> {
-        let most = self.app.config.stream.subscriptions;
-        if self.live.iter().any(|(other, _)| *other == id) {
-            let reason = format!("{:?} is subscribed already; unsubscribe it first, or choose another id", id.text);
-            return Err(Problem::invalid("id", reason));
-        }
-        if self.live.len() >= most {
-            let detail = format!("stream.subscriptions: a stream has at most {most}; unsubscribe one");
-            return Err(Problem::new(Slug::TooManyRequests, detail)
-                .with("limit", "stream.subscriptions")
-                .with("most", most));
-        }
+        self.has_room_for(&id)?;
         wire::asking_channel(&self.app.engine, selection.channel.as_ref())?;
         let feed = self.app.engine.feed();
         let subscribed = feed.subscribe_for(&self.share, selection, mode, start, self.mailbox.wake());
         self.live.push((id, subscribed.map_err(exceeded)?));
         Ok(())
+    }
+
+    /// Whether there may be another subscription, with this id.
+    fn has_room_for(&self, id: &ClientId) -> Result<(), Problem> {
+        let most = self.app.config.stream.subscriptions;
+        let mut ids = self.live.iter().map(|(other, _)| other).chain(self.followed.iter().map(|(other, _)| other));
+        if ids.any(|other| other == id) {
+            let reason = format!("{:?} is subscribed already; unsubscribe it first, or choose another id", id.text);
+            return Err(Problem::invalid("id", reason));
+        }
+        if self.live.len() + self.followed.len() >= most {
+            let detail = format!("stream.subscriptions: a stream has at most {most}; unsubscribe one");
+            return Err(Problem::new(Slug::TooManyRequests, detail)
+                .with("limit", "stream.subscriptions")
+                .with("most", most));
+        }
+        Ok(())
+    }
+
+    /// Follows records of the log. Returns where that begins and, if the cursor cannot be resumed, why.
+    pub fn follow(
+        &mut self,
+        id: ClientId,
+        asked: &Followed,
+        identity: Option<Arc<Identity>>,
+        start: Start,
+    ) -> Result<(Cursor, Option<Reset>), Problem> {
+        self.has_room_for(&id)?;
+        let (engine, hub) = (&self.app.engine, &self.app.follow);
+        let mut follower = Follower::new(engine, hub, asked, identity, start, self.mailbox.wake());
+        let reset = follower.take_reset();
+        let begins = follower.begins();
+        self.followed.push((id, follower));
+        Ok((begins, reset))
+    }
+
+    /// Whether the snapshots of a new subscription have the names of their SKUs and locations.
+    pub fn name(&mut self, id: &ClientId, names: bool) {
+        self.named.retain(|other| other != id);
+        if names {
+            self.named.push(id.clone());
+        }
     }
 
     pub fn find(&mut self, id: &ClientId) -> Result<&mut Subscription, Problem> {
@@ -90,8 +139,13 @@ impl Session {
     }
 
     pub fn unsubscribe(&mut self, id: &ClientId) -> Result<(), Problem> {
+        if let Some(at) = self.followed.iter().position(|(other, _)| other == id) {
+            drop(self.followed.remove(at));
+            return Ok(());
+        }
         self.find(id)?;
         self.live.retain(|(other, _)| other != id);
+        self.named.retain(|other| other != id);
         Ok(())
     }
 
@@ -148,8 +202,8 @@ impl Session {
     }
 
     /// Polls the next subscription for at most one turn of messages.
-    pub fn tell(&mut self, out: impl FnMut(Frame)) -> Progress {
-        let turn = match std::mem::replace(&mut self.catch_up, CatchUp::Idle) {
+    pub fn tell(&mut self, mut out: impl FnMut(Frame)) -> Progress {
+        let mut turn = match std::mem::replace(&mut self.catch_up, CatchUp::Idle) {
             CatchUp::Has(turn) => Some(turn),
             other => {
                 self.catch_up = other;
@@ -157,7 +211,11 @@ impl Session {
             }
         };
         let mut waits = false;
-        let told = self.tell_next(turn, &mut waits, out);
+        let has_told = self.tell_followed(&mut turn, &mut waits, &mut out);
+        let told = match self.tell_next(turn, &mut waits, out) {
+            Progress::All if has_told => Progress::More,
+            told => told,
+        };
         match told {
             Progress::All if waits => {
                 self.wait_for_turn();
@@ -174,6 +232,37 @@ impl Session {
                 told
             }
         }
+    }
+
+    /// Tells the next follower at most one turn of messages, as [`tell_next`](Self::tell_next) does for subscriptions.
+    /// Returns whether there may be more.
+    fn tell_followed(&mut self, turn: &mut Option<AsideTurn>, waits: &mut bool, mut out: impl FnMut(Frame)) -> bool {
+        for _ in 0..self.followed.len() {
+            self.next_followed = (self.next_followed + 1) % self.followed.len();
+            let Some((id, follower)) = self.followed.get_mut(self.next_followed) else { break };
+            if follower.reads_log() {
+                let Some(_turn) = turn.take() else {
+                    *waits = true;
+                    continue;
+                };
+                tokio::task::block_in_place(|| follower.read_back());
+            }
+            let mut told = 0;
+            while told < TURN
+                && let Some(message) = follower.poll()
+            {
+                out(frame::followed(&self.app.streams.measures, id, message));
+                if let Some(waited) = self.mailbox.waited() {
+                    self.app.streams.measures.told(waited);
+                }
+                told += 1;
+            }
+            // One that read the log and found nothing reads on.
+            if told > 0 || follower.reads_log() {
+                return true;
+            }
+        }
+        false
     }
 
     /// As `tell`. `turn` allows one read from the log; `waits` becomes true if another read is needed.
@@ -211,7 +300,8 @@ impl Session {
                 let Some(message) = message else { break };
                 let over = matches!(message, Message::TooLarge(_));
                 let behind = matches!(message, Message::TooFarBehind { .. });
-                let frame = frame::message(&self.app.engine, &self.app.streams.measures, id, live, message);
+                let names = self.named.contains(id);
+                let frame = frame::message(&self.app.engine, &self.app.streams.measures, (id, names), live, message);
                 if behind {
                     return Progress::TooFarBehind(frame);
                 }
@@ -238,14 +328,17 @@ impl Session {
 
     /// Whether there are no subscriptions.
     pub fn is_empty(&self) -> bool {
-        self.live.is_empty()
+        self.live.is_empty() && self.followed.is_empty()
     }
 
     /// A heartbeat: up to which record the messages are complete, and the cursor of each subscription.
     pub fn heartbeat(&self) -> String {
         self.app.streams.measures.heartbeats.increment(1);
-        let live = self.live.iter().map(|(id, live)| (id, live));
-        frame::heartbeat(&self.app.engine, self.told(), live)
+        let live = self.live.iter().filter_map(|(id, live)| Some((id, live.cursor()?)));
+        let followed = self.followed.iter().map(|(id, follower)| (id, follower.cursor()));
+        // The cursors are read before the `seq`: what they say is no newer than it.
+        let cursors: Vec<(&ClientId, Cursor)> = live.chain(followed).collect();
+        frame::heartbeat(&self.app.engine, self.told(), &cursors)
     }
 
     /// The cursor of a stream with one subscription.
@@ -255,7 +348,8 @@ impl Session {
 
     /// The record up to which all messages are sent.
     fn told(&self) -> Seq {
-        let least = self.live.iter().map(|(_, live)| live.told()).min();
+        let live = self.live.iter().map(|(_, live)| live.told());
+        let least = live.chain(self.followed.iter().map(|(_, follower)| follower.complete())).min();
         least.unwrap_or_else(|| self.app.engine.feed().position())
     }
 }

@@ -22,6 +22,7 @@ use crate::http::budget::Payer;
 use crate::http::budget::answers::Held;
 use crate::http::problem::{Problem, Slug};
 use crate::http::reply::Reply;
+use crate::stream::follow::follower::Followed;
 use crate::stream::frame::{self, ClientId};
 use crate::stream::measures::Measures;
 use crate::stream::request::{self, Command, Request};
@@ -57,7 +58,7 @@ struct Ending {
 
 const HELLO_TIMEOUT: Ending = Ending { code: 4002, reason: "hello-timeout" };
 const IDLE_TIMEOUT: Ending = Ending { code: 4003, reason: "idle-timeout" };
-const UNAUTHORIZED: Ending = Ending { code: 4001, reason: "unauthorized" };
+const UNAUTHORIZED: Ending = Ending { code: 4401, reason: "unauthorized" };
 const TOO_FAR_BEHIND: Ending = Ending { code: 4008, reason: "too-far-behind" };
 const TOO_LARGE: Ending = Ending { code: 1009, reason: "message-too-large" };
 const NOT_TEXT: Ending = Ending { code: 1007, reason: "invalid-utf-8" };
@@ -353,36 +354,51 @@ impl Connection {
             return Some(self.refuse(id.as_ref(), &problem));
         }
         let (id, request) = request::read(self.app.config.idempotency.required, self.principal.as_ref(), text);
-        let done = match (id, request) {
-            (id, Err(problem)) => return Some(self.refuse(id.as_ref(), &problem)),
-            (None, Ok(_)) => return None,
-            (Some(id), Ok(request)) => match self.start(&id, request) {
-                Ok(done) => done.then_some(id),
-                Err(problem) => return Some(self.refuse(Some(&id), &problem)),
-            },
-        };
-        done.map(|id| frame::result(&id, &Reply::default()))
+        match (id, request) {
+            (id, Err(problem)) => Some(self.refuse(id.as_ref(), &problem)),
+            (None, Ok(_)) => None,
+            (Some(id), Ok(request)) => {
+                let started = self.start(&id, request);
+                started.unwrap_or_else(|problem| Some(self.refuse(Some(&id), &problem)))
+            }
+        }
     }
 
-    /// Starts a request. Returns true if it is complete; otherwise its answer follows as a separate message.
-    fn start(&mut self, id: &ClientId, request: Request) -> Result<bool, Problem> {
+    /// Starts a request. Returns its answer if it is complete; otherwise the answer follows as a separate message.
+    fn start(&mut self, id: &ClientId, request: Request) -> Result<Option<String>, Problem> {
         match request {
-            Request::Subscribe { selection, mode, start } => {
+            Request::Subscribe { selection, mode, start, names } => {
                 self.session.subscribe(id.clone(), selection, mode, start)?;
+                self.session.name(id, names);
                 self.resumes |= matches!(start, Start::Cursor(_));
             }
             Request::Track(skus) => self.session.find(id)?.track(&skus).map_err(track_error)?,
             Request::Untrack(skus) => self.session.find(id)?.untrack(&skus).map_err(track_error)?,
             Request::Unsubscribe => {
                 self.session.unsubscribe(id)?;
-                return Ok(true);
+                return Ok(Some(frame::result(id, &Reply::default())));
             }
+            Request::Follow { asked, start } => return self.follow(id, &asked, start).map(Some),
             Request::Command(command) => {
                 let command = command.from(self.address);
                 self.commands.push(run(self.app.clone(), self.payer.clone(), id.clone(), command));
             }
         }
-        Ok(false)
+        Ok(None)
+    }
+
+    /// Follows records. The answer says from where on; if the cursor cannot be resumed, it is a reset that says why.
+    fn follow(&mut self, id: &ClientId, asked: &Followed, start: Start) -> Result<String, Problem> {
+        let identity = self.principal.as_ref().map(|principal| Arc::clone(&principal.identity));
+        let (cursor, reset) = self.session.follow(id.clone(), asked, identity, start)?;
+        self.resumes |= matches!(start, Start::Cursor(_));
+        Ok(match reset {
+            None => frame::follows(id, cursor),
+            Some(reason) => {
+                self.app.streams.measures.resets.increment(1);
+                frame::begins_anew(id, reason, cursor)
+            }
+        })
     }
 
     fn refuse(&self, id: Option<&ClientId>, problem: &Problem) -> String {

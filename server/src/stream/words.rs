@@ -1,6 +1,7 @@
-//! Texts of this folder in the OpenAPI document: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records, bounds of words.
 
-use crate::http::document::words::Words;
+use crate::http::document::bounds::one_of;
+use crate::http::document::words::{Bound, Words};
 
 /// The texts of this folder.
 pub static WORDS: Words = Words {
@@ -16,6 +17,12 @@ pub static WORDS: Words = Words {
             &[("200", "text/event-stream")],
         ),
     ],
-    examples: &[],
-    records: &[],
+    tags: &[("live", "Live stock")],
+    bounds,
+    ..Words::NONE
 };
+
+/// The bounds of the words of this folder.
+fn bounds() -> Vec<Bound> {
+    vec![(one_of(&["conflated", "lossless"]), "mode")]
+}

@@ -1,49 +1,54 @@
 //! The subjects of the API, one folder each.
 
+pub mod carts;
 pub mod catalogue;
 pub mod events;
+pub mod feeds;
+pub mod find;
+pub mod keys;
 pub mod operating;
+pub mod orders;
 pub mod pickup;
 pub mod prices;
+pub mod receipts;
 pub mod reservations;
+pub mod returns;
 pub mod rules;
 pub mod sourcing;
 pub mod stock;
+pub mod subject;
 pub mod supply;
 pub mod transfers;
 pub mod what_if;
 
-use utoipa_axum::router::OpenApiRouter;
+use crate::files::kind::{ExportKind, FileKind};
+use subject::Subject;
 
-use crate::app::App;
-use crate::files::kind::FileKind;
-use crate::http::document::words::Words;
-use crate::stream::operation::Operation;
-
-/// The routes of all subjects.
-pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .merge(stock::routes::routes())
-        .merge(supply::routes::routes())
-        .merge(reservations::routes::routes())
-        .merge(sourcing::routes::routes())
-        .merge(pickup::routes::routes())
-        .merge(catalogue::routes::routes())
-        .merge(rules::routes::routes())
-        .merge(what_if::routes::routes())
-        .merge(events::routes::routes())
-        .merge(operating::routes::routes())
-        .merge(transfers::routes::routes())
-        .merge(prices::routes::routes())
-}
-
-/// The socket operations of all subjects.
-pub fn operations() -> impl Iterator<Item = &'static Operation> {
-    [reservations::ops::OPERATIONS, stock::ops::OPERATIONS].into_iter().flatten()
-}
+/// All subjects, in the order of the API's page.
+pub static SUBJECTS: &[&Subject] = &[
+    &stock::SUBJECT,
+    &supply::SUBJECT,
+    &reservations::SUBJECT,
+    &sourcing::SUBJECT,
+    &pickup::SUBJECT,
+    &catalogue::SUBJECT,
+    &prices::SUBJECT,
+    &carts::SUBJECT,
+    &orders::SUBJECT,
+    &receipts::SUBJECT,
+    &returns::SUBJECT,
+    &find::SUBJECT,
+    &rules::SUBJECT,
+    &what_if::SUBJECT,
+    &transfers::SUBJECT,
+    &feeds::SUBJECT,
+    &events::SUBJECT,
+    &keys::SUBJECT,
+    &operating::SUBJECT,
+];
 
 /// The kinds of files of all subjects.
-pub fn file_kinds() -> [&'static FileKind; 8] {
+pub fn file_kinds() -> [&'static FileKind; 9] {
     use catalogue::import::{CHANNELS, GROUPS, LOCATIONS, SKUS};
 
     [
@@ -55,6 +60,7 @@ pub fn file_kinds() -> [&'static FileKind; 8] {
         &prices::import::PRICES,
         &rules::import::RULES,
         &CHANNELS,
+        &orders::import::SALES,
     ]
 }
 
@@ -63,21 +69,14 @@ pub fn file_kind(name: &str) -> Option<&'static FileKind> {
     file_kinds().into_iter().find(|kind| kind.kind.as_str() == name)
 }
 
-/// The texts of all subjects for the OpenAPI document.
-pub fn words() -> [&'static Words; 13] {
-    [
-        &stock::words::WORDS,
-        &supply::words::WORDS,
-        &reservations::words::WORDS,
-        &sourcing::words::WORDS,
-        &pickup::words::WORDS,
-        &catalogue::words::WORDS,
-        &rules::words::WORDS,
-        &what_if::words::WORDS,
-        &events::words::WORDS,
-        &operating::words::WORDS,
-        &transfers::words::WORDS,
-        &transfers::replenishment::words::WORDS,
-        &prices::words::WORDS,
-    ]
+/// The kinds of files that an export writes: those that an import reads, and records of which a file is only read.
+pub fn export_kinds() -> Vec<ExportKind> {
+    let of = |kind: &FileKind| ExportKind { name: kind.kind.as_str(), export: kind.export };
+    let read = file_kinds().map(of);
+    read.into_iter().chain([orders::export::ORDERS, receipts::export::RECEIPTS, returns::export::RETURNS]).collect()
+}
+
+/// The kind of export with a name.
+pub fn export_kind(name: &str) -> Option<ExportKind> {
+    export_kinds().into_iter().find(|kind| kind.name == name)
 }

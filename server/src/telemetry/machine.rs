@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use metrics_process::Collector;
@@ -24,12 +24,21 @@ pub struct Machine {
     process: Collector,
     /// Only one measurement runs at a time, also if the disk hangs.
     looking: AtomicBool,
+    /// The free bytes of the file system and its size, as they were last seen.
+    free: AtomicU64,
+    size: AtomicU64,
 }
 
 impl Machine {
     /// For a server on the data directory `data`.
     pub fn new(data: PathBuf) -> Arc<Self> {
-        Arc::new(Self { data, process: Collector::default(), looking: AtomicBool::new(false) })
+        Arc::new(Self {
+            data,
+            process: Collector::default(),
+            looking: AtomicBool::new(false),
+            free: AtomicU64::new(0),
+            size: AtomicU64::new(0),
+        })
     }
 
     /// Describes the gauges.
@@ -57,14 +66,38 @@ impl Machine {
         let _ = tokio::time::timeout(PATIENCE, look).await;
     }
 
+    /// Looks at the free space alone. While the disk does not answer, the previous values stay.
+    pub async fn look_at_disk(self: &Arc<Self>) {
+        if self.looking.swap(true, Ordering::Acquire) {
+            return;
+        }
+        let machine = Arc::clone(self);
+        let look = tokio::task::spawn_blocking(move || {
+            machine.see_disk();
+            machine.looking.store(false, Ordering::Release);
+        });
+        let _ = tokio::time::timeout(PATIENCE, look).await;
+    }
+
+    fn see_disk(&self) {
+        if let Ok(stat) = rustix::fs::statvfs(&self.data) {
+            self.free.store(stat.f_bavail.saturating_mul(stat.f_frsize), Ordering::Relaxed);
+            self.size.store(stat.f_blocks.saturating_mul(stat.f_frsize), Ordering::Relaxed);
+        }
+    }
+
+    /// The free bytes of the data directory's file system and its size, as they were last seen; 0 before that.
+    pub fn disk(&self) -> (u64, u64) {
+        (self.free.load(Ordering::Relaxed), self.size.load(Ordering::Relaxed))
+    }
+
     fn look(&self) {
         self.process.collect();
-        if let Ok(stat) = rustix::fs::statvfs(&self.data) {
-            metrics::gauge!("anaquel_disk_free_bytes").set(stat.f_bavail.saturating_mul(stat.f_frsize) as f64);
-            metrics::gauge!("anaquel_disk_bytes").set(stat.f_blocks.saturating_mul(stat.f_frsize) as f64);
-        }
-        let (journal, checkpoints) = (self.data.join("journal"), self.data.join("images"));
-        let parts = [("journal", bytes(&journal, DEPTH_MAX)), ("images", bytes(&checkpoints, DEPTH_MAX))];
+        self.see_disk();
+        let (free, size) = self.disk();
+        metrics::gauge!("anaquel_disk_free_bytes").set(free as f64);
+        metrics::gauge!("anaquel_disk_bytes").set(size as f64);
+        let parts = ["journal", "images", "archive"].map(|part| (part, bytes(&self.data.join(part), DEPTH_MAX)));
         let all = bytes(&self.data, DEPTH_MAX);
         let other = parts.iter().fold(all, |rest, (_, bytes)| rest.saturating_sub(*bytes));
         for (part, bytes) in parts.into_iter().chain([("other", other)]) {

@@ -32,6 +32,12 @@ impl Catalogue {
         self.has_quarantines.load(Relaxed)
     }
 
+    /// The number of locations that are neither retired nor quarantines.
+    pub fn own_locations(&self) -> usize {
+        let quarantines = self.quarantined.iter().filter(|entry| !self.locations.is_retired(*entry.key())).count();
+        (self.locations.count() - self.locations.retired()) as usize - quarantines
+    }
+
     /// All quarantines with their locations, for a checkpoint.
     pub(crate) fn all_quarantines(&self) -> Vec<(LocationId, LocationId)> {
         let mut all: Vec<_> = self.quarantined.iter().map(|entry| (*entry.key(), *entry.value())).collect();
@@ -58,7 +64,7 @@ impl Catalogue {
     #[inline]
     pub fn takes(&self, location: LocationId, purpose: Purpose) -> bool {
         let bar = match purpose {
-            Purpose::Cart | Purpose::Transfer => return true,
+            Purpose::Cart | Purpose::CarryOut | Purpose::Transfer => return true,
             Purpose::Pickup => NO_PICKUP,
             Purpose::Delivery => NO_SHIP,
         };

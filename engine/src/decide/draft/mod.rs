@@ -210,8 +210,10 @@ impl Draft {
         empty(&mut self.missing);
         empty(&mut self.quarantines);
         self.unmade_quarantines.clear();
-        self.undefined = Definitions::default();
-        self.revived = Definitions::default();
+        if self.has_definitions() {
+            self.undefined = Definitions::default();
+            self.revived = Definitions::default();
+        }
         self.skus.clear();
         self.locations.clear();
         self.groups.clear();

@@ -19,14 +19,15 @@ impl Draft {
         match effect {
             Effect::Promise(Step::Made(made)) => {
                 let reserved = made.reserved;
-                let id = ReservationId(at.seq);
+                let id = made.id(at.seq);
                 self.holds.made(id, reserved.channel, Cause::caller(at.cause), reserved.confirmed);
-                if made.is_on_terms() {
+                if made.is_on_terms() || made.parent.is_some() {
                     let reservation = Reservation::made(at, made);
                     shift.between(None, &reservation);
                     self.reservations.insert(id, reservation);
                 }
             }
+            Effect::Receipt(issued) => self.own.receipts.stage_issued(&self.state, issued),
             Effect::Promise(step) => {
                 if let Some(id) = step.reservation() {
                     self.stage_change(id, at, Progress::Step(step), shift);
@@ -69,6 +70,9 @@ impl Draft {
             | Effect::Names(_)
             | Effect::Described(_)
             | Effect::Refused(..) => {}
+            Effect::Cart(ordered) => self.own.carts.stage_ordered(&self.state, at, ordered),
+            Effect::Order(_, stepped) => self.own.orders.stage_step(&self.state, stepped),
+            Effect::Sales(_) => {}
         }
     }
 

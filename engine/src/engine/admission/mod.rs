@@ -90,6 +90,8 @@ impl DurableState {
             fetched_at,
             is_attempt: request.is_attempt,
             bounds,
+            first_line: 0,
+            replaces_parts_of: Vec::new(),
         };
         self.refuse_barred(&reserve)?;
         if !reserve.group_lines.is_empty() {

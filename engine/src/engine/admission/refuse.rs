@@ -75,7 +75,7 @@ impl DurableState {
     }
 
     /// Checks that the groups of all lines have no more locations than one reservation may cover.
-    pub(super) fn bound_groups(&self, reserve: &Reserve) -> Result<(), Failure> {
+    pub(crate) fn bound_groups(&self, reserve: &Reserve) -> Result<(), Failure> {
         let members =
             |line: &GroupLine| self.catalogue.groups.details(line.group).map_or(0, |set| set.details.locations.len());
         let (reach, limit) = (reserve.group_lines.iter().map(members).sum::<usize>(), self.bounds().group_cells);

@@ -8,8 +8,11 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use anaquel_log::archive::ArchiveFiles;
+
 use super::format::Head;
 use super::write::{BackupError, Origin, Start, newest_checkpoint, write};
+use crate::engine::archive;
 use crate::engine::checkpoint;
 use crate::engine::directory::Extra;
 use crate::engine::directory::{DataDirectory, kept_files};
@@ -33,6 +36,7 @@ impl From<OpenError> for BackupError {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Damaged(damage) => Self::Damaged(damage),
+            OpenError::Archive(damage) => Self::Io(io::Error::new(io::ErrorKind::InvalidData, damage.to_string())),
             OpenError::Io { path, source } => {
                 Self::Io(io::Error::new(source.kind(), format!("{}: {source}", path.display())))
             }
@@ -85,7 +89,10 @@ fn of_open(
     let (seq, (hash, time)) = state.view.read(|| (state.hash.show(), state.last_time()));
     let kept = kept_files(directory.path())?;
     let reader = journal.reader();
-    let origin = Origin { reader: reader.as_ref(), eras: directory.eras().to_vec(), kept, checkpoint, seq, hash, time };
+    let archive = (ArchiveFiles::new(&archive::folder_of(directory.path())), state.own.archive.standing());
+    archive::mend(&archive.0, &archive.1, reader.as_ref())?;
+    let eras = directory.eras().to_vec();
+    let origin = Origin { reader: reader.as_ref(), eras, kept, checkpoint, archive, seq, hash, time };
     write(origin, start, extra, &|_| (), begun, out)
 }
 
@@ -138,7 +145,22 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
         private_file().write(true).create_new(true).open(to.join(name))?.write_all(&bytes)?;
     }
     copy_folder(&from.join("images"), &to.join("images"))?;
-    copy_folder(&from.join("journal"), &to.join("journal"))
+    copy_folder(&from.join("journal"), &to.join("journal"))?;
+    // Last: it has all that the log says then. Its index is made anew.
+    copy_archive(&archive::folder_of(from), &archive::folder_of(to))
+}
+
+fn copy_archive(from: &Path, to: &Path) -> io::Result<()> {
+    let (files, copies) = (ArchiveFiles::new(from), ArchiveFiles::new(to));
+    for (number, _) in files.list()? {
+        make_private(to)?;
+        match copy_file(&files.path_of(number), &copies.path_of(number)) {
+            // It was begun, and did not count.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            copied => copied?,
+        }
+    }
+    Ok(())
 }
 
 /// Files that were deleted meanwhile are not needed.

@@ -20,14 +20,24 @@ use crate::ids::{Epoch, Seq, Timestamp};
 use crate::journal::Batch;
 
 const MAGIC: [u8; 8] = *b"ANQBKUP\n";
-/// The format that this build writes.
-pub const FORMAT: u16 = 1;
+/// The format that this build writes if there is an archive. Format 1 has none; without an archive, this build writes it.
+pub const FORMAT: u16 = 2;
+const WITHOUT_ARCHIVE: u16 = 1;
 
 const HEAD: u8 = 1;
 const FILE: u8 = 2;
 const IMAGE: u8 = 3;
 const LOG: u8 = 4;
 const END: u8 = 5;
+const ARCHIVE: u8 = 6;
+
+/// The place of a kind in a backup: the archive comes before the log.
+fn rank(kind: u8) -> u8 {
+    match kind {
+        ARCHIVE => IMAGE * 2 + 1,
+        other => other.saturating_mul(2),
+    }
+}
 
 /// The largest accepted piece: a batch is bounded by group commit and imports.
 const PIECE_BYTES_MAX: u32 = 1 << 30;
@@ -107,10 +117,10 @@ pub(super) struct PieceWriter<'a> {
 }
 
 impl<'a> PieceWriter<'a> {
-    pub fn begin(out: &'a mut dyn Write, head: &Head) -> io::Result<Self> {
+    pub fn begin(out: &'a mut dyn Write, head: &Head, has_archive: bool) -> io::Result<Self> {
         let mut writer = Self { out, hasher: blake3::Hasher::new(), pieces: 0 };
         writer.write(&MAGIC)?;
-        writer.write(&FORMAT.to_le_bytes())?;
+        writer.write(&if has_archive { FORMAT } else { WITHOUT_ARCHIVE }.to_le_bytes())?;
         writer.piece(HEAD, &[head.to_text().as_bytes()])?;
         Ok(writer)
     }
@@ -144,6 +154,11 @@ impl<'a> PieceWriter<'a> {
         if bytes.is_empty() { Ok(()) } else { self.piece(IMAGE, &[bytes]) }
     }
 
+    /// Writes bytes of a file of the archive, from the byte `at` on.
+    pub fn archive(&mut self, file: u32, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.piece(ARCHIVE, &[&file.to_le_bytes(), &at.to_le_bytes(), bytes])
+    }
+
     pub fn log(&mut self, batches: &[Batch]) -> io::Result<()> {
         let heads: Vec<[u8; BATCH_HEAD]> = batches
             .iter()
@@ -175,6 +190,7 @@ impl<'a> PieceWriter<'a> {
 pub(super) enum Piece {
     File { name: String, bytes: Vec<u8> },
     Checkpoint(Vec<u8>),
+    Archive { file: u32, at: u64, bytes: Vec<u8> },
     Log(Vec<Batch>),
 }
 
@@ -221,9 +237,10 @@ impl<R: Read> PieceReader<R> {
         if begins != MAGIC {
             return Err(damaged("it is not a backup"));
         }
-        if format != FORMAT.to_le_bytes() {
-            let format = format.first_chunk().map_or(0, |format| u16::from_le_bytes(*format));
-            return Err(damaged(format!("its format is {format}, and this build reads format {FORMAT}")));
+        let format = format.first_chunk().map_or(0, |format| u16::from_le_bytes(*format));
+        if !(WITHOUT_ARCHIVE..=FORMAT).contains(&format) {
+            let formats = format!("formats {WITHOUT_ARCHIVE} to {FORMAT}");
+            return Err(damaged(format!("its format is {format}, and this build reads {formats}")));
         }
         let (kind, payload) = reader.raw()?;
         let text = String::from_utf8(payload).ok().filter(|_| kind == HEAD);
@@ -281,7 +298,7 @@ impl<R: Read> PieceReader<R> {
             return Ok(None);
         }
         let (kind, payload) = self.raw()?;
-        if kind < self.kind {
+        if rank(kind) < rank(self.kind) {
             return Err(damaged("its pieces are out of order"));
         }
         self.kind = kind;
@@ -295,6 +312,12 @@ impl<R: Read> PieceReader<R> {
                 Ok(Some(Piece::File { name, bytes: bytes.to_vec() }))
             }
             IMAGE => Ok(Some(Piece::Checkpoint(payload))),
+            ARCHIVE => {
+                let (file, rest) = payload.split_first_chunk::<4>().ok_or_else(|| damaged("a piece is cut off"))?;
+                let (at, bytes) = rest.split_first_chunk::<8>().ok_or_else(|| damaged("a piece is cut off"))?;
+                let (file, at) = (u32::from_le_bytes(*file), u64::from_le_bytes(*at));
+                Ok(Some(Piece::Archive { file, at, bytes: bytes.to_vec() }))
+            }
             LOG => {
                 let batches = self.batches(&payload)?;
                 Ok(Some(Piece::Log(batches)))
@@ -367,9 +390,10 @@ mod tests {
 
     fn written() -> Vec<u8> {
         let mut out: Vec<u8> = Vec::new();
-        let mut pieces = PieceWriter::begin(&mut out, &head()).unwrap();
+        let mut pieces = PieceWriter::begin(&mut out, &head(), true).unwrap();
         pieces.file("identity", b"text").unwrap();
         pieces.checkpoint(b"image").unwrap();
+        pieces.archive(1, 0, b"archive").unwrap();
         let batch = |first_seq| Batch { first_seq, count: 1, time: Timestamp(9), body: vec![1, 0, 0, 0, 7] };
         pieces.log(&[batch(11)]).unwrap();
         pieces.log(&[batch(12)]).unwrap();
@@ -390,7 +414,7 @@ mod tests {
     #[test]
     fn what_was_written_is_read_and_nothing_else() {
         let whole = written();
-        assert_eq!(read(&whole).unwrap(), 4);
+        assert_eq!(read(&whole).unwrap(), 5);
         for at in 0..whole.len() {
             assert!(read(&whole[..at]).is_err(), "cut at {at}");
             let mut flipped = whole.clone();

@@ -5,14 +5,17 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
+use anaquel_log::archive::ArchiveFiles;
+
 use super::format::{Head, Piece, PieceReader};
 use super::write::epoch_of;
+use crate::engine::archive;
 use crate::engine::checkpoint;
 use crate::engine::directory::{DataDirectory, UNFINISHED_RESTORE, eras_of};
 use crate::engine::fold::Folder;
 use crate::engine::recovery::{Reading, recover, replay};
 use crate::ids::{Epoch, Seq, Timestamp};
-use crate::journal::{Batch, Damage, LogOptions, LogWriter, OpenError, sync_directory};
+use crate::journal::{Batch, Damage, LogOptions, LogWriter, OpenError, StoreKind, sync_directory};
 use crate::private::{make_private, private_file};
 use crate::settings::Settings;
 
@@ -200,7 +203,14 @@ impl Chain {
                 visit(Step::Begin(&mut whole))?;
             }
             while let Some(piece) = whole.reader.next().map_err(RestoreError::io(path))? {
-                let Piece::Log(batches) = piece else { continue };
+                let batches = match piece {
+                    Piece::Log(batches) => batches,
+                    Piece::Archive { file, at, bytes } if number == 0 => {
+                        visit(Step::Archive { file, at, bytes: &bytes })?;
+                        continue;
+                    }
+                    Piece::Archive { .. } | Piece::File { .. } | Piece::Checkpoint(_) => continue,
+                };
                 for batch in batches {
                     if let Some(batch) = batch.between(last, self.until).map_err(Damage::from)? {
                         last = batch.last_seq();
@@ -219,6 +229,8 @@ impl Chain {
 enum Step<'a> {
     /// The pieces before the log of the first backup.
     Begin(&'a mut Whole),
+    /// Bytes of a file of the archive.
+    Archive { file: u32, at: u64, bytes: &'a [u8] },
     /// The next piece of the log.
     Log(Batch),
 }
@@ -375,7 +387,8 @@ pub fn check(chain: &Chain) -> Result<Checked, RestoreError> {
                 (checkpointed, last_seq) = (summary.start_seq, summary.end_seq);
                 return Ok(());
             }
-            Step::Begin(_) => return Ok(()),
+            // Its pieces are checked one by one; what they contain is not in memory.
+            Step::Begin(_) | Step::Archive { .. } => return Ok(()),
             Step::Log(batch) => batch,
         };
         // Split where a backup ends, so that its hash can be compared there.
@@ -418,18 +431,19 @@ pub struct Restored {
     pub files: Vec<String>,
 }
 
-/// Creates a data directory from a chain of backups, in a directory that is empty or does not exist, with an epoch from
-/// `entropy`. The directory is read like at a start and compared with the hash of the backup before it gets its
+/// Creates a data directory from a chain of backups, in a directory that is empty or does not exist, with a log in
+/// `store` and an epoch from `entropy`. The directory is read like at a start and compared with the hash of the backup before it gets its
 /// identity. If this is interrupted earlier, the directory is not a data directory, and another restore into it starts
 /// over.
 ///
 /// # Errors
 /// What is wrong with the backups, or with the directory.
-pub fn restore(chain: &Chain, target: &Path, entropy: u64) -> Result<Restored, RestoreError> {
+pub fn restore(chain: &Chain, target: &Path, store: StoreKind, entropy: u64) -> Result<Restored, RestoreError> {
     begin(target)?;
     let io = |path: &Path, error: io::Error| RestoreError::Io { path: path.to_owned(), source: error };
     let journal = target.join("journal");
-    let mut log = LogWriter::create(&journal)?;
+    let mut log = LogWriter::create(&journal, &LogOptions { store, ..LogOptions::default() })?;
+    let archive = ArchiveFiles::new(&archive::folder_of(target));
     let (mut identity, mut names, mut oldest) = (String::new(), Vec::new(), 0);
     chain.each(&mut |step| {
         let whole = match step {
@@ -439,6 +453,7 @@ pub fn restore(chain: &Chain, target: &Path, entropy: u64) -> Result<Restored, R
                 }
                 return log.push(&batch).map_err(RestoreError::from);
             }
+            Step::Archive { file, at, bytes } => return write_archive(&archive, file, at, bytes),
             Step::Begin(whole) => whole,
         };
         identity = whole.identity()?.to_owned();
@@ -490,6 +505,8 @@ pub fn restore(chain: &Chain, target: &Path, entropy: u64) -> Result<Restored, R
         is_same: compare(chain, seq, &hash)?,
         hash,
     };
+    // What was archived after the first backup is in the log.
+    archive::mend(&archive, &state.own.archive.standing(), made.reader().as_ref())?;
     // Closes the log before another process may open it.
     drop(made);
     let epoch = directory.is_restored(seq, entropy)?;
@@ -497,6 +514,22 @@ pub fn restore(chain: &Chain, target: &Path, entropy: u64) -> Result<Restored, R
     fs::remove_file(&marker).map_err(RestoreError::io(&marker))?;
     sync_directory(target)?;
     Ok(Restored { checked, epoch, oldest: oldest.max(1), files: names })
+}
+
+/// Writes bytes of a file of the archive.
+fn write_archive(archive: &ArchiveFiles, file: u32, at: u64, bytes: &[u8]) -> Result<(), RestoreError> {
+    let path = archive.path_of(file);
+    make_private(archive.folder()).map_err(RestoreError::io(archive.folder()))?;
+    let mut options = private_file();
+    let opened = if at == 0 { options.write(true).create_new(true) } else { options.append(true) }.open(&path);
+    let written = opened.and_then(|mut out| {
+        if out.metadata()?.len() != at {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("byte {at} of it comes too early")));
+        }
+        out.write_all(bytes)?;
+        out.sync_all()
+    });
+    written.map_err(RestoreError::io(&path))
 }
 
 /// Creates `target`, or removes what an interrupted restore left.

@@ -4,7 +4,10 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use anaquel_log::archive::{ArchiveFiles, ArchivePlace};
+
 use super::format::{Head, PieceWriter};
+use crate::archive::Standing;
 use crate::engine::checkpoint;
 use crate::engine::directory::Extra;
 use crate::engine::identity::Era;
@@ -53,6 +56,9 @@ pub(crate) struct Origin<'a> {
     /// The small files of the directory.
     pub kept: Vec<Extra>,
     pub checkpoint: Option<(PathBuf, File, checkpoint::Summary)>,
+    /// The files of the archive, and how far each is valid at the last record. A later backup has what was archived
+    /// since in its log.
+    pub archive: (ArchiveFiles, Standing),
     /// The last record, and the state hash there.
     pub seq: Seq,
     pub hash: String,
@@ -99,7 +105,7 @@ pub(crate) fn write(
     begun: &mut dyn FnMut(&Head),
     out: &mut dyn Write,
 ) -> Result<Head, BackupError> {
-    let Origin { reader, eras, kept, checkpoint, seq, hash, time } = origin;
+    let Origin { reader, eras, kept, checkpoint, archive, seq, hash, time } = origin;
     let (after, from) = match start {
         Start::Whole => (0, reader.oldest()),
         Start::After(epoch, after) if after > seq || epoch_of(&eras, after) != epoch => {
@@ -136,7 +142,9 @@ pub(crate) fn write(
         checkpoint: checkpoint.as_ref().map(|(.., checkpoint)| (checkpoint.start_seq, checkpoint.end_seq)),
     };
     begun(&head);
-    let mut pieces = PieceWriter::begin(out, &head)?;
+    let (files, standing) = archive;
+    let ends: &[ArchivePlace] = if start == Start::Whole { &standing.ends } else { &[] };
+    let mut pieces = PieceWriter::begin(out, &head, !ends.is_empty())?;
     for file in kept.iter().chain(extra) {
         pieces.file(&file.name, &file.bytes)?;
     }
@@ -149,6 +157,9 @@ pub(crate) fn write(
                 break;
             }
         }
+    }
+    for end in ends {
+        files.copy(end.file, end.at, &mut |at, bytes| pieces.archive(end.file, at, bytes))?;
     }
     while !stretch.is_empty() {
         pieces.log(&stretch)?;

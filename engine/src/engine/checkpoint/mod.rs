@@ -34,9 +34,9 @@ use frame::{Frame, own};
 pub use summary::Summary;
 
 const MAGIC: [u8; 8] = *b"ANAQUEL\0";
-/// The format that this build writes. It also reads formats 1 to 6: they have fewer kinds of frames; 1 to 4 have less
+/// The format that this build writes. It also reads formats 1 to 7: they have fewer kinds of frames; 1 to 4 have less
 /// data of movements; 1 to 3 contain keys and closed reservations in full; 1 and 2 have simpler reservations.
-const FORMAT: u16 = 7;
+const FORMAT: u16 = 8;
 const OLDEST_FORMAT: u16 = 1;
 const HEADER: usize = 8 + 2 + 8 + 8;
 

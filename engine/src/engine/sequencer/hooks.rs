@@ -9,18 +9,22 @@ use crate::kernel::few::Few;
 use crate::level::StockChange;
 use crate::matrix::CellId;
 use crate::outcome::Completion;
+use crate::own_store::OwnStore;
 use crate::state::DurableState;
-use crate::{prices, reservations, rules, stock, supply};
+use crate::{carts, orders, prices, reservations, returns, rules, stock, supply};
 
 /// Up to this number of cells, a linear search is used.
 const FEW_CELLS: usize = 16;
 
 /// Handles what is due before a command is decided. Reservations expire first, so that backorders can use the units
-/// that they free. Then overdue promises are checked. Rules come last: expiries happen under the rules that were in
-/// force. Returns the expired reservations, which are restored if the batch fails.
+/// that they free, and carts after them. Then overdue promises are checked. Rules come last: expiries happen under the
+/// rules that were in force. Returns the expired reservations, which are restored if the batch fails.
 pub(super) fn due(cx: &mut Decide<'_>, activates: bool) -> Vec<(Timestamp, ReservationId)> {
     let settle_own = |cx: &mut Decide<'_>| settle(cx, None, None, Few::new());
-    let expired = reservations::decide::step::expire(cx, settle_own);
+    let expired = reservations::decide::step::expire(cx, settle_own, orders::decide::expire_part);
+    // After reservations: a cart gives back only what did not expire by itself.
+    carts::decide::expire(cx, settle_own);
+    returns::decide::expire(cx, settle_own);
     supply::decide::date_overdue(cx, settle_own);
     if activates {
         rules::decide::activate(cx, settle_own);
@@ -30,9 +34,9 @@ pub(super) fn due(cx: &mut Decide<'_>, activates: bool) -> Vec<(Timestamp, Reser
     expired
 }
 
-/// When the next rule or price list begins or ends after `now`.
+/// When the next rule begins or ends after `now`, or something in a store of a subject.
 pub(super) fn next_activation(state: &DurableState, now: Timestamp) -> Option<Timestamp> {
-    [state.rules.next_activation(now), state.own.prices.next_turn(now)].into_iter().flatten().min()
+    [state.rules.next_activation(now), state.own.next_turn(now)].into_iter().flatten().min()
 }
 
 /// Splits the effect of a decided command on promise words into debits, applied now, and credits, applied once durable.

@@ -46,6 +46,7 @@ use crate::kernel::cause::Cause;
 use crate::kernel::clock::Anchors;
 use crate::kernel::few::Few;
 use crate::outcome::Outcome;
+use crate::own_store::OwnStore;
 use crate::refusal::Failure;
 use crate::settings::Settings;
 use crate::state::DurableState;
@@ -139,11 +140,17 @@ impl Sequencer {
         }
     }
 
-    /// When the next reservation expires, if the clock is trusted, or the next rule or price list begins or ends.
+    /// When the next reservation or cart expires, if the clock is trusted, or the next rule or price list begins or ends.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let expiry = self.folder.reservations.deadlines.next();
         let overdue = self.draft.ledger.next_overdue().map(|date| date.plus_millis(1)).filter(|_| !self.kept.frozen);
-        [expiry, self.next_activation, overdue].into_iter().flatten().min().filter(|_| self.failed.is_none())
+        let carts = self.state.own.carts.next_due().filter(|_| !self.kept.frozen);
+        let returns = self.state.own.returns.next_due();
+        [expiry, self.next_activation, overdue, carts, returns]
+            .into_iter()
+            .flatten()
+            .min()
+            .filter(|_| self.failed.is_none())
     }
 
     /// While the clock is not trusted, reservations from before the start do not expire. Trusting it later costs a step
@@ -258,6 +265,7 @@ impl Sequencer {
         let settings = &self.settings;
         self.draft.ledger.forget_came(before(settings.log_retention_seconds));
         self.state.forget_came(before(settings.log_retention_seconds));
+        self.state.own.carts.forget(before(settings.carts.closed_seconds), settings.carts.closed_max);
         self.folder.forget(
             &self.state,
             now,
@@ -373,7 +381,7 @@ impl Sequencer {
                     }
                 }
                 state.rules.refresh(last_seq, &state.catalogue);
-                state.own.prices.refresh(last_seq, &state.catalogue);
+                state.own.refresh(last_seq, &state.catalogue);
                 state.places.refresh(&state.catalogue);
             });
             (rest, folded) = (after, unsettled);

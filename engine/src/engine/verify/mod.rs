@@ -9,9 +9,14 @@
 //!   longest, and no day of a location took on more orders than it does,
 //! - no unit was handed over or given back twice, and no step was taken that the lifecycle does not allow,
 //! - a cell's `reserved` is the sum of what its reservations have outstanding and is there,
-//! - of a SKU that nobody counts a cell holds exactly what is promised of it.
+//! - of a SKU that nobody counts a cell holds exactly what is promised of it,
+//! - the numbers of every series have no hole, and the chain of every issuer is that of what its receipts say,
+//! - what the archive has is what left, and what came back is what the archive has.
 //!
 //! A log whose beginning was trimmed cannot be proven from nothing; then the auditor starts from the checkpoint, and says so.
+
+mod archive;
+mod error;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,10 +28,10 @@ use crate::engine::recovery::{Reading, StartReport, recover};
 use crate::event::{Event, Record};
 use crate::hash::Sums;
 use crate::ids::{Epoch, Seq};
-use crate::journal::{self, Batch, LogOptions, OpenError};
+use crate::journal::{self, Batch, LogOptions};
 use crate::settings::Settings;
 use crate::state::DurableState;
-use crate::{catalogue, reservations, stock};
+use crate::{carts, catalogue, orders, receipts, reservations, stock};
 
 /// The result of a successful audit.
 #[derive(Debug, Clone)]
@@ -55,47 +60,18 @@ pub struct Proof {
     pub sums: Sums,
     /// Records that kept less than what is held back, if that is allowed.
     pub floor_kept_too_little: Vec<Seq>,
+    /// What the archive has.
+    pub archived: Archived,
 }
 
-/// Why the log is not proven.
-#[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
-    /// The log is unreadable.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The log violates an invariant.
-    #[error("record {seq} breaks an invariant: {what}")]
-    Violation {
-        /// The record.
-        seq: Seq,
-        /// The invariant, with both numbers.
-        what: String,
-    },
-    /// The log violates an invariant only as earlier builds could.
-    #[error(
-        "records {} kept less available than safety stock and buffers hold back, as builds up to 0.1 could when they \
-         moved promises of a group to make room; no unit was promised twice. --allow floor-kept-too-little accepts \
-         them",
-        show_all(.0)
-    )]
-    FloorKeptTooLittle(Vec<Seq>),
-}
+pub use archive::Archived;
+pub use error::VerifyError;
 
 /// Faults of earlier builds that a log may contain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Allowances {
     /// Records that left less available than safety stock and buffers hold back; the units existed and were available.
     pub floor_kept_too_little: bool,
-}
-
-/// The first numbers of a list, and how many more there are.
-fn show_all(seqs: &[Seq]) -> String {
-    const SHOWN: usize = 20;
-    let shown: Vec<_> = seqs.iter().take(SHOWN).map(Seq::to_string).collect();
-    match seqs.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
 }
 
 /// The second implementation.
@@ -145,7 +121,7 @@ impl Auditor {
         let mut verdict = Ok(());
         record.event.effects(|effect| {
             if verdict.is_ok() {
-                verdict = check_effect(&mut self.books, record.at(), effect, &stated);
+                verdict = check_effect(&mut self.books, record.at(), effect);
             }
         });
         verdict?;
@@ -186,7 +162,7 @@ macro_rules! checks {
 
 crate::subjects::stores!(checks);
 
-fn check_effect(books: &mut Books, at: At<'_>, effect: Effect<'_>, stated: &Stated) -> Result<(), String> {
+fn check_effect(books: &mut Books, at: At<'_>, effect: Effect<'_>) -> Result<(), String> {
     match effect {
         // Compared with the result of the other effects, once all of them are known.
         Effect::Cell(..) => Ok(()),
@@ -201,7 +177,7 @@ fn check_effect(books: &mut Books, at: At<'_>, effect: Effect<'_>, stated: &Stat
         Effect::Shortage(cell, grew) => stock::audit::shortage(books, cell, grew),
         // Checked with the step that collected them.
         Effect::HandedOver(..) => Ok(()),
-        Effect::Promise(step) => reservations::audit::step(books, at, step, stated),
+        Effect::Promise(step) => reservations::audit::step(books, at, step),
         Effect::Filled(fills) => reservations::audit::filled(books, fills),
         Effect::Dated(rows) => rows.iter().try_for_each(|row| books.supply.check_dated(row, at.time)),
         Effect::Inbound(Inbound::Set(rows)) => {
@@ -227,6 +203,11 @@ fn check_effect(books: &mut Books, at: At<'_>, effect: Effect<'_>, stated: &Stat
             Ok(())
         }
         Effect::Refused(..) => Ok(()),
+        Effect::Receipt(issued) => receipts::audit::issued(books, at, issued),
+        Effect::Cart(ordered) => carts::audit::ordered(books, ordered),
+        Effect::Order(_, stepped) => orders::audit::check_step(books, at, stepped),
+        // Checked with the return that logged them.
+        Effect::Sales(_) => Ok(()),
     }
 }
 
@@ -239,6 +220,7 @@ pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyE
     let mut auditor = Auditor::that_notes_low_floors();
     let mut violation = None;
     let mut checked_after = 0;
+    let mut recalls = archive::Recalls::default();
     let (state, _, journal, report) = recover(
         &directory,
         &Settings { idempotency_bytes: u64::MAX, closed_reservation_bytes: u64::MAX, ..Settings::default() },
@@ -258,6 +240,7 @@ pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyE
             }
             let records = journal::records(batch)?;
             for record in &records {
+                recalls.note(record);
                 if let Err(what) = auditor.check(record) {
                     violation = Some(VerifyError::Violation { seq: record.seq, what });
                     break;
@@ -266,10 +249,11 @@ pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyE
             Ok(())
         },
     )?;
-    drop(journal);
     if let Some(violation) = violation {
         return Err(violation);
     }
+    let archived = archive::check(directory.path(), &state, journal.reader().as_ref(), recalls)?;
+    drop(journal);
     let seq = state.view.seq();
     if auditor.next_seq.is_none() && seq > 0 {
         checked_after = seq;
@@ -294,5 +278,6 @@ pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyE
         state_hash: sums.all(),
         sums,
         floor_kept_too_little: auditor.books.low_floors,
+        archived,
     })
 }

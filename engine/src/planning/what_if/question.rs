@@ -235,7 +235,11 @@ pub(super) fn changes(
         | Effect::Rules(_)
         | Effect::Names(_)
         | Effect::Described(_)
-        | Effect::Refused(..) => {}
+        | Effect::Refused(..)
+        | Effect::Receipt(_)
+        | Effect::Cart(_)
+        | Effect::Order(..)
+        | Effect::Sales(_) => {}
     });
     changes
 }

@@ -162,7 +162,11 @@ impl<'a> Shop<'a> {
             | Effect::Dated(_)
             | Effect::Inbound(_)
             | Effect::Names(_)
-            | Effect::Described(_) => {}
+            | Effect::Described(_)
+            | Effect::Receipt(_)
+            | Effect::Cart(_)
+            | Effect::Order(..)
+            | Effect::Sales(_) => {}
         });
     }
 
@@ -385,14 +389,14 @@ impl<'a> Shop<'a> {
             lines.clear();
             tallies = refused;
         } else {
-            self.count_orders(Some(ReservationId(record.seq)), &lines, asker);
+            self.count_orders(Some(made.id(record.seq)), &lines, asker);
         }
         for (location, asked, got, is_line) in tallies {
             replayed.entry((location, channel)).or_default().count(asked, got, is_line);
         }
         // The replay ignores later records of a promise that it refused.
         if !lines.is_empty() {
-            self.promises.insert(ReservationId(record.seq), lines);
+            self.promises.insert(made.id(record.seq), lines);
         }
     }
 
@@ -499,7 +503,7 @@ impl<'a> Shop<'a> {
     }
 
     fn day_is_full(&self, location: LocationId, asker: Asker) -> bool {
-        if asker.purpose == Purpose::Cart {
+        if asker.purpose.is_taken_along() {
             return false;
         }
         match self.rule_audit.first_at(Kind::Capacity, location, asker.channel).map(|rule| rule.effect) {
@@ -512,7 +516,7 @@ impl<'a> Shop<'a> {
     }
 
     fn count_orders(&mut self, id: Option<ReservationId>, lines: &[Line], asker: Asker) {
-        if asker.purpose == Purpose::Cart {
+        if asker.purpose.is_taken_along() {
             return;
         }
         let mut places: Vec<_> = lines.iter().map(|line| line.cell.1).collect();

@@ -4,7 +4,7 @@ use crate::decide::Decide;
 use crate::ids::LocationId;
 use crate::reservations::command::Reserve;
 use crate::reservations::plan::AllocationPlan;
-use crate::reservations::promise::{OrderDay, Purpose};
+use crate::reservations::promise::OrderDay;
 use crate::rules::{Effect, Kind, RuleId};
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ impl Days {
 
 /// Nothing looked up yet.
 pub(crate) fn days_of(plan: &AllocationPlan, reserve: &Reserve) -> Days {
-    let counts = reserve.purpose != Purpose::Cart && plan.book.has(Kind::Capacity);
+    let counts = !reserve.purpose.is_taken_along() && plan.book.has(Kind::Capacity);
     Days { counts, asked: BTreeMap::new() }
 }
 

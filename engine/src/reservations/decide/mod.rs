@@ -5,6 +5,7 @@ pub(crate) mod moves;
 mod reallocate;
 pub(crate) mod reserve;
 pub(crate) mod step;
+pub(crate) mod step_decision;
 
 use super::command::Command;
 use crate::decide::{Decide, Decision};

@@ -1,9 +1,7 @@
 //! Decides allocations: makes the location of group lines public, and moves units elsewhere.
 
-use crate::decide::draft::Answer;
-use crate::decide::{Decide, Decision};
+use crate::decide::Decide;
 use crate::ids::{GroupId, LocationId, ReservationId, SkuId};
-use crate::kernel::cause::Cause;
 use crate::level::Constraint;
 use crate::refusal::{Failure, Refusal, Short};
 use crate::reservations::command::Reallocation;
@@ -15,7 +13,8 @@ use crate::reservations::promise::Reallocated;
 use crate::reservations::{Line, Reservation};
 use rustc_hash::FxHashMap;
 
-use super::reserve::LINES_MAX;
+use super::reserve::replaced::LINES_MAX;
+use super::step_decision::StepDecision;
 
 /// Units of one line that go to another location, or stay.
 struct Wanted {
@@ -30,14 +29,13 @@ struct Wanted {
     is_part: bool,
 }
 
-/// One record: units move to their new locations, and with `binds` the locations become public.
+/// Units move to their new locations, and with `binds` the locations become public.
 pub(crate) fn reallocate_lines(
     cx: &mut Decide<'_>,
     id: ReservationId,
     lines: Option<&[Reallocation]>,
     binds: bool,
-    cause: &mut Option<Box<Cause>>,
-) -> Decision {
+) -> Result<StepDecision, Failure> {
     let reservation = cx.draft.reservation(id).ok_or(Refusal::NotFound("reservation"))?;
     let (channel, version) = (reservation.channel, reservation.version);
     let wanted = wanted(&reservation.lines, lines, binds)?;
@@ -48,7 +46,7 @@ pub(crate) fn reallocate_lines(
     // own.
     let moves: Vec<_> = wanted.iter().filter(|units| units.from != units.to || units.is_part).collect();
     if moves.is_empty() && !wanted.iter().any(is_open) {
-        return Ok(Answer::Reservation(id, version));
+        return Ok(StepDecision::AlreadyThere(version));
     }
     if own.lines.len() + moves.len() > LINES_MAX {
         let reason = format!("the reservation would have more than {LINES_MAX} lines; move whole lines");
@@ -88,7 +86,7 @@ pub(crate) fn reallocate_lines(
         moved.to = cx.draft.cell_after(moved.to.sku, moved.to.location);
     }
     let event = Event::Reallocated(Box::new(Reallocated { reservation: id, moves: shifted, bound }));
-    Ok(Answer::Reservation(id, cx.draft.log(cause.take(), event)))
+    Ok(StepDecision::Event(event))
 }
 
 /// Finds room for the units, and the promises that must move for them.

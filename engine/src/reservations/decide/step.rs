@@ -2,14 +2,16 @@
 
 use crate::decide::draft::Answer;
 use crate::decide::{Decide, Decision};
-use crate::ids::{ReservationId, Timestamp, crockford};
+use crate::ids::{ReservationId, SkuId, Timestamp, crockford};
 use crate::kernel::cause::Cause;
 use crate::kernel::few::Few;
 use crate::level::StockChange;
 use crate::refusal::{Failure, Refusal};
 use crate::reservations::command::{LineUnits, StepRequest};
 use crate::reservations::decide::reallocate::reallocate_lines;
+use crate::reservations::decide::step_decision::StepDecision;
 use crate::reservations::event::Event;
+use crate::reservations::parent::{Parent, ParentKind};
 use crate::reservations::promise::{
     Cancelled, Collected, Confirmed, Expired, Extended, LineChange, PickupBySet, Purpose, Readied,
 };
@@ -28,27 +30,45 @@ pub(crate) fn take_step(
     request: StepRequest,
     cause: &mut Option<Box<Cause>>,
 ) -> Decision {
+    if let Some(reservation) = cx.draft.reservation(id) {
+        // The promise of a transfer takes only the steps of the transfer, and a part only those of what it is a part of.
+        if reservation.purpose == Purpose::Transfer {
+            return Err(Refusal::WrongState(reservation.state).into());
+        }
+        if let Some(parent) = reservation.parent.as_deref() {
+            return Err(Refusal::PartOf { state: reservation.state, parent: parent.clone() }.into());
+        }
+    }
+    match decide_step(cx, id, request)? {
+        // Nothing is logged, but the answer may depend on this batch, so it waits for the batch.
+        StepDecision::AlreadyThere(version) => Ok(Answer::Reservation(id, version)),
+        StepDecision::Event(event) => Ok(Answer::Reservation(id, cx.draft.log(cause.take(), event))),
+    }
+}
+
+/// Decides a step, whatever the reservation is a part of; the caller logs it, by itself or in a larger event. Promises that
+/// make room for it are logged before.
+pub(crate) fn decide_step(
+    cx: &mut Decide<'_>,
+    id: ReservationId,
+    request: StepRequest,
+) -> Result<StepDecision, Failure> {
     let now = if cx.kept.holds(id) { Timestamp(0) } else { cx.draft.now };
     let Some(reservation) = cx.draft.reservation(id) else {
         // It may have been closed, and moved to the log, while this command was queued.
         let failure = cx.state.step_of_closed(id, &request);
         return Err(failure.unwrap_or_else(|| Refusal::NotFound("reservation").into()));
     };
-    // The promise of a transfer takes only the steps of the transfer.
-    if reservation.purpose == Purpose::Transfer {
-        return Err(Refusal::WrongState(reservation.state).into());
-    }
     let verdict = request.verdict(reservation.state_at(now));
     match verdict {
         Verdict::Go => {}
         Verdict::WrongState(state) => return Err(Refusal::WrongState(state).into()),
-        // Nothing is logged, but the answer may depend on this batch, so it waits for the batch.
-        Verdict::AlreadyThere => return Ok(Answer::Reservation(id, reservation.version)),
+        Verdict::AlreadyThere => return Ok(StepDecision::AlreadyThere(reservation.version)),
     }
     if let StepRequest::PickupBy { pickup_by } = request
         && pickup_by == reservation.pickup_by
     {
-        return Ok(Answer::Reservation(id, reservation.version));
+        return Ok(StepDecision::AlreadyThere(reservation.version));
     }
     let joins = matches!(request, StepRequest::Extend { .. }) && reservation.is_being_extended();
     if request.lengthens() && !joins && reservation.changes.len() >= cx.settings.reservation_changes_max {
@@ -63,35 +83,32 @@ pub(crate) fn take_step(
     if needs_all && reservation.waiting() > 0 {
         return Err(Refusal::Waiting(reservation.state, reservation.waiting()).into());
     }
-    let seq = match request {
-        StepRequest::Bind { lines } => return reallocate_lines(cx, id, lines.as_deref(), true, cause),
-        StepRequest::Reallocation { lines } => return reallocate_lines(cx, id, Some(&lines), false, cause),
+    let event = match request {
+        StepRequest::Bind { lines } => return reallocate_lines(cx, id, lines.as_deref(), true),
+        StepRequest::Reallocation { lines } => return reallocate_lines(cx, id, Some(&lines), false),
         StepRequest::PickupBy { pickup_by } => {
             check_pickup_by(cx, pickup_by)?;
-            cx.draft.log(cause.take(), Event::PickupBySet(PickupBySet { reservation: id, pickup_by }))
+            Event::PickupBySet(PickupBySet { reservation: id, pickup_by })
         }
         StepRequest::Confirm { pickup_by, order } => {
             check_pickup_by(cx, pickup_by)?;
-            let event = Confirmed { reservation: id, pickup_by, order };
-            cx.draft.log(cause.take(), Event::Confirmed(Box::new(event)))
+            Event::Confirmed(Box::new(Confirmed { reservation: id, pickup_by, order }))
         }
         StepRequest::Ready { entropy } => {
             let event = Readied { reservation: id, pickup_code: pickup_code(cx, entropy).into() };
-            cx.draft.log(cause.take(), Event::Readied(Box::new(event)))
+            Event::Readied(Box::new(event))
         }
         StepRequest::Collect { lines, pickup_code } => {
             let code_shown = code_fits(reservation, pickup_code.as_deref(), cx.settings.pickup_code_required)?;
             let changes = outstanding(reservation, lines.as_deref(), true)?;
             let lines = change_lines(cx, &changes, Gone::Sold)?;
-            let event = Collected { reservation: id, code_shown, lines };
-            cx.draft.log(cause.take(), Event::Collected(Box::new(event)))
+            Event::Collected(Box::new(Collected { reservation: id, code_shown, lines }))
         }
         StepRequest::Cancel { lines, reason } => {
             let whole = lines.is_none();
             let changes = outstanding(reservation, lines.as_deref(), false)?;
             let lines = change_lines(cx, &changes, Gone::Back)?;
-            let event = Cancelled { reservation: id, whole, reason, lines };
-            cx.draft.log(cause.take(), Event::Cancelled(Box::new(event)))
+            Event::Cancelled(Box::new(Cancelled { reservation: id, whole, reason, lines }))
         }
         StepRequest::Extend { ttl_seconds } => {
             let channel = cx.state.catalogue.channels.name(reservation.channel);
@@ -101,10 +118,58 @@ pub(crate) fn take_step(
             let cap = cx.anchors.meant(cx.anchors.told(made).plus_seconds(most));
             // A limit that was introduced later extends nothing, and takes nothing away.
             let expires_at = cx.deadline_in(ttl_seconds.into()).min(cap.max(had));
-            cx.draft.log(cause.take(), Event::Extended(Extended { reservation: id, expires_at }))
+            Event::Extended(Extended { reservation: id, expires_at })
         }
     };
-    Ok(Answer::Reservation(id, seq))
+    Ok(StepDecision::Event(event))
+}
+
+/// Gives back everything that an existing reservation has left. The caller logs it.
+pub(crate) fn give_back_all(cx: &mut Decide<'_>, id: ReservationId) -> Cancelled {
+    let Expired { reservation, lines } = expired_now(cx, id);
+    Cancelled { reservation, whole: true, reason: None, lines }
+}
+
+/// Gives back units of a reservation by SKU, wherever they are: inbound units first, then those of its last lines. The
+/// caller logs it.
+///
+/// # Errors
+/// More units than it has left.
+pub(crate) fn give_back(
+    cx: &mut Decide<'_>,
+    id: ReservationId,
+    units: &[(SkuId, u32)],
+    reason: Option<Box<str>>,
+) -> Result<Cancelled, Failure> {
+    let reservation = cx.draft.reservation(id).ok_or(Refusal::NotFound("reservation"))?;
+    let mut changes: SmallVec<[Taken; 1]> = SmallVec::new();
+    // A SKU may be named several times: by each line of an order.
+    let mut skus: Few<(SkuId, u32)> = Few::new();
+    for (sku, wanted) in units {
+        match skus.iter_mut().find(|(known, _)| known == sku) {
+            Some((_, sum)) => *sum += wanted,
+            None => skus.push((*sku, *wanted)),
+        }
+    }
+    for (at, (sku, wanted)) in skus.iter().enumerate() {
+        let mut left = *wanted;
+        let lines = (0..).zip(&reservation.lines).filter(|(_, line)| line.sku == *sku);
+        let mut lines: Vec<(u16, &Line)> = lines.collect();
+        lines.sort_by_key(|(number, line)| (line.waiting() == 0, std::cmp::Reverse(*number)));
+        for (number, line) in lines {
+            let waited = left.min(line.waiting());
+            let present = (left - waited).min(line.present());
+            if waited + present > 0 {
+                left -= waited + present;
+                changes.push(Taken { number, line: line.clone(), units: waited + present, present });
+            }
+        }
+        if left > 0 {
+            return Err(Refusal::TooManyUnits { state: reservation.state, line: at, left: wanted - left }.into());
+        }
+    }
+    changes.sort_by_key(|taken| taken.number);
+    Ok(Cancelled { reservation: id, whole: false, reason, lines: change_lines(cx, &changes, Gone::Back)? })
 }
 
 /// The pickup deadline must be in the future.
@@ -115,27 +180,50 @@ fn check_pickup_by(cx: &Decide<'_>, pickup_by: Option<Timestamp>) -> Result<(), 
     }
 }
 
-/// Expires what is due, oldest first, each settled separately, and returns it, to be restored if the batch fails.
-pub(crate) fn expire(cx: &mut Decide<'_>, settle: impl Fn(&mut Decide<'_>)) -> Vec<(Timestamp, ReservationId)> {
+/// Expires what is due, oldest first, each settled separately, and returns it, to be restored if the batch fails. What is
+/// a part of an order expires by a record of the order, which `expire_part` logs.
+pub(crate) fn expire(
+    cx: &mut Decide<'_>,
+    settle: impl Fn(&mut Decide<'_>),
+    expire_part: impl Fn(&mut Decide<'_>, ReservationId, &Parent),
+) -> Vec<(Timestamp, ReservationId)> {
     let now = cx.draft.now;
     let mut expired = Vec::new();
     // Bounded by EXPIRIES_PER_BATCH, and the lines of each.
     for id in cx.deadlines.take_due(now, EXPIRIES_PER_BATCH) {
         let is_kept_alive = cx.kept.holds(id);
         let Some(reservation) = cx.draft.reservation(id) else { continue };
-        let Some(deadline) = reservation.deadline().filter(|deadline| *deadline <= now) else { continue };
+        let Some(deadline) = reservation.deadline().filter(|deadline| *deadline <= now) else {
+            // Another part of its order was due before it, in this batch.
+            let durable = cx.state.reservations.get(id).filter(|durable| durable.parent.is_some());
+            let deadline = durable.and_then(|durable| durable.deadline()).filter(|deadline| *deadline <= now);
+            expired.extend(deadline.map(|deadline| (deadline, id)));
+            continue;
+        };
         if is_kept_alive {
             cx.kept.due.push((deadline, id));
             continue;
         }
-        let changes = outstanding(reservation, None, false).expect("all outstanding units can be cancelled");
-        let lines = change_lines(cx, &changes, Gone::Back);
-        let lines = lines.expect("a reservation's units are reserved in its cells");
-        cx.draft.log(None, Event::Expired(Box::new(Expired { reservation: id, lines })));
+        let parent = reservation.parent.as_deref().filter(|parent| parent.kind == ParentKind::Order).cloned();
+        match parent {
+            Some(parent) => expire_part(cx, id, &parent),
+            None => {
+                let event = Event::Expired(Box::new(expired_now(cx, id)));
+                cx.draft.log(None, event);
+            }
+        }
         settle(cx);
         expired.push((deadline, id));
     }
     expired
+}
+
+/// The expiry of a reservation that exists, with its cells changed in the draft.
+pub(crate) fn expired_now(cx: &mut Decide<'_>, id: ReservationId) -> Expired {
+    let reservation = cx.draft.reservation(id).expect("only an existing reservation expires");
+    let changes = outstanding(reservation, None, false).expect("all outstanding units can be cancelled");
+    let lines = change_lines(cx, &changes, Gone::Back);
+    Expired { reservation: id, lines: lines.expect("a reservation's units are reserved in its cells") }
 }
 
 /// How promised units leave.
@@ -216,7 +304,7 @@ fn code_fits(reservation: &Reservation, shown: Option<&str>, is_demanded: bool) 
         let has_one = reservation.pickup_code.is_some();
         let needs_one = match reservation.purpose {
             Purpose::Pickup => true,
-            Purpose::Cart => has_one,
+            Purpose::Cart | Purpose::CarryOut => has_one,
             Purpose::Delivery | Purpose::Transfer => false,
         };
         return match is_demanded && needs_one {

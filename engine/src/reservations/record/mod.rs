@@ -15,6 +15,7 @@ use crate::effect::{At, Made};
 use crate::ids::{ChannelId, ReservationId, Seq, Timestamp};
 use crate::kernel::cause::Cause;
 use crate::kernel::few::Few;
+use crate::reservations::parent::Parent;
 use crate::reservations::promise::{LineTerms, OrderDay, Purpose};
 use crate::reservations::wait::Backorder;
 
@@ -58,6 +59,9 @@ pub struct Reservation {
     /// beside the reservation.
     #[serde(skip)]
     pub caller: u32,
+    /// What it is a part of. A checkpoint stores it beside the reservation.
+    #[serde(skip)]
+    pub parent: Option<Box<Parent>>,
 }
 
 impl Reservation {
@@ -74,7 +78,7 @@ impl Reservation {
             wait: waits.iter().find(|wait| usize::from(wait.line) == at).map(|wait| Box::new(Backorder::new(wait))),
         });
         Self {
-            id: ReservationId(at.seq),
+            id: of.id(at.seq),
             version: at.seq,
             state: if made.confirmed { ReservationState::Confirmed } else { ReservationState::Held },
             channel: made.channel,
@@ -83,12 +87,13 @@ impl Reservation {
             order: made.order.clone(),
             created_at: at.time,
             expires_at: made.expires_at,
-            pickup_by: None,
+            pickup_by: of.pickup_by.filter(|_| made.confirmed),
             pickup_code: None,
             lines: lines.collect(),
             changes: Vec::new(),
             orders: of.orders().iter().copied().collect(),
             caller: Cause::caller(at.cause) as u32,
+            parent: of.parent.cloned().map(Box::new),
         }
     }
 

@@ -60,6 +60,7 @@ impl Index {
         }
     }
 
+    #[inline]
     pub(super) fn change(&mut self, id: u64, channel: ChannelId, before: &Keys, after: &Keys) {
         self.recount(channel, before, after);
         if before.state != after.state {

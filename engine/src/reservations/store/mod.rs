@@ -346,6 +346,7 @@ impl ReservationStore {
     }
 
     /// Journal thread only: changes a reservation in place, or a copy while a reader uses it.
+    #[inline]
     pub(crate) fn change(&self, id: ReservationId, change: impl FnOnce(&mut Reservation)) {
         let Some(mut segment) = self.segments.get_mut(&(id.0 >> SEGMENT_BITS)) else { return };
         let Ok(at) = segment.binary_search_by_key(&id, |reservation| reservation.id) else { return };

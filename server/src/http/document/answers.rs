@@ -8,19 +8,6 @@ use serde_json::{Value, json};
 
 use crate::http::document::words::Words;
 
-/// Example values from the demo data, by parameter name, or by path and name. Optional parameters are empty, so that
-/// a trial call is not narrowed.
-const PARAMETERS: &[(&str, &str)] = &[
-    ("sku", "TSHIRT-RED-M"),
-    ("location", "es-002"),
-    ("group", "spain"),
-    ("channel", "web"),
-    ("rule", "outlets-keep-two"),
-    ("near", "40.41,-3.70"),
-    ("price_list", "spain-mid-season"),
-    ("tax_class", "books"),
-];
-
 /// Response headers, by name.
 const HEADERS: &[(&str, &str)] = &[
     ("ETag", "The version, for `If-Match` and `If-None-Match`"),
@@ -53,13 +40,19 @@ pub fn complete(words: &[&Words], method: &str, path: &str, operation: &mut Valu
     for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
         let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default();
         let needed = parameter.get("required") == Some(&json!(true)) || name == "near";
-        let Some((_, value)) = PARAMETERS.iter().find(|(known, _)| *known == name).filter(|_| needed) else { continue };
+        let mut known = words.iter().flat_map(|words| words.parameters);
+        let Some((_, value)) = known.find(|(known, _)| *known == name).filter(|_| needed) else { continue };
         parameter["example"] = match parameter.pointer("/schema/type").and_then(Value::as_str) {
             Some("array") => json!([value]),
             _ => json!(value),
         };
     }
-    headers(method, path, operation);
+    let is_versioned = words.iter().any(|words| words.versioned.contains(&path));
+    // A list has no version, and what is removed has none any more.
+    let is_list = method == "get" && !path.ends_with('}');
+    let has_item = method != "delete" && !is_list;
+    let is_tagged = has_item && words.iter().any(|words| words.tagged.contains(&path));
+    headers(method, is_versioned && matches!(method, "get" | "put"), is_tagged, operation);
 }
 
 fn answer(words: &[&Words], answer: &mut Value, record: &str) {
@@ -84,17 +77,11 @@ fn answer(words: &[&Words], answer: &mut Value, record: &str) {
     }
 }
 
-fn headers(method: &str, path: &str, operation: &mut Value) {
+fn headers(method: &str, versioned: bool, tagged: bool, operation: &mut Value) {
     let keyed = operation
         .get("parameters")
         .and_then(Value::as_array)
         .is_some_and(|all| all.iter().any(|one| one.get("name") == Some(&json!("Idempotency-Key"))));
-    let versioned = path.ends_with('}')
-        && matches!(method, "get" | "put")
-        && !path.contains("reservations")
-        && !path.contains("transfers")
-        && !path.contains("/runs/")
-        && !path.contains("export");
     if versioned && method == "get" {
         let tags = json!({"type": "string", "minLength": 1, "pattern": r#"^(\*|"[0-9]{1,19}")$"#});
         let known = json!({"name": "If-None-Match", "in": "header", "required": false, "schema": tags,
@@ -108,9 +95,9 @@ fn headers(method: &str, path: &str, operation: &mut Value) {
     let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
     for (status, answer) in answers {
         let told: &[(&str, bool)] = match status.as_str() {
-            "200" => &[("ETag", versioned), ("Idempotent-Replayed", keyed)],
+            "200" => &[("ETag", versioned || tagged), ("Idempotent-Replayed", keyed)],
             "304" => &[("ETag", versioned)],
-            "201" => &[("Location", true), ("Idempotent-Replayed", keyed)],
+            "201" => &[("ETag", tagged), ("Location", true), ("Idempotent-Replayed", keyed)],
             "429" | "503" => &[("Retry-After", true)],
             _ => &[],
         };

@@ -1,22 +1,21 @@
 //! The served OpenAPI document: the handlers' own descriptions, completed with the rules for every call.
 //!
-//! A word has one meaning in the whole API, so its bounds are defined once, in [`words`]; so are the answers that
-//! every call may give. `tests/schemathesis/run` tests the server against the document.
+//! A word has one meaning in the whole API, so its bounds are defined once: in [`bounds`], or in the [`words`] of the
+//! only subject that uses it. So are the answers that every call may give. `tests/schemathesis/run` tests the server against the document.
 
 #[allow(clippy::indexing_slicing, reason = "a name that a JSON object lacks is added to it")]
 mod answers;
+pub mod bounds;
 #[allow(clippy::indexing_slicing, reason = "a name that a JSON object lacks is added to it")]
 mod records;
 pub mod words;
 
-use anaquel_engine::transfers::{Reason, TransferState};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::http::document::words::Words;
 use crate::http::middleware::admission::SCHEME;
-use crate::wire::TEXT_BYTES_MAX;
 
 /// The document before the handlers add their paths.
 #[derive(OpenApi)]
@@ -28,17 +27,6 @@ use crate::wire::TEXT_BYTES_MAX;
                        without promising it twice. Every answer that carries stock carries the `seq` it reflects; \
                        every 2xx answer to a write is durable. Errors are RFC 9457 problem documents.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
-    ),
-    tags(
-        (name = "stock", description = "Stock, and what may be promised"),
-        (name = "reservations", description = "Reservations and their lives"),
-        (name = "live", description = "Live stock"),
-        (name = "catalogue", description = "SKUs, locations, groups, channels"),
-        (name = "prices", description = "Prices, price lists, tax classes"),
-        (name = "rules", description = "Rules between stock and promises"),
-        (name = "loading", description = "Imports and exports"),
-        (name = "transfers", description = "Transfers between the retailer's locations, and replenishment"),
-        (name = "operating", description = "Health, metrics, the log")
     )
 )]
 pub struct ApiDoc;
@@ -62,7 +50,7 @@ pub use records::schemas;
 /// The document as the server serves it.
 pub fn complete(document: &utoipa::openapi::OpenApi, subjects: &[&Words]) -> Value {
     let mut document = serde_json::to_value(document).unwrap_or_default();
-    let words = words();
+    let words = bounds::of(subjects);
     if let Some(schemas) = object(&mut document, "/components/schemas") {
         let views: Vec<(String, Value)> =
             CATALOGUE.iter().filter_map(|(name, id)| view(schemas.get(*name)?, name, id)).collect();
@@ -77,6 +65,9 @@ pub fn complete(document: &utoipa::openapi::OpenApi, subjects: &[&Words]) -> Val
     if let Some(document) = document.as_object_mut() {
         let server = json!({"url": "/", "description": "The server that serves this document"});
         document.insert("servers".to_owned(), json!([server]));
+        let tags = subjects.iter().flat_map(|words| words.tags);
+        let tags: Vec<Value> = tags.map(|(name, says)| json!({"name": name, "description": says})).collect();
+        document.insert("tags".to_owned(), tags.into());
     }
     let mut reservation_calls = Vec::new();
     for_calls(&mut document, |method, path, operation| {
@@ -97,6 +88,7 @@ pub fn complete(document: &utoipa::openapi::OpenApi, subjects: &[&Words]) -> Val
         problems(operation);
         answers::complete(subjects, method, path, operation);
     });
+    names(&mut document);
     drop_unused(&mut document);
     for (call, id) in [("/v1/reservations", "/id"), ("/v1/sourcing", "/reservation/id")] {
         let answer = format!("/paths/{}/post/responses/201", call.replace('/', "~1"));
@@ -104,6 +96,38 @@ pub fn complete(document: &utoipa::openapi::OpenApi, subjects: &[&Words]) -> Val
         promised.for_each(|promised| drop(promised.insert("links".to_owned(), links(&reservation_calls, id))));
     }
     document
+}
+
+/// Describes `names` of every list and record: the parameter, and the member of the answer.
+fn names(document: &mut Value) {
+    let parameter = json!({"name": "names", "in": "query", "required": false, "schema": {"type": "boolean"},
+        "description": "Whether to add `names`: those of the SKUs and locations in the answer"});
+    let mut told = Vec::new();
+    for_calls(document, |method, path, operation| {
+        let content = operation.pointer("/responses/200/content/application~1json/schema/$ref");
+        let schema = content.and_then(Value::as_str).and_then(|of| of.rsplit('/').next()).map(str::to_owned);
+        let Some(schema) = schema.filter(|_| method == "get" && path.starts_with("/v1/")) else { return };
+        told.push(schema);
+        match operation.get_mut("parameters").and_then(Value::as_array_mut) {
+            Some(parameters) => parameters.push(parameter.clone()),
+            None => operation["parameters"] = json!([parameter]),
+        }
+    });
+    let member = json!({"$ref": "#/components/schemas/Names"});
+    let Some(schemas) = object(document, "/components/schemas") else { return };
+    for name in told {
+        let properties = schemas.get_mut(&name).and_then(|schema| schema.pointer_mut("/properties"));
+        if let Some(properties) = properties.and_then(Value::as_object_mut) {
+            properties.entry("names").or_insert_with(|| member.clone());
+        }
+    }
+    let of = |what: &str| {
+        json!({"type": "object", "description": format!("By the id of the {what}; null without a name"),
+        "additionalProperties": {"type": ["string", "null"]}})
+    };
+    let names = json!({"type": "object", "description": "Names for people, with `names=true`",
+        "required": ["skus", "locations"], "properties": {"skus": of("SKU"), "locations": of("location")}});
+    schemas.insert("Names".to_owned(), names);
 }
 
 /// Removes schemas that nothing refers to, and then those that only they referred to.
@@ -147,125 +171,6 @@ fn required_of(schema: &mut Value) {
             schema["type"] = kind.take();
         }
     }
-}
-
-/// The allowed values of each word, by name, or by owner and name: a schema of the document, or a path. `name[]` is a
-/// list, and `name` describes its items.
-fn words() -> Map<String, Value> {
-    const ID: &str = "^[A-Za-z0-9._:/-]{1,128}$";
-    const UNSEEN: &str = r"\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb";
-    const MOST: u32 = anaquel_engine::level::LINE_QUANTITY_MAX;
-
-    let id = json!({"pattern": ID});
-    // Issued by another system: printable characters of any script, without white space at the ends.
-    let outside = json!({"pattern": format!("^[^{UNSEEN}\\s]([^{UNSEEN}]{{0,126}}[^{UNSEEN}\\s])?$")});
-    let time = json!({"format": "date-time", "pattern": "^(19[7-9][0-9]|20[0-9]{2}|210[0-8])-"});
-    let text = json!({"maxLength": TEXT_BYTES_MAX});
-    let units = json!({"minimum": 1, "maximum": MOST});
-    let count = json!({"minimum": 0, "maximum": MOST});
-    let signed = json!({"minimum": -i64::from(MOST), "maximum": MOST});
-    let moved = json!({"not": {"const": 0}, "minimum": -i64::from(MOST), "maximum": MOST});
-    let rows = json!({"minItems": 1, "maxItems": 1000});
-    let lines = json!({"minItems": 1, "maxItems": 100});
-    let minutes = json!({"minimum": 0, "maximum": 44_640});
-    let file = json!({"enum": ["locations", "groups", "skus", "stock", "supply", "prices", "rules", "channels"]});
-    let clock = "(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)";
-    let open = format!("{clock}-{clock}");
-    let words = [
-        (&id, "location locations group groups channel channels rule transfer_group"),
-        (&id, "RebindLineBody.from /v1/rules.after"),
-        (&outside, "sku skus supply reference customer order"),
-        (&json!({}), "/v1/pickup.sku"),
-        (&time, "expected_at occurred_at counted_at latest pickup_by starts_at ends_at available_at at created_at"),
-        (&time, "expires_at promised_for WhatIfBody.from WhatIfBody.to"),
-        (&json!({"maxLength": 255}), "reason"),
-        (&text, "name unit timezone product categories attributes.value"),
-        (&json!({"minLength": 1, "maxLength": TEXT_BYTES_MAX}), "RuleBody.categories"),
-        (&id, "attributes.name"),
-        (&units, "quantity"),
-        (&count, "on_hand buffer units few_left RuleBody.minimum orders_per_day SupplyBody.quantity"),
-        (&count, "LineView.quantity LineView.requested LineView.collected ToComeView.waiting"),
-        (&json!({"minimum": 0}), "below"),
-        (&signed, "StockChangeBody.quantity"),
-        (&moved, "MovementBody.quantity"),
-        (&rows, "movements[] counts[] supplies[] prices[] AvailabilityBody.skus[]"),
-        (&json!({"minItems": 1, "maxItems": 200}), "PriceQueryBody.lines[]"),
-        (&id, "price_list tax_class /v1/price-lists.after /v1/tax-classes.after"),
-        (&json!({"minimum": 0, "maximum": anaquel_engine::prices::row::AMOUNT_MAX}), "PriceRowBody.amount"),
-        (&units, "min_quantity"),
-        (&json!({"minimum": 0, "maximum": anaquel_engine::prices::tax::RATE_MAX}), "rate"),
-        (&json!({"maxItems": anaquel_engine::prices::tax::RATES_MAX}), "rates[]"),
-        (&json!({"minimum": -1_000_000, "maximum": 1_000_000}), "PriceListBody.priority"),
-        (&json!({"enum": ["regular", "sale"]}), "PriceListBody.kind"),
-        (&json!({"enum": [true]}), "PriceListBody.includes_tax"),
-        (&lines, "lines[]"),
-        (&minutes, "pickup_minutes transfer_minutes"),
-        (&json!({"minimum": 1, "maximum": 2_678_400}), "ttl_seconds"),
-        (&json!({"minimum": 0, "maximum": 100}), "percent"),
-        (&json!({"minimum": 0, "maximum": 3650}), "lead_days"),
-        (&json!({"minimum": 0, "maximum": 9}), "decimals"),
-        (&json!({"minimum": 1, "maximum": 100}), "max_shipments"),
-        (&json!({"minimum": -90, "maximum": 90}), "latitude"),
-        (&json!({"minimum": -180, "maximum": 180}), "longitude"),
-        (&json!({"minimum": 0, "maximum": 1_000_000_000}), "shipments distance priority WeightsBody.stock store cover"),
-        (&json!({"enum": crate::wire::currency::codes().collect::<Vec<_>>()}), "currency"),
-        (&json!({"pattern": format!("^{clock}$")}), "pickup_cutoff"),
-        (&json!({"enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}), "hours.name"),
-        (&json!({"pattern": format!("^(closed|{open}(, ?{open})*)?$")}), "hours.value"),
-        (&json!({"minimum": 1, "maximum": 1000}), "limit"),
-        (&json!({"minimum": 0, "maximum": 60}), "wait"),
-        (
-            &json!({"minLength": 1, "maxLength": 257, "pattern": "^([!#-~]([ -~]{0,253}[!-~])?|\"[ -~]{1,255}\")$"}),
-            "Idempotency-Key",
-        ),
-        (&json!({"minLength": 1, "pattern": r#"^(\*|"[0-9]{1,19}")$"#}), "If-Match"),
-        (&json!({"enum": ["cart", "pickup", "delivery"]}), "purpose"),
-        (&json!({"enum": ["pickup", "delivery"]}), "SourcingBody.purpose"),
-        (&json!({"enum": ["held", "confirmed", "ready", "collected", "cancelled", "expired"]}), "state"),
-        (&json!({"enum": ["conflated", "lossless"]}), "mode"),
-        (&json!({"enum": ["receipt", "sale", "return", "adjustment", "damage"]}), "MovementBody.kind"),
-        (&json!({"enum": ["purchase_order", "in_transit"]}), "SupplyBody.kind"),
-        (&json!({"enum": ["store", "warehouse", "supplier"]}), "LocationBody.kind location_kinds"),
-        (
-            &json!({"enum": ["safety_stock", "access", "band", "quota", "backorder", "preorder", "capacity", "pickup_only"]}),
-            "RuleBody.kind",
-        ),
-        (
-            &json!({"enum": [
-                "nearest", "priority", "most_stock", "fewest_shipments", "whole_order", "stores_last", "balance"
-            ]}),
-            "policy",
-        ),
-        (&id, "TransferBody.from TransferBody.to /v1/transfers.from /v1/transfers.to"),
-        (&outside, "TransferBody.transfer /v1/transfers.run"),
-        (&rows, "TransferBody.lines[] ShipBody.lines[] ReceiveBody.lines[]"),
-        (&json!({"enum": Reason::ALL.map(Reason::as_str)}), "TransferBody.reason /v1/transfers.reason"),
-        (&json!({"enum": TransferState::ALL.map(TransferState::as_str)}), "/v1/transfers.state"),
-        (&json!({"enum": ["returned", "written_off"]}), "TransferCancelBody.units"),
-        (&id, "/v1/replenishment/{policy}.policy RunBody.policies /v1/replenishment.after PolicyBody.from"),
-        (&json!({"enum": ["min_max", "days_of_cover", "rebalance"]}), "PolicyBody.kind"),
-        (&json!({"enum": ["propose", "ready"]}), "PolicyBody.mode"),
-        (&json!({"pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}), "PolicyBody.at"),
-        (&count, "PolicyBody.min PolicyBody.max"),
-        (&json!({"minimum": 0, "maximum": 3650}), "cover_days_min cover_days_max idle_days"),
-        (&json!({"minimum": 1, "maximum": 1_000_000}), "pack"),
-        (&json!({"minLength": 1, "maxLength": TEXT_BYTES_MAX}), "PolicyBody.categories"),
-        (&outside, "/v1/replenishment/runs/{run}.run"),
-        (&file, "/v1/import/{kind}.kind /v1/export/{kind}.kind"),
-        (&json!({"enum": ["comma", "semicolon", "tab", "pipe"]}), "delimiter"),
-        (&json!({"enum": ["point", "comma"]}), "decimal"),
-        (&json!({"pattern": "^[0-9]{8}([0-9]{4,6})?$"}), "/v1/skus.gtin"),
-        (&json!({"enum": ["gzip", "identity"]}), "Content-Encoding"),
-        (&json!({"pattern": "^[^=]+="}), "map"),
-        (&json!({"pattern": "^[^=]+=."}), "set"),
-        (&json!({"pattern": "^[0-9]{1,9}$"}), "after"),
-        (&json!({"pattern": "^[0-9a-f]{16}$"}), "/v1/backup.epoch"),
-        (&json!({"pattern": "^[0-9]{1,9}-[0-9]{1,9}$"}), "/v1/shortages.after /v1/supply.after"),
-        (&json!({"pattern": "^r-"}), "/v1/reservations.after"),
-    ];
-    let named =
-        words.iter().flat_map(|(bounds, names)| names.split(' ').map(|name| (name.to_owned(), (*bounds).clone())));
-    named.collect()
 }
 
 /// Adds the bounds of a word to a schema.

@@ -1,5 +1,7 @@
 //! The texts that a subject adds to the OpenAPI document.
 
+use serde_json::Value;
+
 /// A call: method and path, its description, and the record of each successful answer. A record with a slash is a media
 /// type.
 pub type Call = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
@@ -11,6 +13,10 @@ pub type Call = (&'static str, &'static str, &'static [(&'static str, &'static s
 /// `a|b`, another record, or a list `[…]` of them. A type that ends in `?` may be null.
 pub type Record = (&'static str, &'static str, &'static [(&'static str, &'static str, &'static str)]);
 
+/// The bounds of some words, separated by spaces. A word is a name, or an owner and a name: a schema of the document, or
+/// a path. `name[]` is a list, and `name` describes its items.
+pub type Bound = (Value, &'static str);
+
 /// The texts of one subject, declared in its `words.rs`.
 pub struct Words {
     /// The calls.
@@ -19,6 +25,31 @@ pub struct Words {
     pub examples: &'static [(&'static str, &'static str)],
     /// The records of the answers.
     pub records: &'static [Record],
+    /// The tags that its calls are listed under on the API's page, with their descriptions.
+    pub tags: &'static [(&'static str, &'static str)],
+    /// Example values of parameters from the demo data. Optional parameters have none, so that a trial call is not
+    /// narrowed.
+    pub parameters: &'static [(&'static str, &'static str)],
+    /// The paths of items with a version, which is their `ETag`.
+    pub versioned: &'static [&'static str],
+    /// The paths whose answers depend on more than the item: their `ETag` is for `If-Match` alone.
+    pub tagged: &'static [&'static str],
+    /// The bounds of the words that it alone uses.
+    pub bounds: fn() -> Vec<Bound>,
+}
+
+impl Words {
+    /// No texts: for the fields that a subject leaves out.
+    pub const NONE: Self = Self {
+        calls: &[],
+        examples: &[],
+        records: &[],
+        tags: &[],
+        parameters: &[],
+        versioned: &[],
+        tagged: &[],
+        bounds: Vec::new,
+    };
 }
 
 /// The description of `next` in a page.

@@ -29,7 +29,9 @@ use crate::http::budget::{ALWAYS_ANSWERED, Payer, Who};
 use crate::http::middleware::admission::{self, Routes};
 use crate::http::middleware::cors::Cors;
 use crate::http::middleware::packing;
+use crate::http::names;
 use crate::http::problem::{Problem, Slug};
+use crate::telemetry::latency;
 
 /// The layer.
 #[derive(Clone)]
@@ -95,7 +97,10 @@ where
                 Ok(request_id) => {
                     let identity =
                         request.extensions().get::<Principal>().map(|principal| Arc::clone(&principal.identity));
-                    Ok((request_id, identity, self.inner.call(request)))
+                    match names::take(&mut request) {
+                        Ok(with_names) => Ok((request_id, identity, with_names, self.inner.call(request))),
+                        Err(problem) => Err(Box::pin(admission::refuse(request, problem))),
+                    }
                 }
                 // On the heap, so that the futures of other requests stay small.
                 Err(problem) => Err(Box::pin(admission::refuse(request, problem))),
@@ -107,10 +112,14 @@ where
             let link = busy.as_ref().map(Busy::link);
             let who = |identity: Option<&Identity>| Who::new(identity, asked.address);
             let mut response = match begun {
-                Ok(Ok((request_id, identity, answer))) => {
+                Ok(Ok((request_id, identity, with_names, answer))) => {
                     let who = who(identity.as_deref());
                     let _under_way = if waits { Some(pace.begin(who).await) } else { None };
-                    let response = caught(span.around(answer)).await;
+                    let mut response = caught(span.around(answer)).await;
+                    if with_names {
+                        // On the heap, so that the futures of other requests stay small.
+                        response = Box::pin(names::add(&pipeline.app.engine, response)).await;
+                    }
                     let payer = || Payer { who, link: link.cloned() };
                     let mut response = match large(link.map(Arc::as_ref), &response) {
                         None => response,
@@ -213,6 +222,7 @@ impl Asked {
     fn answered(self, response: &Response) {
         let Self { at, method, route, trace, address, .. } = self;
         let elapsed = at.elapsed();
+        latency::note(elapsed);
         let status = response.status();
         let route = route.as_ref().map_or("none", |path| path.as_str());
         DURATIONS.with_borrow_mut(|durations| durations.record(label(&method), route, status.as_u16(), elapsed));

@@ -25,6 +25,7 @@ use crate::http::problem::Problem;
 use crate::http::put::tagged;
 use crate::http::reply::{json_answer, replayed, unexpected};
 use crate::subjects::catalogue::{bodies as words, views};
+use crate::wire;
 
 /// Its routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -53,6 +54,9 @@ pub(crate) fn read(headers: &HeaderMap, (version, item): (Version, Value)) -> Re
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("authorization"));
     Ok(response)
 }
+
+/// SKUs that one list names.
+const SKUS_MAX: usize = 1000;
 
 /// Selects the ids of a list.
 enum Ids {
@@ -195,6 +199,7 @@ pub(crate) fn path_name(id: &str, what: &'static str) -> Result<Name, Problem> {
 /// List SKUs, or those with a barcode.
 #[utoipa::path(get, path = "/v1/skus", tag = "catalogue", security(("key" = ["read"])),
     params(("gtin" = Option<String>, Query, description = "Only those with this GTIN, whether it is written as EAN-8, UPC-A, EAN-13 or GTIN-14", example = "4006381333931"),
+           ("sku" = Option<Vec<String>>, Query, description = "Only these; an unknown one is left out"),
            ("declared" = Option<bool>, Query, description = "`false`: only names that callers created by using them, \
                to be declared or retired; `true`: only the others"),
            ("after" = Option<String>, Query, description = "`next` of the previous page"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
@@ -203,7 +208,27 @@ pub async fn list_skus(State(app): State<App>, payer: Payer, uri: Uri) -> Result
     let catalogue = &app.engine.state().catalogue;
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let ids = Ids::of(&catalogue.skus, &mut params)?;
-    let Some(gtin) = params.one("gtin")? else {
+    let named = params.all("sku");
+    let gtin = params.one("gtin")?;
+    if !named.is_empty() {
+        if gtin.is_some() {
+            return Err(Problem::invalid("gtin", "is given beside sku; ask for one of both"));
+        }
+        if named.len() > SKUS_MAX {
+            return Err(Problem::invalid("sku", format!("is given {} times; at most {SKUS_MAX}", named.len())));
+        }
+        for text in &named {
+            wire::sku_name("sku", text)?;
+        }
+        let mut these: Vec<u32> = named.iter().filter_map(|text| catalogue.skus.id(text)).map(|id| id.0).collect();
+        these.retain(|id| ids.has(*id));
+        these.sort_unstable();
+        these.dedup();
+        let is_there = |engine: &Engine, id: u32| engine.state().catalogue.skus.is_live(SkuId(id));
+        let ids = Ids::These(these);
+        return list(&app, &payer, params, ids, is_there, |engine, id| views::sku(engine, SkuId(id)).1).await;
+    }
+    let Some(gtin) = gtin else {
         let is_there = |engine: &Engine, id: u32| engine.state().catalogue.skus.is_live(SkuId(id));
         return list(&app, &payer, params, ids, is_there, |engine, id| views::sku(engine, SkuId(id)).1).await;
     };

@@ -1,6 +1,9 @@
-//! Texts of this folder in the OpenAPI document: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records, bounds of words.
 
-use crate::http::document::words::{DURABLE, NEXT, Words};
+use serde_json::json;
+
+use crate::http::document::bounds::one_of;
+use crate::http::document::words::{Bound, DURABLE, NEXT, Words};
 
 /// The texts of this folder.
 pub static WORDS: Words = Words {
@@ -112,4 +115,26 @@ pub static WORDS: Words = Words {
             ],
         ),
     ],
+    tags: &[("catalogue", "SKUs, locations, groups, channels")],
+    parameters: &[("sku", "TSHIRT-RED-M"), ("location", "es-002"), ("group", "spain"), ("channel", "web")],
+    versioned: &["/v1/skus/{sku}", "/v1/locations/{location}", "/v1/groups/{group}", "/v1/channels/{channel}"],
+    tagged: &[],
+    bounds,
 };
+
+/// The bounds of the words of this folder.
+fn bounds() -> Vec<Bound> {
+    const CLOCK: &str = "(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)";
+    let open = format!("{CLOCK}-{CLOCK}");
+    vec![
+        (json!({"minimum": 0, "maximum": 44_640}), "pickup_minutes transfer_minutes"),
+        (json!({"minimum": 0, "maximum": 9}), "decimals"),
+        (json!({"minimum": -90, "maximum": 90}), "latitude"),
+        (json!({"minimum": -180, "maximum": 180}), "longitude"),
+        (json!({"pattern": format!("^{CLOCK}$")}), "pickup_cutoff"),
+        (one_of(&["mon", "tue", "wed", "thu", "fri", "sat", "sun"]), "hours.name"),
+        (json!({"pattern": format!("^(closed|{open}(, ?{open})*)?$")}), "hours.value"),
+        (one_of(&["store", "warehouse", "supplier"]), "LocationBody.kind location_kinds"),
+        (json!({"pattern": "^[0-9]{8}([0-9]{4,6})?$"}), "/v1/skus.gtin"),
+    ]
+}

@@ -14,11 +14,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::{App, EVENTS_WAIT_MAX};
+use crate::auth::caller::Caller;
 use crate::http::budget::{Payer, Who};
 use crate::http::extract::Params;
 use crate::http::page::Page;
 use crate::http::problem::{Problem, Slug};
+use crate::subjects::events::search::Search;
 use crate::subjects::events::views as event;
+use crate::wire;
 
 /// The routes of this module.
 pub fn routes() -> OpenApiRouter<App> {
@@ -36,11 +39,16 @@ const TURNS: usize = 3;
 
 /// List every change, in order.
 #[utoipa::path(
-    get, path = "/v1/events", tag = "operating", security(("key" = ["ops"])),
+    get, path = "/v1/events", tag = "operating", security(("key" = ["ops"]), ("key" = ["stock"])),
     params(
         ("after" = Option<u64>, Query, description = "The last `seq` that the caller has; 0 for all"),
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
-        ("wait" = Option<u32>, Query, description = "Wait up to this many seconds for a record")
+        ("wait" = Option<u32>, Query, description = "Wait up to this many seconds for a record"),
+        ("sku" = Option<String>, Query, description = "Only records that change a cell of this SKU, or have a line of it"),
+        ("location" = Option<String>, Query, description = "Only records that concern this location; required without the scope `ops`"),
+        ("kind" = Option<Vec<String>>, Query, description = "Only records of one of these kinds"),
+        ("actor" = Option<String>, Query, description = "Only records under a key of this name"),
+        ("before" = Option<u64>, Query, description = "Only records before this `seq`, the newest first; `next` is then `before` of the next page")
     ),
     responses(
         (status = 200, description = "Records after `after`; with `Accept: application/x-ndjson` a stream of lines"),
@@ -48,7 +56,13 @@ const TURNS: usize = 3;
             these records")
     )
 )]
-pub async fn events(State(app): State<App>, payer: Payer, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
+pub async fn events(
+    State(app): State<App>,
+    caller: Caller,
+    payer: Payer,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let after = params.number::<Seq>("after")?.unwrap_or(0);
     let wait = params.number::<u64>("wait")?.unwrap_or(0);
@@ -58,7 +72,24 @@ pub async fn events(State(app): State<App>, payer: Payer, headers: HeaderMap, ur
     let lines =
         headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"application/x-ndjson"));
     let limit = if lines { params.number("limit")?.unwrap_or(usize::MAX) } else { params.limit()? };
+    let (sku, location) = (params.one("sku")?, params.one("location")?);
+    let (kinds, actor, before) = (params.all("kind"), params.one("actor")?, params.number::<Seq>("before")?);
     params.done()?;
+    let catalogue = &app.engine.state().catalogue;
+    let search = Search {
+        sku: sku.map(|text| wire::known_sku(catalogue, &text)).transpose()?,
+        location: location.map(|text| wire::known_location(catalogue, &text)).transpose()?,
+        kinds,
+        actor,
+        before,
+    };
+    search.check(&caller)?;
+    if lines && !search.is_plain() {
+        return Err(Problem::invalid("Accept", "application/x-ndjson streams the whole log; search it page by page"));
+    }
+    if before.is_some() && wait > 0 {
+        return Err(Problem::invalid("wait", "is given beside before; older records do not come"));
+    }
     if wait > 0 && app.engine.state().view.seq() <= after {
         let mut visible = app.visible.clone();
         let mut stopping = app.stopping.clone();
@@ -69,6 +100,10 @@ pub async fn events(State(app): State<App>, payer: Payer, headers: HeaderMap, ur
     }
     if lines {
         return stream_lines(app, payer, after, limit).await;
+    }
+    if !search.is_plain() {
+        let page = move |app: &App| search.page(app, &caller, after, limit);
+        return crate::http::page::list(&app, &payer, page).await;
     }
     let page = move |app: &App| {
         let mut page = Page::new(app);

@@ -7,10 +7,12 @@ pub static WORDS: Words = Words {
     calls: &[(
         "GET /v1/events",
         "Every change, in order, starting after `after`. With `wait`, the server waits up to this many seconds for a \
-         record. `Accept: application/x-ndjson` streams one record per line.",
+         record. `Accept: application/x-ndjson` streams one record per line. `sku`, `location`, `kind` and `actor` search \
+         the log, forward or back from `before`; a page examines 20,000 records, so it may be short or empty and still \
+         have a `next`. With the scope `stock` alone, `location` is required, and records have no private locations, no \
+         cells of other locations than the key's, and of `cause` only `channel`, `actor` and `reference`.",
         &[("200", "EventPage")],
     )],
-    examples: &[],
     records: &[
         (
             "Cause",
@@ -41,7 +43,11 @@ pub static WORDS: Words = Words {
         (
             "EventPage",
             "Records, in order.",
-            &[("items", "[Event]", "The records"), ("next", "int?", "`after` of the next page")],
+            &[
+                ("items", "[Event]", "The records"),
+                ("next", "int?", "`after` of the next page; with `before`, its `before`"),
+            ],
         ),
     ],
+    ..Words::NONE
 };

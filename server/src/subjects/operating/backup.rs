@@ -14,10 +14,13 @@ use http::{HeaderName, HeaderValue, Uri, header};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::app::App;
+use crate::auth::revoked::{FILE_NAME, Revoked};
+use crate::config::AuthConfig;
 use crate::http::budget::Payer;
 use crate::http::extract::Params;
 use crate::http::pieces::{PIECE_BYTES, PieceWriter};
 use crate::http::problem::{Problem, Slug};
+use crate::subjects::operating::last_backup::LastBackup;
 
 /// The ending of a backup's name.
 pub const ENDING: &str = "backup";
@@ -31,16 +34,20 @@ pub fn file_name(head: &Head) -> String {
     }
 }
 
-/// The file of keys at `path`, if it exists, for the backup.
+/// The files of keys and of revocations of the data directory `data`, where they exist, for the backup.
 ///
 /// # Errors
-/// The file cannot be read.
-pub fn key_file(path: &Path) -> io::Result<Vec<Extra>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(vec![Extra { name: "keys.json".to_owned(), bytes }]),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
+/// A file cannot be read.
+pub fn key_files(auth: &AuthConfig, data: &Path) -> io::Result<Vec<Extra>> {
+    let mut files = Vec::new();
+    for (name, path) in [("keys.json", auth.keys_path(data)), (FILE_NAME, Revoked::path(data))] {
+        match fs::read(path) {
+            Ok(bytes) => files.push(Extra { name: name.to_owned(), bytes }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(files)
 }
 
 /// The media type of a backup.
@@ -107,7 +114,10 @@ pub async fn backup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
             written.and_then(|head| Ok(out.flush().map(|()| head)?))
         });
         match (written, tell) {
-            (Ok(head), _) => tracing::info!(seq = head.seq, after = head.after, "a backup was taken"),
+            (Ok(head), _) => {
+                tracing::info!(seq = head.seq, after = head.after, "a backup was taken");
+                LastBackup::note(&app.config.data, head.seq, head.is_whole());
+            }
             (Err(error), Some(tell)) => drop(tell.send(Err(problem(error)))),
             // A client that disconnects ends the backup.
             (Err(BackupError::Io(error)), None) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
@@ -141,9 +151,9 @@ fn read_epoch(text: &str) -> Result<Epoch, Problem> {
     read.map(Epoch).ok_or_else(|| Problem::invalid("epoch", format!("{text:?} is not 16 hexadecimal digits")))
 }
 
-/// The file of keys, if it exists.
+/// The files of keys.
 fn keys_of(app: &App) -> std::io::Result<Vec<Extra>> {
-    key_file(&app.config.auth.keys_path(&app.config.data))
+    key_files(&app.config.auth, &app.config.data)
 }
 
 fn problem(error: BackupError) -> Problem {

@@ -2,17 +2,21 @@
 
 use anaquel_engine::Health;
 use anaquel_engine::hash::Part;
+use anaquel_engine::journal::StoreKind;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, header};
+use http::{HeaderValue, Uri, header};
 use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::backup;
+use super::last_backup::LastBackup;
 use crate::app::App;
+use crate::http::extract::Params;
 use crate::http::problem::{Problem, Slug};
 use crate::http::reply::json_answer;
+use crate::telemetry::recent::SECONDS_MAX;
 use crate::wire;
 
 /// Its routes.
@@ -21,6 +25,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(healthz))
         .routes(routes!(readyz))
         .routes(routes!(metrics))
+        .routes(routes!(recent))
         .routes(routes!(info))
         .routes(routes!(trust_clock))
         .routes(routes!(backup::backup))
@@ -58,6 +63,11 @@ fn warnings(app: &App) -> Vec<serde_json::Value> {
         let what = "the server accepts writes, because they do not depend on it; repeats, events and verify may fail \
                     there";
         warn("log-damaged", format!("{damage}; {what}"));
+    }
+    if let Some(trouble) = app.engine.archive_trouble() {
+        let what =
+            "orders that have ended stay in memory until it can be written; free disk space, or replace the disk";
+        warn("archive-failing", format!("the archive cannot be written: {trouble}; {what}"));
     }
     let keys = app.engine.state().idempotency.fullness();
     if keys.is_near() {
@@ -106,6 +116,37 @@ pub async fn metrics(State(app): State<App>) -> Response {
     response
 }
 
+/// Read what the server did lately, second by second.
+#[utoipa::path(get, path = "/v1/metrics/recent", tag = "operating", security(("key" = ["ops"])),
+    params(("seconds" = Option<u32>, Query, description = "The last so many seconds, 1 to 3,600; 60 if left out")),
+    responses((status = 200, description = "Samples, oldest first; fewer after a start"), (status = 400, description = "invalid-request")))]
+pub async fn recent(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let seconds = params.number::<usize>("seconds")?.unwrap_or(60);
+    params.done()?;
+    if !(1..=SECONDS_MAX).contains(&seconds) {
+        return Err(Problem::invalid("seconds", format!("{seconds} is not between 1 and {SECONDS_MAX}")));
+    }
+    Ok(json_answer(&json!({"step_seconds": 1, "items": app.recent.read(seconds)})))
+}
+
+/// The free space, and when it is used up at the rate of the last hour.
+fn disk(app: &App) -> serde_json::Value {
+    let (free, size) = app.machine.disk();
+    let reserve = app.config.journal.reserve_bytes;
+    json!({"free_bytes": free, "size_bytes": size, "reserve_bytes": reserve,
+        "full_in_seconds": app.recent.full_in_seconds(reserve)})
+}
+
+/// The newest checkpoint: a start loads it, and replays the log from there.
+fn checkpoint(app: &App) -> serde_json::Value {
+    let newest = anaquel_engine::checkpoint::list(&app.config.data.join("images")).ok();
+    let Some((seq, path)) = newest.and_then(|all| all.into_iter().next()) else { return serde_json::Value::Null };
+    let taken = std::fs::metadata(path).and_then(|found| found.modified()).ok();
+    let taken = taken.and_then(|at| jiff::Timestamp::try_from(at).ok());
+    json!({"seq": seq, "taken_at": taken.map(|at| at.to_string())})
+}
+
 /// Read version, log, cells, and the state hash that `anaquel verify` also computes.
 #[utoipa::path(get, path = "/v1/info", tag = "operating", security(("key" = ["ops"])), responses((status = 200, description = "Facts \
     about the server")))]
@@ -130,15 +171,18 @@ pub async fn info(State(app): State<App>) -> Response {
         "state_parts": Part::ALL.iter().map(|part| (part.as_str().to_owned(), hash.part(*part).into())).collect::<serde_json::Map<_, _>>(),
         "cells": state.cells(),
         "skus": state.catalogue.skus.count() - state.catalogue.skus.retired(),
-        "locations": state.catalogue.locations.count() - state.catalogue.locations.retired(),
+        "locations": state.catalogue.own_locations(),
         "reservations": {"open": state.reservations.open(), "kept": state.reservations.len(),
             "closed_bytes": state.reservations.closed_bytes()},
         "shortages": state.shortage_count(),
         "idempotency_keys": state.idempotency.len(),
         "matrix_bytes": state.matrix.bytes(),
         "uptime_seconds": app.started.elapsed().as_secs(),
-        "journal": {"kind": "sled", "sync": app.config.journal.sync, "health": health},
+        "journal": {"kind": app.engine.log_store().map(StoreKind::as_str), "sync": app.config.journal.sync, "health": health},
         "old_log": old_log(&app),
+        "disk": disk(&app),
+        "checkpoint": tokio::task::block_in_place(|| checkpoint(&app)),
+        "backup": tokio::task::block_in_place(|| LastBackup::read(&app.config.data)),
         "clock": {
             "offset_ms": clock.offset_ms,
             "held_back": clock.held_back,

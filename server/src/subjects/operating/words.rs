@@ -1,6 +1,8 @@
-//! Texts of this folder in the OpenAPI document: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records, bounds of words.
 
-use crate::http::document::words::Words;
+use serde_json::json;
+
+use crate::http::document::words::{Bound, Words};
 
 /// The texts of this folder.
 pub static WORDS: Words = Words {
@@ -28,9 +30,13 @@ pub static WORDS: Words = Words {
              expire again.",
             &[("200", "ClockTrusted")],
         ),
+        (
+            "GET /v1/metrics/recent",
+            "The last hour in memory, for a page without a time series database; `/metrics` has everything.",
+            &[("200", "RecentMetrics")],
+        ),
         ("GET /v1/info", "For operators, and for tests that compare two servers.", &[("200", "Info")]),
     ],
-    examples: &[],
     records: &[
         ("Alive", "The process is alive.", &[("status", "text", "`alive`")]),
         (
@@ -74,8 +80,83 @@ pub static WORDS: Words = Words {
                 ("clock", "any", "The clock, and its difference from the log's time"),
                 ("expiry", "text", "`running` or `frozen`"),
                 ("old_log", "any", "The result so far of the check of the log before the last checkpoint"),
+                ("disk", "Disk", "The file system of the data directory"),
+                ("checkpoint", "Checkpoint?", "The newest checkpoint; null before the first one"),
+                (
+                    "backup",
+                    "Backup?",
+                    "The last backup that `GET /v1/backup` streamed to its end; null if there was none",
+                ),
+            ],
+        ),
+        (
+            "Disk",
+            "The file system of the data directory.",
+            &[
+                ("free_bytes", "int", "Free bytes"),
+                ("size_bytes", "int", "Its size"),
+                ("reserve_bytes", "int", "With less free space, the server accepts no writes: `journal.reserve_bytes`"),
+                (
+                    "full_in_seconds",
+                    "int?",
+                    "When that is reached at the rate of the last hour; null if the free space does not shrink, or in the \
+                     first minute",
+                ),
+            ],
+        ),
+        (
+            "Checkpoint",
+            "A checkpoint: a start loads it, and replays the log from there.",
+            &[
+                ("seq", "int", "The record from which a start replays the log"),
+                ("taken_at", "text?", "When it was taken"),
+            ],
+        ),
+        (
+            "Backup",
+            "A backup.",
+            &[
+                ("seq", "int", "Its last record"),
+                ("taken_at", "text", "When it was complete"),
+                ("whole", "flag", "Whether it has everything, or only what was new"),
+            ],
+        ),
+        (
+            "RecentMetrics",
+            "What the server did lately.",
+            &[("step_seconds", "int", "The seconds of a sample"), ("items", "[RecentSample]", "Samples, oldest first")],
+        ),
+        (
+            "RecentSample",
+            "One second.",
+            &[
+                ("time", "text", "Its end"),
+                ("writes", "number", "Records made durable, a second"),
+                ("requests", "number", "Requests and commands answered, a second"),
+                ("refusals", "number", "Problem documents sent, a second"),
+                (
+                    "p50_ms",
+                    "number?",
+                    "The time within which half of the requests were answered, to a quarter; null without one",
+                ),
+                ("p99_ms", "number?", "The same for 99 of 100"),
+                ("flush_p99_ms", "number?", "The time within which 99 of 100 flushes of the log ended"),
+                ("in_flight", "int", "Writes on their way to the log"),
+                ("streams", "int", "Open streams"),
+                ("holds", "int", "Open reservations"),
+                ("shortages", "int", "Cells whose stock does not cover their promises"),
+                ("memory_bytes", "int", "Resident memory of the process"),
+                ("disk_free_bytes", "int", "Free bytes of the file system, seen every ten seconds"),
             ],
         ),
         ("ClockTrusted", "Holds expire again.", &[("expiry", "text", "`running`")]),
     ],
+    tags: &[("operating", "Health, metrics, the log")],
+    bounds,
+    ..Words::NONE
 };
+
+/// The bounds of the words of this folder.
+fn bounds() -> Vec<Bound> {
+    vec![(json!({"pattern": "^[0-9a-f]{16}$"}), "/v1/backup.epoch")]
+}

@@ -2,3 +2,8 @@
 
 pub mod routes;
 pub mod words;
+
+use crate::subjects::subject::Subject;
+
+/// What it adds to the server.
+pub static SUBJECT: Subject = Subject::new(routes::routes, &[&words::WORDS]);

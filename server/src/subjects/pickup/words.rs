@@ -1,6 +1,8 @@
-//! Texts of this folder in the OpenAPI document: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records, bounds of words.
 
-use crate::http::document::words::Words;
+use serde_json::json;
+
+use crate::http::document::words::{Bound, Words};
 
 /// The texts of this folder.
 pub static WORDS: Words = Words {
@@ -10,7 +12,6 @@ pub static WORDS: Words = Words {
          `sku` may have `:` and a number of units at its end.",
         &[("200", "PickupPlaces")],
     )],
-    examples: &[],
     records: &[
         (
             "PickupLine",
@@ -46,4 +47,15 @@ pub static WORDS: Words = Words {
             ],
         ),
     ],
+    parameters: &[("near", "40.41,-3.70")],
+    bounds,
+    ..Words::NONE
 };
+
+/// The bounds of the words of this folder.
+fn bounds() -> Vec<Bound> {
+    vec![
+        // A list of SKUs with their quantities.
+        (json!({}), "/v1/pickup.sku"),
+    ]
+}

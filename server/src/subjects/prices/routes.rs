@@ -114,16 +114,25 @@ fn arc_of(state: &anaquel_engine::state::DurableState) -> std::sync::Arc<anaquel
 }
 
 /// For whom prices are asked.
-struct Question {
-    channel: String,
-    location: Option<String>,
-    group: Option<String>,
-    currency: String,
-    at: Option<String>,
+pub struct Question {
+    /// Through which channel.
+    pub channel: String,
+    /// At which location.
+    pub location: Option<String>,
+    /// From whichever location of a group.
+    pub group: Option<String>,
+    /// In which currency.
+    pub currency: String,
+    /// At which moment; now if left out.
+    pub at: Option<String>,
 }
 
 impl Question {
-    fn read(self, engine: &Engine, caller: &Caller) -> Result<Asked, Problem> {
+    /// Resolves the names.
+    ///
+    /// # Errors
+    /// A name is wrong, or the caller may not ask for it.
+    pub fn read(self, engine: &Engine, caller: &Caller) -> Result<Asked, Problem> {
         let catalogue = &engine.state().catalogue;
         let channel = name("channel", &self.channel)?;
         caller.may_use_channel("channel", Some(channel.as_str()))?;

@@ -1,6 +1,11 @@
-//! What the OpenAPI document says of prices: calls, examples, records.
+//! What the OpenAPI document says of prices: calls, examples, records, bounds of words.
 
-use crate::http::document::words::{DURABLE, NEXT, Words};
+use anaquel_engine::prices::row::AMOUNT_MAX;
+use anaquel_engine::prices::tax::{RATE_MAX, RATES_MAX};
+use serde_json::json;
+
+use crate::http::document::bounds::{id, one_of, rows, units};
+use crate::http::document::words::{Bound, DURABLE, NEXT, Words};
 
 const LIST: &[(&str, &str)] = &[("200", "PriceList")];
 const CLASS: &[(&str, &str)] = &[("200", "TaxClass")];
@@ -235,4 +240,25 @@ pub static WORDS: Words = Words {
         ("TaxClassPage", "Tax classes, by id.", &[("items", "[TaxClass]", "The tax classes"), ("next", "text?", NEXT)]),
         ("TaxClassRemoved", "The tax class is no more.", &[("tax_class", "text", "Its id"), ("seq", "int", DURABLE)]),
     ],
+    tags: &[("prices", "Prices, price lists, tax classes")],
+    parameters: &[("price_list", "spain-mid-season"), ("tax_class", "books")],
+    versioned: &["/v1/price-lists/{price_list}", "/v1/tax-classes/{tax_class}"],
+    tagged: &[],
+    bounds,
 };
+
+/// The bounds of the words of this folder.
+fn bounds() -> Vec<Bound> {
+    vec![
+        (rows(), "prices[]"),
+        (json!({"minItems": 1, "maxItems": 200}), "PriceQueryBody.lines[]"),
+        (id(), "price_list tax_class /v1/price-lists.after /v1/tax-classes.after"),
+        (json!({"minimum": 0, "maximum": AMOUNT_MAX}), "PriceRowBody.amount"),
+        (units(), "min_quantity"),
+        (json!({"minimum": 0, "maximum": RATE_MAX}), "rate"),
+        (json!({"maxItems": RATES_MAX}), "rates[]"),
+        (json!({"minimum": -1_000_000, "maximum": 1_000_000}), "PriceListBody.priority"),
+        (one_of(&["regular", "sale"]), "PriceListBody.kind"),
+        (json!({"enum": [true]}), "PriceListBody.includes_tax"),
+    ]
+}

@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anaquel_engine::ids::ReservationId;
+use anaquel_engine::orders::OrderId;
 use anaquel_engine::reservation::Reservation;
 
 use crate::auth::Scope;
@@ -23,6 +24,9 @@ const WINDOW: Duration = Duration::from_secs(3600);
 /// Look-ups by unknown codes that one caller may make within an hour.
 const LOOK_UPS: u32 = 100;
 
+/// Wrong codes for one exit, from all callers together, within an hour.
+pub const EXIT_TRIES: u32 = 10;
+
 /// The maximum number of entries; if there are more, the oldest are dropped.
 const REMEMBERED: usize = 100_000;
 
@@ -31,6 +35,8 @@ const REMEMBERED: usize = 100_000;
 pub enum Tried {
     /// The code of a reservation.
     Code(ReservationId),
+    /// The code of the exit of a self check-out.
+    Exit(OrderId),
     /// Look-ups by code of one caller.
     LookUp(u64),
 }
@@ -67,6 +73,7 @@ impl Codes {
     pub fn most(&self, what: Tried) -> u32 {
         match what {
             Tried::Code(_) => self.most,
+            Tried::Exit(_) => EXIT_TRIES,
             Tried::LookUp(_) => LOOK_UPS,
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod bodies;
 pub mod codes;
+pub mod lists;
 pub mod ops;
 pub mod recall;
 pub mod refusal;
@@ -9,3 +10,8 @@ pub mod routes;
 pub mod supersedes;
 pub mod views;
 pub mod words;
+
+use crate::subjects::subject::Subject;
+
+/// What it adds to the server.
+pub static SUBJECT: Subject = Subject { operations: ops::OPERATIONS, ..Subject::new(routes::routes, &[&words::WORDS]) };

@@ -17,6 +17,7 @@ use crate::auth::visibility::{Visibility, tells_numbers};
 use crate::http::problem::{Problem, Slug};
 use crate::http::reply::{Reply, unexpected};
 use crate::stream::operation::{Method, Operation, as_they_are};
+use crate::subjects::orders::of_reservation::step_of_part;
 use crate::subjects::reservations::bodies::{
     BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, PickupByBody, ReadyBody, RebindBody, ReserveBody,
 };
@@ -56,9 +57,7 @@ const fn step_by_socket<T: StepBody + Send>(name: &'static str, scope: Scope, pa
         scope,
         route: Some((Method::Post, path)),
         parse: as_they_are,
-        run: |mut asked| {
-            Box::pin(async move { step(asked.app, asked.caller, asked.reservation, asked.body::<T>()?).await })
-        },
+        run: |mut asked| Box::pin(async move { step(asked.app, asked.caller, asked.id(0), asked.body::<T>()?).await }),
     }
 }
 
@@ -80,6 +79,16 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
                 _ => problem,
             })?;
         }
+    }
+    let order = match body.order.as_deref() {
+        Some(name) => crate::archived::order(app, caller.who, name).await?,
+        None => None,
+    };
+    if let Some(order) = order {
+        let (name, state) = (order.name.as_str(), order.state.as_str());
+        let detail = format!("order: {name} is an order of this server, which makes its own reservations; change that");
+        let problem = Problem::new(Slug::WrongState, detail).with("field", "order");
+        return Err(problem.with("order", name).with("state", state));
     }
     let (reserve, replaced) = body.into_request_and_replaced(&app.engine)?;
     let (lines, channel) = (reserve.lines.clone(), reserve.channel.clone());
@@ -236,6 +245,10 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
             "Idempotency-Key",
             "is required with lines, and if quantities move, so that a repeat is recognised",
         ));
+    }
+    if let Some(done) = step_of_part(app, caller, id, &step).await? {
+        let tells_code = codes::tells_code(caller) || done.makes_code;
+        return Ok(Reply::ok(record_for(app, &done.reservation, tells_code)).replayed(done.replayed));
     }
     let moving = match &step {
         StepRequest::Bind { lines: Some(lines) } | StepRequest::Reallocation { lines } => lines.clone(),

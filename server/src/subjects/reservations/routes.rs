@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anaquel_engine::engine::Listed;
 use anaquel_engine::ids::Timestamp;
-use anaquel_engine::reservation::Filter;
+use anaquel_engine::reservation::{Filter, Reservation};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::Uri;
@@ -23,6 +23,7 @@ use crate::subjects::reservations::bodies::{
     parse_state,
 };
 use crate::subjects::reservations::codes::{Tried, closed, lists_codes, note_wrong, tells_code};
+use crate::subjects::reservations::lists::{self, Asked, Sort};
 use crate::subjects::reservations::ops::{StepBody, find};
 use crate::subjects::reservations::recall::handles;
 use crate::subjects::reservations::views::ReservationView;
@@ -93,10 +94,12 @@ pub async fn get(State(app): State<App>, caller: Caller, PathId(id): PathId, uri
     params(
         ("location" = Option<String>, Query, description = "With a line at this location"),
         ("customer" = Option<String>, Query, description = "Of this customer"),
-        ("state" = Option<String>, Query, description = "In this state"),
+        ("state" = Option<Vec<String>>, Query, description = "In one of these states"),
         ("channel" = Option<String>, Query, description = "Made through this channel"),
         ("order" = Option<String>, Query, description = "Of this order"),
         ("pickup_code" = Option<String>, Query, description = "With this code"),
+        ("sort" = Option<String>, Query, description = "`pickup_by`: the earliest pickup deadline first, of at most 10,000 matches; the newest first if left out"),
+        ("total" = Option<bool>, Query, description = "Whether to add `total`, the number of matches; beyond 10,000 it is 10,000, and `more` is true"),
         ("after" = Option<String>, Query, description = "`next` of the previous page"),
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
@@ -110,7 +113,8 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
     let (location, channel) = (params.name("location")?, params.name("channel")?);
     let (customer, order) = (params.outside_name("customer")?, params.outside_name("order")?);
     let pickup_code = params.one("pickup_code")?.map(|code| code.to_ascii_uppercase());
-    let state = params.one("state")?.as_deref().map(parse_state).transpose()?;
+    let states = params.all("state").iter().map(|text| parse_state(text)).collect::<Result<Vec<_>, _>>()?;
+    let (sort, counts) = (lists::sort(params.one("sort")?.as_deref())?, params.flag("total")?);
     let (after, limit, min_seq) = (params.one("after")?, params.limit()?, params.number("min_seq")?);
     params.done()?;
     app.wait_for(min_seq).await?;
@@ -133,7 +137,7 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
     let filter = Filter {
         location: location.flatten(),
         customer: customer.map(|name| name.to_string()),
-        state,
+        state: None,
         channel: channel.flatten(),
         order: order.map(|name| name.to_string()),
         pickup_code,
@@ -155,15 +159,38 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
         let (seq, now) = (engine.state().view.seq(), engine.now());
         // While expiry is frozen, a reservation is only closed if the log says so.
         let seen_at = if engine.expiry_frozen() { Timestamp(0) } else { now };
-        let found = match matches_nothing {
-            true => Listed::default(),
-            false => engine.list(&filter, seen_at, before, limit)?,
-        };
+        let asked = Asked { filter, states, seen_at };
         let mut page = Page::new(app);
+        // A bound caller does not see reservations with foreign lines here, either.
+        let is_seen = |reservation: &Reservation| handles(app, &caller, reservation).is_ok();
+        let all = match (sort, counts) {
+            _ if matches_nothing => Some((Vec::new(), false)),
+            (Sort::Newest, false) => None,
+            (Sort::PickupBy, _) | (_, true) => Some(asked.all(engine, is_seen)?),
+        };
+        if let Some((all, more)) = all.as_ref().filter(|_| counts) {
+            lists::tell_total(&mut page, all.len(), *more);
+        }
+        let found = match (sort, all) {
+            (Sort::PickupBy, Some((_, true))) => return Err(lists::too_many()),
+            (Sort::PickupBy, Some((mut all, false))) => {
+                all.sort_by_key(|reservation| lists::key(reservation));
+                // It goes on after the deadline that the last one has now.
+                let last = match before {
+                    Some(id) => all.iter().find(|known| known.id == id).cloned().or(engine.reservation_in_memory(id)),
+                    None => None,
+                };
+                all.retain(|one| last.as_ref().is_none_or(|last| lists::key(one) > lists::key(last)));
+                let next = all.get(limit.saturating_sub(1)).filter(|_| all.len() > limit).map(|last| last.id);
+                all.truncate(limit);
+                Listed { items: all, next, ..Listed::default() }
+            }
+            (Sort::Newest, _) if matches_nothing => Listed::default(),
+            _ => asked.list(engine, before, limit)?,
+        };
         let mut is_found = false;
         for reservation in &found.items {
-            // A bound caller does not see reservations with foreign lines here, either.
-            if handles(app, &caller, reservation).is_ok() {
+            if is_seen(reservation) {
                 is_found = true;
                 let view = ReservationView::new(engine, reservation, now).telling_code(lists_codes(&caller));
                 if !page.add(serde_json::to_string(&view).unwrap_or_default()) {

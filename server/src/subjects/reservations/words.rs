@@ -1,6 +1,9 @@
-//! Texts of this folder in the OpenAPI document: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records, bounds of words.
 
-use crate::http::document::words::{NEXT, STATES, Words};
+use serde_json::json;
+
+use crate::http::document::bounds::{count, id, one_of};
+use crate::http::document::words::{Bound, NEXT, STATES, Words};
 
 const RESERVED: &[(&str, &str)] = &[("200", "Reservation")];
 
@@ -129,7 +132,7 @@ pub static WORDS: Words = Words {
                 ("state", STATES, "Its state"),
                 ("channel", "text", "The channel of the sale"),
                 ("customer", "text?", "For whom"),
-                ("purpose", "cart|pickup|delivery", "For what"),
+                ("purpose", "cart|pickup|delivery|transfer|carry_out", "For what"),
                 ("order", "text?", "The order"),
                 ("lines", "[ReservationLine]", "The promised lines"),
                 ("created_at", "time", "When it was created"),
@@ -146,6 +149,8 @@ pub static WORDS: Words = Words {
             &[
                 ("seq", "int", "The record that this answer reflects at least"),
                 ("items", "[Reservation]", "The reservations"),
+                ("total?", "int", "With `total=true`: how many match, at most 10,000"),
+                ("more?", "flag", "True if more than 10,000 match"),
                 ("next", "text?", NEXT),
             ],
         ),
@@ -188,4 +193,19 @@ pub static WORDS: Words = Words {
             ],
         ),
     ],
+    tags: &[("reservations", "Reservations and their lives")],
+    bounds,
+    ..Words::NONE
 };
+
+/// The bounds of the words of this folder.
+fn bounds() -> Vec<Bound> {
+    vec![
+        (id(), "RebindLineBody.from"),
+        (count(), "LineView.quantity LineView.requested LineView.collected"),
+        (json!({"minimum": 1, "maximum": 2_678_400}), "ttl_seconds"),
+        (one_of(&["held", "confirmed", "ready", "collected", "cancelled", "expired"]), "state"),
+        (json!({"pattern": "^r-"}), "/v1/reservations.after"),
+        (json!({"enum": ["pickup_by"]}), "sort"),
+    ]
+}

@@ -16,7 +16,8 @@ const LIST_MAX: usize = 10_000;
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RuleBody {
-    /// `safety_stock`, `access`, `band`, `quota`, `backorder`, `preorder`, `capacity` or `pickup_only`.
+    /// `safety_stock`, `access`, `band`, `quota`, `backorder`, `preorder`, `capacity`, `pickup_only` or
+    /// `returns`.
     #[schema(example = "safety_stock")]
     pub kind: String,
     /// These SKUs.
@@ -49,7 +50,7 @@ pub struct RuleBody {
     /// units collected under the quotas of the same locations.
     #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub percent: Option<i64>,
-    /// `access`: whether the channels may sell.
+    /// `access`: whether the channels may sell. `returns`: whether the goods may come back; true if left out.
     pub allow: Option<bool>,
     /// `band`: the number of units up to which the band is few left.
     #[serde(default, deserialize_with = "crate::wire::whole::optional")]
@@ -75,6 +76,11 @@ pub struct RuleBody {
     /// `pickup_only`: the ISO 4217 currency of `below`.
     #[schema(example = "EUR")]
     pub currency: Option<String>,
+    /// `returns`: days after the hand-over in which the goods may come back, up to 3,650; 30 if left out.
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
+    pub days: Option<i64>,
+    /// `returns`: whether they may come back without a sale; false if left out.
+    pub without_sale: Option<bool>,
 }
 
 impl RuleBody {
@@ -154,9 +160,21 @@ impl RuleBody {
                     .map_err(|_| Problem::invalid("below", "is negative"))?,
                 currency: currency::read("currency", &self.currency.take().ok_or_else(|| needs("currency"))?)?,
             },
+            "returns" => Effect::Returns {
+                allow: self.allow.take().unwrap_or(true),
+                days: match self.days.take() {
+                    None => anaquel_engine::returns::policy::DAYS,
+                    Some(days) => u32::try_from(days)
+                        .ok()
+                        .filter(|days| *days <= DAYS_MAX)
+                        .ok_or_else(|| Problem::invalid("days", format!("{days} is not between 0 and {DAYS_MAX}")))?,
+                },
+                without_sale: self.without_sale.take().unwrap_or(false),
+            },
             other => {
                 let reason = format!(
-                    "{other:?} is not safety_stock, access, band, quota, backorder, preorder, capacity or pickup_only"
+                    "{other:?} is not safety_stock, access, band, quota, backorder, preorder, capacity, pickup_only or \
+                     returns"
                 );
                 return Err(Problem::invalid("kind", reason));
             }
@@ -174,6 +192,8 @@ impl RuleBody {
             ("orders_per_day", self.orders_per_day.is_some()),
             ("below", self.below.is_some()),
             ("currency", self.currency.is_some()),
+            ("days", self.days.is_some()),
+            ("without_sale", self.without_sale.is_some()),
         ];
         match left.iter().find(|(_, given)| *given) {
             Some((field, _)) => Err(Problem::invalid(field, format!("is not a field of a rule of kind {}", self.kind))),
@@ -220,6 +240,9 @@ fn bounded(field: &str, value: i64) -> Result<u32, Problem> {
         .filter(|value| *value <= LINE_QUANTITY_MAX)
         .ok_or_else(|| Problem::invalid(field, format!("{value} is not between 0 and {LINE_QUANTITY_MAX}")))
 }
+
+/// The maximum number of days in which goods may come back.
+const DAYS_MAX: u32 = 3650;
 
 /// The maximum lead time of a backorder.
 const LEAD_DAYS_MAX: u16 = 3650;

@@ -41,6 +41,8 @@ pub static RULES: FileKind = FileKind {
         number("orders_per_day"),
         number("below"),
         word("currency"),
+        number("days"),
+        flag("without_sale"),
     ],
     required: 2,
     either: &[],
@@ -68,9 +70,11 @@ fn rule_body(mut cells: Cells, numbers: &Numbers) -> Result<RuleBody, Wrong> {
     let mut whole_of = |column: &str| cells.remove(column).map(|text| numbers.whole(column, &text)).transpose();
     let (units, percent) = (whole_of("units")?, whole_of("percent")?);
     let (few_left, minimum) = (whole_of("few_left")?, whole_of("minimum")?);
+    let days = whole_of("days")?;
     let (lead_days, orders_per_day, below) = (whole_of("lead_days")?, whole_of("orders_per_day")?, whole_of("below")?);
     let mut flag_of = |column: &str| cells.remove(column).map(|text| read_flag(column, &text)).transpose();
     let (allow, exact, spill_over) = (flag_of("allow")?, flag_of("exact")?, flag_of("spill_over")?);
+    let without_sale = flag_of("without_sale")?;
     let (kind, starts_at, ends_at) =
         (required(&mut cells, "kind")?, cells.remove("starts_at"), cells.remove("ends_at"));
     Ok(RuleBody {
@@ -96,6 +100,8 @@ fn rule_body(mut cells: Cells, numbers: &Numbers) -> Result<RuleBody, Wrong> {
         orders_per_day,
         below,
         currency: cells.remove("currency"),
+        days,
+        without_sale,
     })
 }
 

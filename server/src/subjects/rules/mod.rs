@@ -5,3 +5,8 @@ pub mod import;
 pub mod routes;
 pub mod views;
 pub mod words;
+
+use crate::subjects::subject::Subject;
+
+/// What it adds to the server.
+pub static SUBJECT: Subject = Subject::new(routes::routes, &[&words::WORDS]);

@@ -109,7 +109,7 @@ pub async fn remove(State(app): State<App>, PathId(id): PathId, request: Request
         (status = 200, description = "The matching rules, by kind, best first", example = json!({
             "seq": 1900, "sku": "TSHIRT-RED-M", "location": "mx-014", "channel": "web",
             "in_force": {"safety_stock": {"rule": "tees", "units": 2}, "access": null, "band": null,
-                "backorder": null, "preorder": null, "capacity": null, "pickup_only": null},
+                "backorder": null, "preorder": null, "capacity": null, "pickup_only": null, "returns": null},
             "result": {"safety_stock": 2, "buffer": 0, "sells": true, "available": 1, "band": "few_left", "exact": true},
             "rules": []
         })),
@@ -179,7 +179,7 @@ fn explained(
         "in_force": {
             "safety_stock": told(Kind::SafetyStock), "access": told(Kind::Access), "band": told(Kind::Band),
             "backorder": told(Kind::Backorder), "preorder": told(Kind::Preorder), "capacity": told(Kind::Capacity),
-            "pickup_only": told(Kind::PickupOnly),
+            "pickup_only": told(Kind::PickupOnly), "returns": told(Kind::Returns),
         },
         "result": views::outcome(cell.as_ref(), buffer, denied, winner(Kind::Band)),
         "rules": items,

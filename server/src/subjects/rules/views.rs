@@ -63,6 +63,11 @@ pub fn rule(engine: &Engine, id: &str, rule: &Rule) -> Map<String, Value> {
             say("below", below.into());
             say("currency", String::from_utf8_lossy(&currency).into());
         }
+        Effect::Returns { allow, days, without_sale } => {
+            say("allow", allow.into());
+            say("days", days.into());
+            say("without_sale", without_sale.into());
+        }
     }
     item
 }

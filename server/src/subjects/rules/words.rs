@@ -1,6 +1,9 @@
-//! Texts of this folder in the OpenAPI document: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records, bounds of words.
 
-use crate::http::document::words::{DURABLE, NEXT, Words};
+use serde_json::json;
+
+use crate::http::document::bounds::{count, id, one_of, some_text};
+use crate::http::document::words::{Bound, DURABLE, NEXT, Words};
 
 /// The texts of this folder.
 pub static WORDS: Words = Words {
@@ -50,4 +53,35 @@ pub static WORDS: Words = Words {
             ],
         ),
     ],
+    tags: &[("rules", "Rules between stock and promises")],
+    parameters: &[("rule", "outlets-keep-two")],
+    versioned: &["/v1/rules/{rule}"],
+    tagged: &[],
+    bounds,
 };
+
+/// The bounds of the words of this folder.
+fn bounds() -> Vec<Bound> {
+    vec![
+        (id(), "/v1/rules.after"),
+        (some_text(), "RuleBody.categories"),
+        (count(), "few_left orders_per_day RuleBody.minimum"),
+        (json!({"minimum": 0}), "below"),
+        (json!({"minimum": 0, "maximum": 100}), "percent"),
+        (json!({"minimum": 0, "maximum": 3650}), "lead_days RuleBody.days"),
+        (
+            one_of(&[
+                "safety_stock",
+                "access",
+                "band",
+                "quota",
+                "backorder",
+                "preorder",
+                "capacity",
+                "pickup_only",
+                "returns",
+            ]),
+            "RuleBody.kind",
+        ),
+    ]
+}

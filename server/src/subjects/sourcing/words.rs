@@ -1,6 +1,9 @@
-//! Texts of this folder in the OpenAPI document: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records, bounds of words.
 
-use crate::http::document::words::Words;
+use serde_json::json;
+
+use crate::http::document::bounds::one_of;
+use crate::http::document::words::{Bound, Words};
 
 /// The texts of this folder.
 pub static WORDS: Words = Words {
@@ -59,4 +62,19 @@ pub static WORDS: Words = Words {
             &[("reservation", "Reservation", "The promise"), ("shipments", "[Shipment]", "The location of each unit")],
         ),
     ],
+    bounds,
+    ..Words::NONE
 };
+
+/// The bounds of the words of this folder.
+fn bounds() -> Vec<Bound> {
+    vec![
+        (one_of(&["pickup", "delivery"]), "SourcingBody.purpose"),
+        (
+            one_of(&["nearest", "priority", "most_stock", "fewest_shipments", "whole_order", "stores_last", "balance"]),
+            "policy",
+        ),
+        (json!({"minimum": 1, "maximum": 100}), "max_shipments"),
+        (json!({"minimum": 0, "maximum": 1_000_000_000}), "shipments distance WeightsBody.stock store cover"),
+    ]
+}

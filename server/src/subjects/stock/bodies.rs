@@ -57,6 +57,12 @@ pub struct MovementBody {
 pub struct CountsBody {
     /// Up to 1,000; all or none.
     pub counts: Vec<CountBody>,
+    /// `excluded`: what was counted is what is on the shelf; units that are set aside for ready reservations are added.
+    /// `included`, the default: they were counted, too.
+    pub put_aside: Option<String>,
+    /// Whether only to say what the counts would change.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// One count.
@@ -152,6 +158,18 @@ impl MovementBody {
 }
 
 impl CountsBody {
+    /// Whether units that are set aside are added to what was counted.
+    ///
+    /// # Errors
+    /// The field says something else.
+    pub fn adds_put_aside(&self) -> Result<bool, Problem> {
+        match self.put_aside.as_deref() {
+            None | Some("included") => Ok(false),
+            Some("excluded") => Ok(true),
+            Some(other) => Err(Problem::invalid("put_aside", format!("{other:?} is not included or excluded"))),
+        }
+    }
+
     /// The counts, validated.
     pub fn into_counts(self) -> Result<Vec<Count>, Problem> {
         bounded("counts", self.counts.len())?;

@@ -31,7 +31,7 @@ pub static STOCK: FileKind = FileKind {
     either: &[],
     attributes: false,
     creates: true,
-    empty: |create| Rows::Stock { counts: Vec::new(), create },
+    empty: |options| Rows::Stock { counts: Vec::new(), create: options.create },
     read: read_count,
     export: export_stock,
 };

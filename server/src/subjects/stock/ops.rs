@@ -3,6 +3,9 @@
 use anaquel_engine::Engine;
 use anaquel_engine::command::{Command, Outcome};
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Seq, SkuId};
+use anaquel_engine::kernel::name_ref::NameRef;
+use anaquel_engine::stock::command::Count;
+use anaquel_engine::stock::counting::CountPreview;
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -94,12 +97,76 @@ pub async fn counts(app: &App, caller: &Caller, body: CountsBody) -> Result<Repl
     for (at, count) in body.counts.iter().enumerate() {
         caller.may_use_location(&format!("counts[{at}].location"), Some(&count.location))?;
     }
-    let command = Command::count(body.into_counts()?);
+    let (adds, is_dry) = (body.adds_put_aside()?, body.dry_run);
+    if adds && Visibility::of(&app.engine, caller).has_bands() {
+        let detail = "put_aside: this key gets no numbers, and what is set aside is one; count what is on hand";
+        return Err(Problem::new(Slug::Forbidden, detail).with("field", "put_aside"));
+    }
+    let counts = body.into_counts()?;
+    if is_dry {
+        let of = caller.clone();
+        let asked = move |engine: &Engine| preview(engine, &of, &with_put_aside(engine, counts, adds));
+        return app.with_engine(caller, asked).await?;
+    }
+    // Set aside are those at the time when the shelf was counted.
+    let counts = match adds {
+        true => app.with_engine(caller, move |engine| with_put_aside(engine, counts, true)).await?,
+        false => counts,
+    };
+    let command = Command::count(counts);
     let executed = app.execute(caller, |engine, cause, done| engine.submit(command, cause, done)).await?;
     let Outcome::Counted { seq, rows } = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
     let sight = Visibility::of(&app.engine, caller);
     let items: Vec<Value> = rows.iter().map(|row| views::counted_row(&app.engine, row, &sight)).collect();
     Ok(Reply::ok(json!({"seq": seq, "items": items}).to_string()).replayed(executed.replayed))
+}
+
+/// The counts with the units that are set aside, if they are to be added.
+fn with_put_aside(engine: &Engine, mut counts: Vec<Count>, adds: bool) -> Vec<Count> {
+    let catalogue = &engine.state().catalogue;
+    for count in counts.iter_mut().filter(|_| adds) {
+        let (NameRef::New(sku), NameRef::New(location)) = (&count.sku, &count.location) else { continue };
+        let cell = catalogue.skus.id(sku.as_str()).zip(catalogue.locations.id(location.as_str()));
+        let Some((sku, location)) = cell else { continue };
+        let units = engine.state().put_aside(sku, location, count.counted_at, &[]);
+        count.on_hand = count.on_hand.saturating_add_unsigned(units);
+    }
+    counts
+}
+
+/// What counts would change.
+fn preview(engine: &Engine, caller: &Caller, counts: &[Count]) -> Result<Reply, Problem> {
+    let (state, sight) = (engine.state(), Visibility::of(engine, caller));
+    let (seq, now) = (state.view.seq(), engine.now());
+    let mut items = Vec::with_capacity(counts.len());
+    for (at, count) in counts.iter().enumerate() {
+        let (NameRef::New(sku), NameRef::New(location)) = (&count.sku, &count.location) else { continue };
+        let ids = state.catalogue.skus.id(sku.as_str()).zip(state.catalogue.locations.id(location.as_str()));
+        let counted_at = count.counted_at.filter(|at| *at <= now);
+        let found = match ids {
+            Some((sku, location)) => state.count_preview(sku, location, counted_at),
+            None => Some(CountPreview { expected: 0, is_outdated: false }),
+        };
+        let found = found.ok_or_else(|| {
+            let reason = "is older than the stored movements of this cell; count it again, or leave counted_at out";
+            Problem::invalid(&format!("counts[{at}].counted_at"), reason)
+        })?;
+        let delta = if found.is_outdated { 0 } else { i64::from(count.on_hand) - found.expected };
+        let mut item = json!({"sku": sku.as_str(), "location": location.as_str(), "expected": found.expected,
+            "counted": count.on_hand, "delta": delta, "counted_at": wire::time(counted_at.unwrap_or(now))});
+        if let (true, Value::Object(members)) = (found.is_outdated, &mut item) {
+            members.insert("outdated".into(), true.into());
+        }
+        let gets_band = match ids {
+            Some((sku, location)) => sight.band_alone(sku, location).is_some(),
+            None => sight.has_bands(),
+        };
+        if let (true, Value::Object(members)) = (gets_band, &mut item) {
+            members.retain(|name, _| !["expected", "delta"].contains(&name.as_str()));
+        }
+        items.push(item);
+    }
+    Ok(Reply::ok(json!({"seq": seq, "items": items, "dry_run": true}).to_string()))
 }
 
 /// The maximum number of SKUs, locations or groups in one question.

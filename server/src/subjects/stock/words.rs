@@ -1,6 +1,10 @@
-//! Texts of this folder in the OpenAPI document: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records, bounds of words.
 
-use crate::http::document::words::{DURABLE, NEXT, UNCOUNTED, Words};
+use anaquel_engine::level::LINE_QUANTITY_MAX;
+use serde_json::json;
+
+use crate::http::document::bounds::{one_of, rows};
+use crate::http::document::words::{Bound, DURABLE, NEXT, UNCOUNTED, Words};
 
 /// The texts of this folder.
 pub static WORDS: Words = Words {
@@ -25,7 +29,8 @@ pub static WORDS: Words = Words {
         (
             "POST /v1/stock/counts",
             "A count is true at its `counted_at`: movements before it are part of it, and movements after it stay in \
-             force.",
+             force. `put_aside: \"excluded\"` counts a shelf: units that were set aside for ready reservations by then are \
+             added to each row. `dry_run` says what the counts would change, and writes nothing.",
             &[("200", "CountedCells")],
         ),
         (
@@ -162,7 +167,15 @@ pub static WORDS: Words = Words {
         (
             "CountedCells",
             "The results of the counts.",
-            &[("seq", "int", DURABLE), ("items", "[CountedCell]", "One for each row")],
+            &[
+                (
+                    "seq",
+                    "int",
+                    "The record at which this became durable; with `dry_run`, the last one that it reflects",
+                ),
+                ("items", "[CountedCell]", "One for each row"),
+                ("dry_run?", "flag", "True if nothing was written"),
+            ],
         ),
         (
             "Shortage",
@@ -189,4 +202,20 @@ pub static WORDS: Words = Words {
             ],
         ),
     ],
+    tags: &[("stock", "Stock, and what may be promised")],
+    bounds,
+    ..Words::NONE
 };
+
+/// The bounds of the words of this folder.
+fn bounds() -> Vec<Bound> {
+    const QUANTITY_MAX: i64 = LINE_QUANTITY_MAX as i64;
+    vec![
+        (rows(), "movements[] counts[] AvailabilityBody.skus[]"),
+        (json!({"minimum": -QUANTITY_MAX, "maximum": QUANTITY_MAX}), "StockChangeBody.quantity"),
+        (json!({"not": {"const": 0}, "minimum": -QUANTITY_MAX, "maximum": QUANTITY_MAX}), "MovementBody.quantity"),
+        (one_of(&["receipt", "sale", "return", "adjustment", "damage"]), "MovementBody.kind"),
+        (one_of(&["included", "excluded"]), "CountsBody.put_aside"),
+        (json!({"pattern": "^[0-9]{1,9}-[0-9]{1,9}$"}), "/v1/shortages.after"),
+    ]
+}

@@ -1,7 +1,9 @@
 //! Inbound supply: set it, read it, and list the promises that it does not cover.
 
 use anaquel_engine::command::Command;
+use anaquel_engine::ids::{LocationId, Name, Seq, SkuId};
 use anaquel_engine::reservation::Reservation;
+use anaquel_engine::supply::query::ExpectedSupply;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::Uri;
@@ -60,6 +62,7 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
     params(
         ("sku" = Option<String>, Query, description = "Only of this SKU"),
         ("location" = Option<String>, Query, description = "Only for this location"),
+        ("supply" = Option<String>, Query, description = "Only this supply: the lines of one delivery. A page may be short, and still have a `next`"),
         ("after" = Option<String>, Query, description = "`next` of the previous page"),
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
@@ -70,6 +73,7 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
 pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (sku, location, after) = (params.one("sku")?, params.one("location")?, params.one("after")?);
+    let supply = params.outside_name("supply")?;
     let (limit, min_seq) = (params.limit()?, params.number("min_seq")?);
     params.done()?;
     app.wait_for(min_seq).await?;
@@ -78,7 +82,10 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
     let location = location.map(|text| wire::known_location(catalogue, &text)).transpose()?;
     let after = read_cell_cursor(after)?;
     let page = move |app: &App| {
-        let (seq, found, next) = app.engine.state().expected(sku, location, after, limit);
+        let (seq, found, next) = match &supply {
+            None => app.engine.state().expected(sku, location, after, limit),
+            Some(name) => lines_of(app, name, (sku, location), after, limit),
+        };
         let is_told = |reservation: &Reservation| {
             crate::subjects::reservations::recall::handles(app, &caller, reservation).is_ok()
         };
@@ -93,4 +100,39 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
         Ok(page.end_before(seq, next.map(|(sku, location)| format!("{}-{}", sku.0, location.0))))
     };
     crate::http::page::list(&app, &payer, page).await
+}
+
+/// Cells that are examined for the lines of one delivery.
+const LOOKS_PER_PAGE: usize = 20_000;
+
+/// Cells that are read at a time.
+const CHUNK: usize = 1000;
+
+/// The cells of one supply, each with this supply alone.
+fn lines_of(
+    app: &App,
+    name: &Name,
+    (sku, location): (Option<SkuId>, Option<LocationId>),
+    mut after: Option<(SkuId, LocationId)>,
+    limit: usize,
+) -> (Seq, Vec<ExpectedSupply>, Option<(SkuId, LocationId)>) {
+    let (mut lines, mut looks) = (Vec::new(), 0);
+    loop {
+        let (seq, found, next) = app.engine.state().expected(sku, location, after, CHUNK);
+        looks += found.len();
+        for mut cell in found {
+            cell.supplies.retain(|supply| supply.name == *name);
+            if !cell.supplies.is_empty() {
+                let at = (cell.sku, cell.location);
+                lines.push(cell);
+                if lines.len() == limit {
+                    return (seq, lines, Some(at));
+                }
+            }
+        }
+        after = next;
+        if after.is_none() || looks >= LOOKS_PER_PAGE {
+            return (seq, lines, after);
+        }
+    }
 }

@@ -1,6 +1,9 @@
-//! Texts of this folder in the OpenAPI document: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records, bounds of words.
 
-use crate::http::document::words::{DURABLE, NEXT, Words};
+use serde_json::json;
+
+use crate::http::document::bounds::{count, one_of, rows};
+use crate::http::document::words::{Bound, DURABLE, NEXT, Words};
 
 /// The texts of this folder.
 pub static WORDS: Words = Words {
@@ -50,4 +53,16 @@ pub static WORDS: Words = Words {
             &[("seq", "int", DURABLE), ("items", "[CellToCome]", "The named cells")],
         ),
     ],
+    bounds,
+    ..Words::NONE
 };
+
+/// The bounds of the words of this folder.
+fn bounds() -> Vec<Bound> {
+    vec![
+        (rows(), "supplies[]"),
+        (count(), "SupplyBody.quantity ToComeView.waiting"),
+        (one_of(&["purchase_order", "in_transit"]), "SupplyBody.kind"),
+        (json!({"pattern": "^[0-9]{1,9}-[0-9]{1,9}$"}), "/v1/supply.after"),
+    ]
+}

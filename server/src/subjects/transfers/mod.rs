@@ -5,3 +5,11 @@ pub mod replenishment;
 pub mod routes;
 pub mod views;
 pub mod words;
+
+use crate::subjects::subject::Subject;
+
+/// What it adds to the server.
+pub static SUBJECT: Subject = Subject {
+    start: |app| drop(tokio::spawn(replenishment::schedule::watch(app.clone()))),
+    ..Subject::new(routes::routes, &[&words::WORDS, &replenishment::words::WORDS])
+};

@@ -21,6 +21,7 @@ use crate::http::extract::{self, Params, PathId};
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::reply::{Reply, json_answer, unexpected};
+use crate::subjects::reservations::lists::{MATCHES_MAX, tell_total};
 use crate::subjects::transfers::bodies::{
     ReceiveBody, ShipBody, TransferBody, TransferCancelBody, TransferReadyBody, find, parse_reason, parse_state,
     transfer_name,
@@ -49,7 +50,10 @@ fn acts_at(caller: &Caller, from: &str, to: &str) -> Result<(), Problem> {
 }
 
 /// The same for an existing transfer. An invisible transfer does not exist for the caller.
-fn visible(app: &App, caller: &Caller, transfer: &Transfer) -> Result<(), Problem> {
+///
+/// # Errors
+/// `not-found`, with the same text as for an unknown transfer.
+pub fn visible(app: &App, caller: &Caller, transfer: &Transfer) -> Result<(), Problem> {
     let place = |id| app.engine.state().catalogue.locations.name(id).as_str();
     acts_at(caller, place(transfer.content.from), place(transfer.content.to))
         .map_err(|_| Problem::not_found("transfer"))
@@ -129,7 +133,8 @@ pub async fn get(State(app): State<App>, caller: Caller, PathId(id): PathId, uri
     params(
         ("from" = Option<String>, Query, description = "From this location"),
         ("to" = Option<String>, Query, description = "To this location"),
-        ("state" = Option<String>, Query, description = "In this state"),
+        ("state" = Option<Vec<String>>, Query, description = "In one of these states"),
+        ("total" = Option<bool>, Query, description = "Whether to add `total`, the number of matches; beyond 10,000 it is 10,000, and `more` is true"),
         ("reason" = Option<String>, Query, description = "With this reason"),
         ("sku" = Option<String>, Query, description = "With a line of this SKU"), ("order" = Option<String>, Query, description = "For this order"),
         ("run" = Option<String>, Query, description = "Created by this run of replenishment"),
@@ -141,7 +146,8 @@ pub async fn get(State(app): State<App>, caller: Caller, PathId(id): PathId, uri
 pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (from, to, sku) = (params.one("from")?, params.one("to")?, params.one("sku")?);
-    let (state, reason) = (params.one("state")?, params.one("reason")?);
+    let (states, reason, counts) = (params.all("state"), params.one("reason")?, params.flag("total")?);
+    let states = states.iter().map(|text| parse_state(text)).collect::<Result<Vec<_>, _>>()?;
     let (order, run) = (params.outside_name("order")?, params.outside_name("run")?);
     let (after, limit, min_seq) = (params.number::<u64>("after")?, params.limit()?, params.number("min_seq")?);
     params.done()?;
@@ -151,7 +157,7 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
     let filter = Filter {
         from: place(from)?,
         to: place(to)?,
-        state: state.as_deref().map(parse_state).transpose()?,
+        state: states.first().copied().filter(|_| states.len() == 1),
         reason: reason.as_deref().map(parse_reason).transpose()?,
         sku: sku.map(|text| wire::known_sku(catalogue, &text)).transpose()?,
         order: order.map(|name| name.to_string()),
@@ -159,9 +165,24 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
     };
     let page = move |app: &App| {
         let store = &app.engine.state().own.transfers;
-        let (found, next) = store.list(&filter, after.map(TransferId), limit, LOOKS_PER_PAGE);
+        let is_asked = |transfer: &Transfer| {
+            (states.is_empty() || states.contains(&transfer.state)) && visible(app, &caller, transfer).is_ok()
+        };
         let mut page = Page::new(app);
-        for transfer in found.iter().filter(|transfer| visible(app, &caller, transfer).is_ok()) {
+        if counts {
+            let (mut total, mut before) = (0, None);
+            loop {
+                let (found, next) = store.list(&filter, before, LOOKS_PER_PAGE, LOOKS_PER_PAGE);
+                total += found.iter().filter(|transfer| is_asked(transfer)).count();
+                before = next;
+                if before.is_none() || total > MATCHES_MAX {
+                    break;
+                }
+            }
+            tell_total(&mut page, total.min(MATCHES_MAX), total > MATCHES_MAX);
+        }
+        let (found, next) = store.list(&filter, after.map(TransferId), limit, LOOKS_PER_PAGE);
+        for transfer in found.iter().filter(|transfer| is_asked(transfer)) {
             if !page.add(views::transfer(&app.engine, transfer)) {
                 break;
             }

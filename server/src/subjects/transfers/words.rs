@@ -1,6 +1,9 @@
-//! Texts of this folder in the OpenAPI document: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records, bounds of words.
 
-use crate::http::document::words::{NEXT, Words};
+use anaquel_engine::transfers::{Reason, TransferState};
+
+use crate::http::document::bounds::{id, one_of, outside, rows};
+use crate::http::document::words::{Bound, NEXT, Words};
 
 const TRANSFER: &[(&str, &str)] = &[("200", "Transfer")];
 
@@ -118,8 +121,25 @@ pub static WORDS: Words = Words {
             &[
                 ("seq", "int", "The record that this answer reflects"),
                 ("items", "[Transfer]", "The transfers"),
+                ("total?", "int", "With `total=true`: how many match, at most 10,000"),
+                ("more?", "flag", "True if more than 10,000 match"),
                 ("next", "text?", NEXT),
             ],
         ),
     ],
+    tags: &[("transfers", "Transfers between the retailer's locations, and replenishment")],
+    bounds,
+    ..Words::NONE
 };
+
+/// The bounds of the words of this folder.
+fn bounds() -> Vec<Bound> {
+    vec![
+        (id(), "TransferBody.from TransferBody.to /v1/transfers.from /v1/transfers.to"),
+        (outside(), "TransferBody.transfer /v1/transfers.run"),
+        (rows(), "TransferBody.lines[] ShipBody.lines[] ReceiveBody.lines[]"),
+        (one_of(&Reason::ALL.map(Reason::as_str)), "TransferBody.reason /v1/transfers.reason"),
+        (one_of(&TransferState::ALL.map(TransferState::as_str)), "/v1/transfers.state"),
+        (one_of(&["returned", "written_off"]), "TransferCancelBody.units"),
+    ]
+}

@@ -1,6 +1,7 @@
-//! Texts of this folder in the OpenAPI document: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records, bounds of words.
 
-use crate::http::document::words::Words;
+use crate::http::document::bounds::time;
+use crate::http::document::words::{Bound, Words};
 
 /// The texts of this folder.
 pub static WORDS: Words = Words {
@@ -44,4 +45,11 @@ pub static WORDS: Words = Words {
             ],
         ),
     ],
+    bounds,
+    ..Words::NONE
 };
+
+/// The bounds of the words of this folder.
+fn bounds() -> Vec<Bound> {
+    vec![(time(), "WhatIfBody.from WhatIfBody.to")]
+}

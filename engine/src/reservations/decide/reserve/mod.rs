@@ -6,7 +6,7 @@ mod group;
 mod locations;
 mod place;
 mod placed;
-mod replaced;
+pub(crate) mod replaced;
 
 use crate::catalogue::release::channel_of;
 use crate::catalogue::retire::check_stands;
@@ -18,16 +18,17 @@ use crate::kernel::few::Few;
 use crate::refusal::{Failure, Refusal};
 use crate::reservations::ReservationState;
 use crate::reservations::command::Reserve;
+use crate::reservations::decide::step::give_back_all;
 use crate::reservations::event::Event;
 use crate::reservations::ledger::Shift;
 use crate::reservations::promise::{
-    Arranged, LineBackorder, LineChange, LineTerms, Promised, Replaced, Reserved, ReservedLine, Superseded,
+    Arranged, Cancelled, LineBackorder, LineChange, LineTerms, OrderDay, Promised, Replaced, Reserved, ReservedLine,
+    Superseded,
 };
 use crate::supply::Grant;
-use place::{place_lines, place_plainly, promise_units};
-use replaced::{Released, released_by};
-
-pub(crate) use replaced::LINES_MAX;
+use place::{PlacedLines, place_lines, place_plainly, promise_units};
+use placed::Placed;
+use replaced::{Released, released_by, units_of};
 
 /// Deadlines that are examined to find when another hold will be possible.
 const ENDS_LOOKED_AT: usize = 64;
@@ -48,8 +49,89 @@ pub(crate) fn promise(
     channel: ChannelId,
     cause: &Option<Box<Cause>>,
 ) -> Result<Event, Failure> {
-    check_stands(cx, &reserve)?;
-    let released = released_by(cx, &reserve, channel)?;
+    let released = may_promise(cx, &reserve, channel, cause)?;
+    let (placed, orders) = match place_plainly(cx, &reserve, channel) {
+        Some(line) => (vec![line], Vec::new()),
+        None => {
+            let asked = [(&reserve, &released)];
+            let placed = place_beside(cx, &asked, &[], channel);
+            let mut placed = placed.inspect_err(|failure| cx.state.note_refused(&reserve, failure))?;
+            placed.pop().expect("one promise was placed")
+        }
+    };
+    // Nothing below may refuse.
+    Ok(make_event(cx, reserve, channel, placed, orders, &released))
+}
+
+/// Some promises of one request, all or none: the caller logs them in one event. Each line of the request has a number of
+/// its own ([`Reserve::first_line`]). What any of them replaces is available to all; the first one names it as replaced.
+pub(crate) fn promise_together(
+    cx: &mut Decide<'_>,
+    reserves: Vec<Reserve>,
+    channel: ChannelId,
+    cause: &Option<Box<Cause>>,
+) -> Result<Vec<Replaced>, Failure> {
+    let mut released: Few<Released> = Few::new();
+    for reserve in &reserves {
+        released.extend(may_promise(cx, reserve, channel, cause)?);
+    }
+    // The first promise replaces; what it has no line for is free for the others.
+    let wants = |reserve: &Reserve, released: &Released| {
+        let cell = (released.change.cell.sku, released.change.cell.location);
+        reserve.lines.iter().any(|line| (line.sku, line.location) == cell)
+            || reserve.group_lines.iter().any(|line| line.sku == cell.0)
+    };
+    let first = reserves.first();
+    let of_first = |units: &&Released| first.is_some_and(|reserve| wants(reserve, units));
+    let own: Few<Released> = released.iter().filter(of_first).cloned().collect();
+    let freed: Vec<Released> = released.iter().filter(|units| !of_first(units)).cloned().collect();
+    let none = Few::new();
+    let asked: Vec<_> =
+        reserves.iter().enumerate().map(|(nth, reserve)| (reserve, if nth == 0 { &own } else { &none })).collect();
+    let placed = place_beside(cx, &asked, &freed, channel);
+    let placed = placed.inspect_err(|failure| reserves.iter().for_each(|one| cx.state.note_refused(one, failure)))?;
+    // Nothing below may refuse.
+    let mut made = Vec::with_capacity(reserves.len());
+    for (reserve, (placed, orders)) in reserves.into_iter().zip(placed) {
+        let event = make_event(cx, reserve, channel, placed, orders, &std::mem::take(&mut released));
+        made.push(event.into_replaced().expect("the event is a promise"));
+    }
+    Ok(made)
+}
+
+/// A promise in place of one that is confirmed, whose units are available to it: the new promise takes, the old one gives
+/// everything back. The caller logs both in one event.
+pub(crate) fn promise_instead(
+    cx: &mut Decide<'_>,
+    reserve: Reserve,
+    channel: ChannelId,
+    old: ReservationId,
+    cause: &Option<Box<Cause>>,
+) -> Result<(Cancelled, Replaced), Failure> {
+    may_promise(cx, &reserve, channel, cause)?;
+    let released = units_of(cx, old, channel);
+    let known = cx.draft.reservation(old).filter(|old| old.is_counted()).cloned();
+    known.iter().for_each(|old| cx.draft.ledger.reopen(&Shift::hiding(old)));
+    // A promise in a cell that is short needs units there, whatever the old one had: it is given back first.
+    let placed = place_lines(cx, &[(&reserve, &Few::new())], &released, channel);
+    known.iter().for_each(|old| cx.draft.ledger.reopen(&Shift::showing(old)));
+    let placed = placed.inspect_err(|failure| cx.state.note_refused(&reserve, failure))?.pop();
+    let (placed, orders) = placed.expect("one promise was placed");
+    // Nothing below may refuse.
+    let given_back = give_back_all(cx, old);
+    let event = make_event(cx, reserve, channel, placed, orders, &Few::new());
+    Ok((given_back, event.into_replaced().expect("the event is a promise")))
+}
+
+/// Checks whether a promise may be made at all; returns the units that it replaces.
+fn may_promise(
+    cx: &mut Decide<'_>,
+    reserve: &Reserve,
+    channel: ChannelId,
+    cause: &Option<Box<Cause>>,
+) -> Result<Few<Released>, Failure> {
+    check_stands(cx, reserve)?;
+    let released = released_by(cx, reserve, channel)?;
     if !reserve.bounds.is_empty() {
         let caller = cause.as_ref().map_or(0, |cause| cause.caller);
         let mut replaced: Few<(ChannelId, u64, ReservationState)> = Few::new();
@@ -58,24 +140,37 @@ pub(crate) fn promise(
             replaced.extend(cx.draft.reservation(id).map(|old| (old.channel, owner, old.state)));
         }
         let checked = cx.draft.holds.check(&reserve.bounds, channel, caller, reserve.confirm, &replaced);
-        checked.map_err(|failure| until_some_end(cx, failure, &reserve, channel, caller))?;
+        checked.map_err(|failure| until_some_end(cx, failure, reserve, channel, caller))?;
     }
-    let (placed, orders) = match place_plainly(cx, &reserve, channel) {
-        Some(line) => (vec![line], Vec::new()),
-        None => {
-            // The replaced holds are removed first: their unallocated promises make no room, and are not moved.
-            let mut replaced = Vec::new();
-            for (_, id) in reserve.replaced() {
-                replaced.extend(cx.draft.reservation(id).filter(|old| old.is_counted()).cloned());
-            }
-            replaced.iter().for_each(|old| cx.draft.ledger.reopen(&Shift::hiding(old)));
-            let placed = place_lines(cx, &reserve, channel, &released);
-            replaced.iter().for_each(|old| cx.draft.ledger.reopen(&Shift::showing(old)));
-            placed.inspect_err(|failure| cx.state.note_refused(&reserve, failure))?
-        }
-    };
+    Ok(released)
+}
 
-    // Nothing below may refuse.
+/// Places lines while the replaced holds are away: their unallocated promises make no room, and are not moved.
+fn place_beside(
+    cx: &mut Decide<'_>,
+    asked: &[(&Reserve, &Few<Released>)],
+    freed: &[Released],
+    channel: ChannelId,
+) -> Result<Vec<PlacedLines>, Failure> {
+    let mut replaced = Vec::new();
+    for (_, id) in asked.iter().flat_map(|(reserve, _)| reserve.replaced()) {
+        replaced.extend(cx.draft.reservation(id).filter(|old| old.is_counted()).cloned());
+    }
+    replaced.iter().for_each(|old| cx.draft.ledger.reopen(&Shift::hiding(old)));
+    let placed = place_lines(cx, asked, freed, channel);
+    replaced.iter().for_each(|old| cx.draft.ledger.reopen(&Shift::showing(old)));
+    placed
+}
+
+/// The event of a placed promise, with its cells changed in the draft.
+fn make_event(
+    cx: &mut Decide<'_>,
+    reserve: Reserve,
+    channel: ChannelId,
+    placed: Vec<Placed>,
+    orders: Vec<OrderDay>,
+    released: &Few<Released>,
+) -> Event {
     for Released { change, present, .. } in released.iter().filter(|released| released.present > 0) {
         let promised = cx.state.catalogue.promise(change.cell.sku, *present);
         promise_units(cx, change.cell.sku, change.cell.location, promised.inverse());
@@ -123,7 +218,7 @@ pub(crate) fn promise(
         true => placed.into_iter().map(|line| line.terms).collect(),
         false => Vec::new(),
     };
-    Ok(match (is_arranged, on_terms) {
+    match (is_arranged, on_terms) {
         (true, _) => {
             let arranged = Arranged { promised: Promised { reserved, terms }, waits, orders };
             match others.is_empty() {
@@ -133,7 +228,7 @@ pub(crate) fn promise(
         }
         (false, true) => Event::Promised(Box::new(Promised { reserved, terms })),
         (false, false) => Event::Reserved(Box::new(reserved)),
-    })
+    }
 }
 
 /// If more is open than a limit allows, and the next deadlines bring it below the limit, the time is known.

@@ -29,7 +29,7 @@ pub(super) fn place_plainly(cx: &mut Decide<'_>, reserve: &Reserve, channel: Cha
     let (sku, location, quantity) = (line.sku, line.location, line.quantity);
     let state = Arc::clone(cx.state);
     let book = state.rules.book();
-    let is_counted = book.has_quotas() || (reserve.purpose != Purpose::Cart && book.has(Kind::Capacity));
+    let is_counted = book.has_quotas() || (!reserve.purpose.is_taken_along() && book.has(Kind::Capacity));
     if is_counted || !reserve.group_lines.is_empty() {
         return None;
     }
@@ -43,32 +43,68 @@ pub(super) fn place_plainly(cx: &mut Decide<'_>, reserve: &Reserve, channel: Cha
     Some(Placed { at: 0, sku, location, requested, quantity, to_come: None, terms })
 }
 
-/// Finds a location for every line, and moves the promises that must make room.
+/// The lines of one promise, each at its location, and the days that it counts against.
+pub(super) type PlacedLines = (Vec<Placed>, Vec<OrderDay>);
+
+/// Finds a location for every line of some promises, all or none, and moves the promises that must make room. Each comes
+/// with the units that it replaces itself; `freed` are units that are given back before any of them, whose places in the
+/// queues of backorders go on to whoever asks there first.
 pub(super) fn place_lines(
     cx: &mut Decide<'_>,
-    reserve: &Reserve,
+    asked: &[(&Reserve, &Few<Released>)],
+    freed: &[Released],
     channel: ChannelId,
-    released: &Few<Released>,
-) -> Result<(Vec<Placed>, Vec<OrderDay>), Failure> {
-    // Units that are sent to the pickup location may come from anywhere.
-    let purpose = if reserve.fetched_at.is_some() { Purpose::Cart } else { reserve.purpose };
-    let mut plan = new_plan(cx, channel, purpose);
-    let mut places = KnownLocations::of(released);
-    plan_release(cx, &mut plan, released);
+) -> Result<Vec<PlacedLines>, Failure> {
+    let mut plan = new_plan(cx, channel, Purpose::Cart);
+    plan_release(cx, &mut plan, freed);
+    for (_, released) in asked {
+        plan_release(cx, &mut plan, released);
+    }
+    let mut places = KnownLocations::of(asked.iter().flat_map(|(_, released)| released.iter()).chain(freed));
     let mut shorts = Vec::new();
-    let mut days = days_of(&plan, reserve);
-    let mut placed = place_in_locations(cx, &mut plan, &mut days, reserve, released, &mut places, &mut shorts);
+    let mut all = Vec::with_capacity(asked.len());
+    for (reserve, released) in asked {
+        all.push(place_one(cx, &mut plan, reserve, released, &mut places, &mut shorts)?);
+    }
+    *cx.looks += plan.spent();
+    if !shorts.is_empty() {
+        shorts.sort_by_key(|short: &Short| short.line);
+        return Err(Refusal::Insufficient(shorts).into());
+    }
+    // Moves for room may have reduced what quotas leave since they were checked.
+    if let Err((at, available, rule)) = plan::quotas_hold(&*cx.draft, &mut plan) {
+        let placed = all.iter().flat_map(|(placed, _): &PlacedLines| placed);
+        let requested = placed.filter(|line| line.at == at).map(|line| line.requested).next().unwrap_or(available);
+        let (constraint, rule) = (Constraint::Quota, Some(rule));
+        let short = Short { line: at, requested, available, constraint, rule, limit: None };
+        return Err(Refusal::Insufficient(vec![short]).into());
+    }
+    log_moves(cx, plan.moves());
+    Ok(all)
+}
+
+/// Plans the lines of one promise; missing units are added to `shorts`, unless some will do.
+fn place_one(
+    cx: &mut Decide<'_>,
+    plan: &mut AllocationPlan,
+    reserve: &Reserve,
+    released: &Few<Released>,
+    places: &mut KnownLocations,
+    shorts: &mut Vec<Short>,
+) -> Result<PlacedLines, Failure> {
+    // Units that are sent to the pickup location may come from anywhere.
+    plan.purpose = if reserve.fetched_at.is_some() { Purpose::Cart } else { reserve.purpose };
+    let mut short = Vec::new();
+    let mut days = days_of(plan, reserve);
+    let mut placed = place_in_locations(cx, plan, &mut days, reserve, released, places, &mut short);
     // Bounded by the lines of the request, whose groups have at most
     // `reservation_group_cells_max` locations together.
     for line in &reserve.group_lines {
-        place_in_group(cx, &mut plan, &mut days, line, &mut places, &mut placed, &mut shorts);
+        place_in_group(cx, plan, &mut days, line, places, &mut placed, &mut short);
     }
-    *cx.looks += plan.spent();
     let granted = placed.iter().any(|line| line.quantity > 0);
-    let some_will_do = reserve.allow_partial && granted;
-    if !shorts.is_empty() && !some_will_do {
-        shorts.sort_by_key(|short| short.line);
-        return Err(Refusal::Insufficient(shorts).into());
+    if !(reserve.allow_partial && granted) {
+        shorts.append(&mut short);
     }
     placed.sort_by_key(|line| line.at);
     // Every location of a group may get its own line.
@@ -80,17 +116,9 @@ pub(super) fn place_lines(
         );
         return Err(Refusal::invalid("lines", reason).into());
     }
-    // Moves for room may have reduced what quotas leave since they were checked.
-    if let Err((at, available, rule)) = plan::quotas_hold(&*cx.draft, &mut plan) {
-        let requested = placed.iter().find(|line| line.at == at).map_or(available, |line| line.requested);
-        let (constraint, rule) = (Constraint::Quota, Some(rule));
-        let short = Short { line: at, requested, available, constraint, rule, limit: None };
-        return Err(Refusal::Insufficient(vec![short]).into());
-    }
     let taken_at: FxHashSet<LocationId> =
         placed.iter().filter(|line| line.quantity > 0).map(|line| line.location).collect();
     let orders = days.orders(|at| taken_at.contains(&at));
-    log_moves(cx, plan.moves());
     Ok((placed, orders))
 }
 

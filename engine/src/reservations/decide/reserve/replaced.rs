@@ -15,6 +15,7 @@ use crate::supply::Grant;
 pub(crate) const LINES_MAX: usize = 16_384;
 
 /// Units that a line of a replaced hold releases.
+#[derive(Clone)]
 pub(super) struct Released {
     pub(super) reservation: ReservationId,
     /// All of them, inbound units included.
@@ -39,7 +40,7 @@ struct BackorderOf {
 pub(super) struct KnownLocations(FxHashMap<(SkuId, LocationId), Vec<(QueuePosition, BackorderOf)>>);
 
 impl KnownLocations {
-    pub(super) fn of(released: &[Released]) -> Self {
+    pub(super) fn of<'a>(released: impl Iterator<Item = &'a Released>) -> Self {
         let mut places = Self::default();
         for Released { change, waited, .. } in released {
             if let Some(place) = waited {
@@ -97,31 +98,41 @@ pub(super) fn released_by(
                 None => return Err(Refusal::NothingToReplace { at }.into()),
             }
         };
+        if let Some(parent) = old.parent.as_deref().filter(|parent| !reserve.replaces_parts_of.contains(parent)) {
+            return Err(Refusal::PartOf { state: old.state, parent: parent.clone() }.into());
+        }
         match old.state {
             ReservationState::Held => {}
             ReservationState::Expired => continue,
             state => return Err(Refusal::NotReplaceable { at, state }.into()),
         }
-        let lines: Few<_> = (0..).zip(old.lines.iter().cloned()).filter(|(_, line)| line.outstanding() > 0).collect();
-        if released.len() + lines.len() > LINES_MAX {
+        let count = old.lines.iter().filter(|line| line.outstanding() > 0).count();
+        if released.len() + count > LINES_MAX {
             let reason =
                 format!("the holds have more than {LINES_MAX} lines together; replace fewer of them at a time");
             return Err(Refusal::invalid("supersedes", reason).into());
         }
-        // A queue position belongs to its channel.
-        let same_channel = old.channel == channel;
-        let change = |(line, held): (u16, crate::reservations::Line)| {
-            let cell = cx.draft.cell_after(held.sku, held.location);
-            let change = LineChange { line, quantity: held.outstanding(), cell };
-            let waited = held.wait.as_deref().filter(|wait| wait.units > 0 && same_channel).map(|wait| {
-                let Backorder { units, promised_for, on_allowance, turn, .. } = *wait;
-                (turn.unwrap_or((id, line)), BackorderOf { units, promised_for, on_allowance })
-            });
-            Released { reservation: id, change, present: held.present(), waited }
-        };
-        released.extend(lines.into_iter().map(change));
+        released.extend(units_of(cx, id, channel));
     }
     Ok(released)
+}
+
+/// The units that a reservation releases if it is replaced by one through `channel`.
+pub(super) fn units_of(cx: &mut Decide<'_>, id: ReservationId, channel: ChannelId) -> Few<Released> {
+    let Some(old) = cx.draft.reservation(id) else { return Few::new() };
+    let lines: Few<_> = (0..).zip(old.lines.iter().cloned()).filter(|(_, line)| line.outstanding() > 0).collect();
+    // A queue position belongs to its channel.
+    let same_channel = old.channel == channel;
+    let change = |(line, held): (u16, crate::reservations::Line)| {
+        let cell = cx.draft.cell_after(held.sku, held.location);
+        let change = LineChange { line, quantity: held.outstanding(), cell };
+        let waited = held.wait.as_deref().filter(|wait| wait.units > 0 && same_channel).map(|wait| {
+            let Backorder { units, promised_for, on_allowance, turn, .. } = *wait;
+            (turn.unwrap_or((id, line)), BackorderOf { units, promised_for, on_allowance })
+        });
+        Released { reservation: id, change, present: held.present(), waited }
+    };
+    lines.into_iter().map(change).collect()
 }
 
 /// The units that the replaced holds release in each cell.

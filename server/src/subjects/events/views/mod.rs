@@ -1,6 +1,7 @@
 //! Records of the log on the wire. The view of each event is in the file of its subject.
 
 mod answers;
+mod archive;
 mod catalogue;
 mod demand;
 mod imports;
@@ -74,7 +75,12 @@ fn describe(of: Lookup<'_>, event: &Event) -> Described {
         Event::Demand(event) => demand::describe(of, event),
         Event::Imports(event) => imports::describe(event),
         Event::Answers(event) => answers::describe(of, event),
+        Event::Archive(event) => archive::describe(event),
+        Event::Orders(event) => crate::subjects::orders::views::event(of.0, event, |cell| of.cell(cell)),
+        Event::Receipts(event) => crate::subjects::receipts::views::event(event),
         Event::Prices(event) => crate::subjects::prices::views::event(of.0, event),
+        Event::Carts(event) => crate::subjects::carts::views::event(of.0, event, |cell| of.cell(cell)),
+        Event::Returns(event) => crate::subjects::returns::views::event(of.0, event, |cell| of.cell(cell)),
         Event::Transfers(event) => crate::subjects::transfers::views::event(of.0, event, |cell| of.cell(cell)),
     }
 }

@@ -15,6 +15,7 @@ pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {
         Event::Promised(promised) => ("reserved", made(of, promised.made())),
         Event::Arranged(arranged) => ("reserved", made(of, Made::arranged(arranged))),
         Event::Replaced(replaced) => ("reserved", made(of, replaced.made())),
+        Event::IdTaken(records) => ("id_taken", json!({"records": records})),
         Event::PickupBySet(event) => {
             let pickup_by = event.pickup_by.map(time);
             ("pickup_by_set", json!({"reservation": of.reservation(event.reservation), "pickup_by": pickup_by}))

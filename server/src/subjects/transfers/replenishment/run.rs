@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anaquel_engine::Engine;
-use anaquel_engine::command::{Completion, Failure, Outcome, Refusal};
+use anaquel_engine::command::{CommandResult, Completion, Failure, Outcome, Refusal};
 use anaquel_engine::event::{Cause, Thing};
 use anaquel_engine::ids::{LocationId, Name, SkuId};
 use anaquel_engine::transfers::command::{Command, Fields, Make};
@@ -84,12 +84,14 @@ impl Asked {
         let engine = engine.clone();
         // Only the note has the idempotency key: each transfer is identified by its own name.
         let caller = Caller { idempotency: None, ..caller };
-        tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            match self.work(&engine, &caller) {
-                Ok(run) => engine.submit(Command::NoteRun(Box::new(run)), cause, done),
-                Err(failure) => engine.refuse(cause, done, failure),
-            }
+        // The turn ends before the answer goes out: whoever hears of the end may run the next.
+        let done: Completion = Box::new(move |told: CommandResult| {
+            drop(turn);
+            done.hear(told);
+        });
+        tokio::task::spawn_blocking(move || match self.work(&engine, &caller) {
+            Ok(run) => engine.submit(Command::NoteRun(Box::new(run)), cause, done),
+            Err(failure) => engine.refuse(cause, done, failure),
         });
     }
 

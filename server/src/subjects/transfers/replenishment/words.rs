@@ -1,6 +1,9 @@
-//! Texts of replenishment in the OpenAPI document: calls, examples, records.
+//! Texts of replenishment in the OpenAPI document: calls, examples, records, bounds of words.
 
-use crate::http::document::words::{DURABLE, NEXT, Words};
+use serde_json::json;
+
+use crate::http::document::bounds::{count, id, one_of, outside, some_text};
+use crate::http::document::words::{Bound, DURABLE, NEXT, Words};
 
 const POLICY: &[(&str, &str)] = &[("200", "ReplenishmentPolicy")];
 
@@ -181,4 +184,23 @@ pub static WORDS: Words = Words {
             ],
         ),
     ],
+    versioned: &["/v1/replenishment/{policy}"],
+    tagged: &[],
+    bounds,
+    ..Words::NONE
 };
+
+/// The bounds of the words of this folder.
+fn bounds() -> Vec<Bound> {
+    vec![
+        (id(), "/v1/replenishment/{policy}.policy RunBody.policies /v1/replenishment.after PolicyBody.from"),
+        (one_of(&["min_max", "days_of_cover", "rebalance"]), "PolicyBody.kind"),
+        (one_of(&["propose", "ready"]), "PolicyBody.mode"),
+        (json!({"pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}), "PolicyBody.at"),
+        (count(), "PolicyBody.min PolicyBody.max"),
+        (json!({"minimum": 0, "maximum": 3650}), "cover_days_min cover_days_max idle_days"),
+        (json!({"minimum": 1, "maximum": 1_000_000}), "pack"),
+        (some_text(), "PolicyBody.categories"),
+        (outside(), "/v1/replenishment/runs/{run}.run"),
+    ]
+}

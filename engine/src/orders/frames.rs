@@ -1,0 +1,51 @@
+//! The frames of orders in a checkpoint.
+
+use std::io;
+use std::sync::Arc;
+
+use super::exit::AuditsLeft;
+use super::ledger::SaleRow;
+use super::order::Order;
+use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames};
+use crate::kernel::tagged::tagged;
+use crate::state::DurableState;
+
+tagged! {
+    /// A frame.
+    pub enum Frame {
+        /// Orders.
+        40 => Orders(Vec<Arc<Order>>),
+        /// Rows of the sales ledger.
+        41 => Sales(Vec<SaleRow>),
+        /// By customer: bags of self check-outs that are still to be looked into.
+        45 => AuditsLeft(Vec<AuditsLeft>),
+    }
+}
+
+/// Saves every order, oldest first, and the sales ledger.
+///
+/// # Errors
+/// An error of `put`.
+pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
+    let mut orders = Vec::new();
+    for order in state.own.orders.all() {
+        orders.push(order);
+        if orders.len() >= ITEMS_PER_FRAME {
+            put(Frame::Orders(std::mem::take(&mut orders)))?;
+        }
+    }
+    put(Frame::Orders(orders))?;
+    in_frames(state.own.orders.all_rows(), |rows| put(Frame::Sales(rows)))?;
+    in_frames(state.own.orders.all_audits_left(), |rows| put(Frame::AuditsLeft(rows)))
+}
+
+/// Restores a frame.
+pub(crate) fn restore(state: &DurableState, frame: Frame) {
+    match frame {
+        Frame::Orders(rows) => rows.into_iter().for_each(|order| {
+            state.own.orders.set(&state.catalogue, order);
+        }),
+        Frame::Sales(rows) => state.own.orders.add_rows(rows),
+        Frame::AuditsLeft(rows) => rows.into_iter().for_each(|row| state.own.orders.set_audits_left(row)),
+    }
+}

@@ -1,0 +1,55 @@
+// The camera as a scanner, where the browser reads codes itself (Android, ChromeOS, macOS).
+
+import { Repeats } from "./scan.js";
+import { h, notice } from "./elements.js";
+import { t } from "./texts.js";
+
+/** A code that stays in the frame is one scan. */
+const OUT_OF_FRAME_MS = 800;
+const LOOKS_EVERY_MS = 100;
+const FORMATS = ["ean_13", "ean_8", "upc_a", "upc_e", "code_128", "code_39", "itf", "qr_code", "data_matrix"];
+
+/** Whether there can be one: a safe address, a reader of codes, a camera. */
+export const hasCamera = () => isSecureContext && "BarcodeDetector" in globalThis && !!navigator.mediaDevices?.getUserMedia;
+
+/** Opens the rear camera in a box; `onscan(text)` hears each code once. Returns the box, which has `stop()`. */
+export async function camera(onscan) {
+  const box = h("div", { class: "camera stack" });
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+  } catch {
+    box.append(notice("warn", t("no_camera")));
+    box.stop = () => box.remove();
+    return box;
+  }
+  const offered = await BarcodeDetector.getSupportedFormats();
+  const detector = new BarcodeDetector({ formats: FORMATS.filter((format) => offered.includes(format)) });
+  const video = h("video", { muted: true, playsinline: true, "aria-label": t("camera") });
+  video.srcObject = stream;
+  await video.play();
+  const repeats = new Repeats();
+  const look = async () => {
+    const found = await detector.detect(video).catch(() => []);
+    for (const { rawValue } of found) if (repeats.isNew(rawValue, performance.now(), OUT_OF_FRAME_MS)) onscan(rawValue);
+    if (stream.active) setTimeout(look, LOOKS_EVERY_MS);
+  };
+  const [track] = stream.getVideoTracks();
+  const torch = track.getCapabilities?.().torch && h("button", {
+    "aria-pressed": "false",
+    on: {
+      click: ({ currentTarget }) => {
+        const is_on = currentTarget.getAttribute("aria-pressed") !== "true";
+        currentTarget.setAttribute("aria-pressed", String(is_on));
+        track.applyConstraints({ advanced: [{ torch: is_on }] });
+      },
+    },
+  }, t("torch"));
+  box.append(video, ...(torch ? [torch] : []));
+  box.stop = () => {
+    stream.getTracks().forEach((one) => one.stop());
+    box.remove();
+  };
+  look();
+  return box;
+}

@@ -1,0 +1,73 @@
+// Task: the cart. Quantities are absolute: whoever sets one twice says the same.
+
+import { empty, fill, h, icon } from "/screens/elements.js";
+import { money } from "/screens/format.js";
+import { nameOf, skus } from "/screens/names.js";
+import { problemView } from "/screens/problem.js";
+import { t } from "/screens/texts.js";
+import { deliver, once } from "/screens/write.js";
+import { current, keep, linesWrite } from "./basket.js";
+import { callsOf } from "./calls.js";
+import { toPhone } from "./carry.js";
+import { checkout } from "./checkout.js";
+import { market } from "./market.js";
+
+const { freeze } = callsOf(import.meta.url);
+
+/** The button that puts one more into the cart: the first one makes it. */
+export function addButton({ sku }) {
+  const told = h("div");
+  const button = h("button", { class: "primary" }, icon("sell"), h("span", {}, t("s_add")));
+  button.addEventListener("click", async () => {
+    if (button.getAttribute("aria-busy")) return;
+    button.setAttribute("aria-busy", "true");
+    try {
+      const cart = await current();
+      const quantity = (cart?.lines.find((line) => line.sku === sku)?.quantity ?? 0) + 1;
+      const write = cart ? linesWrite(cart, [{ sku, quantity }])
+        : freeze("POST", "/v1/carts", { channel: market.channel, currency: market.currency, lines: [{ sku, quantity }] });
+      keep((await deliver(write)).body);
+      location.hash = "#/cart";
+    } catch (error) {
+      fill(told, problemView(error));
+    } finally {
+      button.removeAttribute("aria-busy");
+    }
+  });
+  return h("div", { class: "stack-tight" }, button, told);
+}
+
+/** Shows the cart in a view, and under it the way to an order. */
+export async function cart(view, { is_carried = false } = {}) {
+  const heading = h("h1", { tabindex: -1 }, t("s_cart"));
+  const found = await current();
+  if (!found || found.lines.length === 0) return fill(view, heading, empty(t("s_cart_empty"), " ", h("a", { href: "#/" }, t("s_list"))));
+  const told = h("div");
+  const lines = h("ul", { class: "list" });
+  const total = h("p", { class: "total" });
+  const next = h("div", { class: "stack" });
+  fill(view, h("div", { class: "row spread" }, heading, toPhone(found)), is_carried && h("p", { role: "status" }, t("s_carried")), told, lines, total, next);
+  const show = (cart) => {
+    keep(cart);
+    if (cart.lines.length === 0) return location.reload();
+    fill(lines, cart.lines.map((line) => lineView(cart, line, { show, told })));
+    fill(total, t("s_total_tax", { a: () => money(cart.total, cart.currency) }));
+    return checkout(next, cart, { show });
+  };
+  await skus(found.lines.map(({ sku }) => sku)).catch(() => {});
+  return show(found);
+}
+
+/** One line: its quantity is set as it is typed, 0 takes it out. */
+function lineView(cart, { line, sku, quantity, amount }, { show, told }) {
+  const field = h("input", { type: "number", min: 0, max: 99, value: quantity, inputmode: "numeric", "aria-label": t("s_quantity", { sku: nameOf("sku", sku) }) });
+  const remove = h("button", { class: "plain" }, t("s_remove"));
+  const change = (of, units) => once(of, () => linesWrite(cart, [{ line, sku, quantity: units() }]), {
+    done: ({ body }) => show(body),
+    refused: (error) => fill(told, problemView(error, { currency: cart.currency, nameOf: (id) => nameOf("sku", id) })),
+  });
+  field.addEventListener("change", (event) => { if (field.checkValidity()) change(h("span"), () => Number(field.value))(event); });
+  remove.addEventListener("click", change(remove, () => 0));
+  return h("li", { class: "line" }, h("a", { href: `#/product/${encodeURIComponent(sku)}`, class: "name" }, nameOf("sku", sku)), field,
+    h("span", { class: "number" }, amount === null ? t("s_no_price") : money(amount, cart.currency)), remove);
+}
