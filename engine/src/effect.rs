@@ -5,6 +5,8 @@
 //! the draft, the feed, the auditor, what-if) handles effects, whichever subject logged them. No match has a wildcard:
 //! a forgotten effect does not compile.
 
+use std::sync::Arc;
+
 use crate::carts::ordered::CartOrdered;
 use crate::catalogue::details::{
     ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails,
@@ -72,7 +74,7 @@ pub enum Effect<'a> {
     /// Units were requested and refused, by purpose if it is known. Owned by demand.
     Refused(Option<Purpose>, &'a LostDemand),
     /// A receipt was issued. Owned by receipts.
-    Receipt(&'a Issued),
+    Receipt(&'a Arc<Issued>),
     /// An order took a cart. Owned by carts.
     Cart(&'a CartOrdered),
     /// An order took a step in the record of another subject, with so many rows of the sales ledger before its own; its

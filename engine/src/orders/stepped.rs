@@ -75,7 +75,7 @@ pub struct Stepped {
     /// Of imported rows: where and when each of them happened.
     pub row_origins: Vec<super::payment::Origin>,
     /// The receipts that it issues.
-    pub receipts: Vec<Issued>,
+    pub receipts: Vec<Arc<Issued>>,
     /// The cart that it comes from, which it takes over.
     pub cart: Option<CartOrdered>,
     /// Where, when and by whom: of the rows and of the step.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::list::{BASE, BASE_PRIORITY, Currency, ListId, ListKind, ListStanding, PriceList};
-use super::row::{Row, RowKey, SkuPrices};
+use super::priced::{Brief, Priced};
 use super::tax::TaxClass;
 use crate::ids::{GroupId, LocationId, Name, Seq, Timestamp};
 
@@ -41,9 +41,9 @@ pub struct Asked {
 
 /// The row that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Winner<'a> {
+pub struct Winner {
     /// The row.
-    pub row: &'a Row,
+    pub row: Brief,
     /// Its list's priority.
     pub priority: i32,
     /// Where its list stands among all, by id.
@@ -52,7 +52,7 @@ pub struct Winner<'a> {
     pub is_sale: bool,
 }
 
-impl Winner<'_> {
+impl Winner {
     /// Whether it wins over another of another list.
     fn beats(&self, other: &Self) -> bool {
         (std::cmp::Reverse(self.priority), self.row.amount, self.rank)
@@ -237,35 +237,17 @@ pub struct Reader<'a> {
     holding: Vec<Option<Holding>>,
 }
 
-/// Whether a row is for a request, regardless of its dates and its list.
-#[inline]
-pub(super) fn fits(key: &RowKey, asked: &Asked, quantity: u32) -> bool {
-    key.currency == asked.currency
-        && key.min_quantity <= quantity
-        && key.channel.as_ref().is_none_or(|channel| *channel == asked.channel)
-        && match (&key.location, &asked.place) {
-            (None, _) => true,
-            (Some(location), PriceTarget::Location(_, at)) => location == at,
-            (Some(_), PriceTarget::Nowhere | PriceTarget::Group(_)) => false,
-        }
-}
-
-/// Which of two rows of one list counts: the larger one.
-#[inline]
-fn rank_within(key: &RowKey) -> (u32, bool, bool, Timestamp) {
-    (key.min_quantity, key.location.is_some(), key.channel.is_some(), key.starts_at.unwrap_or_default())
-}
-
 /// The winner of all lists, and that of regular lists alone.
+#[inline]
 pub(super) fn best<'r>(
-    rows: impl Iterator<Item = &'r Row>,
+    rows: impl Iterator<Item = &'r Brief>,
     holding: impl Fn(ListId) -> Option<Holding>,
-) -> (Option<Winner<'r>>, Option<Winner<'r>>) {
+) -> (Option<Winner>, Option<Winner>) {
     let (mut all, mut regular) = (None, None);
-    let mut of_list: Option<Winner<'r>> = None;
-    let mut end = |winner: Option<Winner<'r>>| {
+    let mut of_list: Option<Winner> = None;
+    let mut end = |winner: Option<Winner>| {
         let Some(winner) = winner else { return };
-        let better = |than: &Option<Winner<'r>>| than.as_ref().is_none_or(|than| winner.beats(than));
+        let better = |than: &Option<Winner>| than.as_ref().is_none_or(|than| winner.beats(than));
         if better(&all) {
             all = Some(winner);
         }
@@ -276,14 +258,14 @@ pub(super) fn best<'r>(
     // Rows of one list stand together.
     for row in rows {
         match &mut of_list {
-            Some(winner) if winner.row.key.list == row.key.list => {
-                if rank_within(&winner.row.key) < rank_within(&row.key) {
-                    winner.row = row;
+            Some(winner) if winner.row.list == row.list => {
+                if winner.row.rank_within() < row.rank_within() {
+                    winner.row = *row;
                 }
             }
             _ => {
-                let Some(Holding { priority, rank, is_sale }) = holding(row.key.list) else { continue };
-                end(of_list.replace(Winner { row, priority, rank, is_sale }));
+                let Some(Holding { priority, rank, is_sale }) = holding(row.list) else { continue };
+                end(of_list.replace(Winner { row: *row, priority, rank, is_sale }));
             }
         }
     }
@@ -294,10 +276,17 @@ pub(super) fn best<'r>(
 impl<'a> Reader<'a> {
     /// The row of a SKU that counts, and the one of regular lists alone.
     #[inline]
-    pub fn price<'r>(&self, prices: &'r SkuPrices, quantity: u32) -> (Option<Winner<'r>>, Option<Winner<'r>>) {
+    pub fn price(&self, prices: &Priced, quantity: u32) -> (Option<Winner>, Option<Winner>) {
         let at = self.asked.at;
-        let rows = prices.rows.iter().filter(|row| row.is_in_force(at) && fits(&row.key, self.asked, quantity));
-        best(rows, |id| self.holding.get(id.0 as usize).copied().flatten())
+        let rows = prices.briefs().iter();
+        let rows = rows.filter(|row| row.is_in_force(at) && prices.fits(row, self.asked, quantity));
+        best(rows, |id| self.holding(id))
+    }
+
+    /// A list, if it holds at the moment asked for.
+    #[inline]
+    pub(super) fn holding(&self, id: ListId) -> Option<Holding> {
+        self.holding.get(id.0 as usize).copied().flatten()
     }
 
     /// What a list is called.
@@ -306,9 +295,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Until when a row counts, as far as it and its list say: none where neither says.
-    pub fn ends_at(&self, row: &Row) -> Option<Timestamp> {
-        let list = self.book.list(row.key.list).and_then(|standing| standing.list.as_ref());
-        let ends = [row.until, row.ends_at, list.and_then(|list| list.ends_at)];
+    pub fn ends_at(&self, row: &Brief) -> Option<Timestamp> {
+        let list = self.book.list(row.list).and_then(|standing| standing.list.as_ref());
+        let ends = [Some(row.end).filter(|end| end.0 < u64::MAX), list.and_then(|list| list.ends_at)];
         ends.into_iter().flatten().min()
     }
 }

@@ -1,7 +1,6 @@
 //! Deciding prices: rows, lists and tax classes, and letting lists begin and end by date.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::answer::PriceAnswer;
 use super::command::{Command, RowFields};
@@ -190,10 +189,9 @@ impl Changes {
         let (now, store) = (cx.draft.now, &cx.state.own.prices);
         let sku = cx.draft.known_sku(&fields.sku).ok_or_else(|| unknown(&field("sku"), &fields.sku))?;
         let (key, known_channel) = (self.key(cx, &fields, field)?, fields.channel.as_ref());
-        let (prices, sets) = self
-            .skus
-            .entry(sku)
-            .or_insert_with(|| (store.get(sku).map(Arc::unwrap_or_clone).unwrap_or_default(), Vec::new()));
+        let (prices, sets) = self.skus.entry(sku).or_insert_with(|| {
+            (store.get(sku).map(|prices| SkuPrices::clone(&prices)).unwrap_or_default(), Vec::new())
+        });
         let known = prices.get(&key);
         let live = known.filter(|row| row.is_live(now));
         let value = match fields.amount {

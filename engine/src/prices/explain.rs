@@ -1,9 +1,10 @@
 //! Why something costs what it costs: the list that wins, those that lost, and to which.
 
-use super::book::{Asked, Book, fits};
+use super::book::{Asked, Book};
 use super::history::Reduction;
 use super::list::{BASE, ListId, ListKind};
-use super::row::{Row, SkuPrices};
+use super::priced::Priced;
+use super::row::Row;
 use crate::ids::Timestamp;
 
 /// What became of a list.
@@ -73,14 +74,14 @@ pub struct Explained {
 
 impl Book {
     /// Explains what so many units of a SKU cost.
-    pub fn explain(&self, asked: &Asked, prices: &SkuPrices, quantity: u32) -> Explained {
+    pub fn explain(&self, asked: &Asked, prices: &Priced, quantity: u32) -> Explained {
         let reader = self.reader(asked);
         let (winner, regular) = reader.price(prices, quantity);
         let mut lists: Vec<ListVerdict> = Vec::new();
-        for rows in prices.rows.chunk_by(|a, b| a.key.list == b.key.list) {
-            let Some(list) = rows.first().map(|row| row.key.list) else { continue };
+        for rows in prices.briefs().chunk_by(|a, b| a.list == b.list) {
+            let Some(list) = rows.first().map(|row| row.list) else { continue };
             let standing = self.list(list);
-            let is_over = !rows.iter().any(|row| asked.at < row.end());
+            let is_over = !rows.iter().any(|row| asked.at < row.end);
             if is_over || (list != BASE && standing.is_none()) {
                 continue;
             }
@@ -90,11 +91,11 @@ impl Book {
                 None if list == BASE => (ListKind::Regular, super::list::BASE_PRIORITY),
                 None => continue,
             };
-            let fitting = rows.iter().filter(|row| row.is_in_force(asked.at) && fits(&row.key, asked, quantity));
+            let fitting = rows.iter().filter(|row| row.is_in_force(asked.at) && prices.fits(row, asked, quantity));
             let holding = self.holding_at(list, asked, asked.at);
             let row = super::book::best(fitting, |_| holding).0;
             let verdict = match (&row, &winner) {
-                (Some(row), Some(winner)) if row.row.key.list == winner.row.key.list => Verdict::Wins,
+                (Some(row), Some(winner)) if row.row.list == winner.row.list => Verdict::Wins,
                 (Some(row), Some(winner)) => Verdict::Loses(match () {
                     () if row.priority != winner.priority => By::Priority,
                     () if row.row.amount != winner.row.amount => By::Amount,
@@ -105,11 +106,17 @@ impl Book {
                     Some(said) if !said.channels.is_empty() && !said.channels.contains(&asked.channel) => Why::Channel,
                     Some(said) if !self.holds_at(&asked.place, &said.locations, &said.groups) => Why::PriceTarget,
                     Some(_) if holding.is_none() => Why::Dates,
-                    None if rows.iter().all(|row| row.key.currency != asked.currency) => Why::Currency,
+                    None if rows.iter().all(|row| row.currency != asked.currency) => Why::Currency,
                     _ => Why::Rows,
                 }),
             };
-            lists.push(ListVerdict { list, kind, priority, row: row.map(|row| row.row.clone()), verdict });
+            lists.push(ListVerdict {
+                list,
+                kind,
+                priority,
+                row: row.and_then(|row| prices.row(&row.row).cloned()),
+                verdict,
+            });
         }
         lists.sort_by_key(|list| match list.verdict {
             Verdict::Wins => 0,
@@ -120,7 +127,7 @@ impl Book {
             lists,
             regular_amount: regular.map(|regular| regular.row.amount),
             reduction: winner.and_then(|winner| reader.reduction(prices, quantity, &winner)),
-            ends_at: winner.and_then(|winner| reader.ends_at(winner.row)),
+            ends_at: winner.and_then(|winner| reader.ends_at(&winner.row)),
         }
     }
 }

@@ -36,7 +36,7 @@ tagged! {
 pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
     let store = &state.own.prices;
     let skus = || (0..store.skus()).map(SkuId);
-    let rows = skus().filter_map(|sku| Some((sku, Arc::unwrap_or_clone(store.get(sku)?))));
+    let rows = skus().filter_map(|sku| Some((sku, SkuPrices::clone(&*store.get(sku)?))));
     in_frames(rows, |rows| put(Frame::Rows(rows)))?;
     put(Frame::Lists(Box::new(store.all_lists())))?;
     let classes = store.classes().into_iter();

@@ -2,9 +2,9 @@
 
 use smallvec::SmallVec;
 
-use super::book::{Reader, Winner, best, fits};
-use super::list::{BASE, WINDOW_MS};
-use super::row::{Row, SkuPrices};
+use super::book::{Holding, Reader, Winner, best};
+use super::list::{BASE, ListId, WINDOW_MS};
+use super::priced::{Brief, Priced};
 use crate::ids::Timestamp;
 
 /// A reduction.
@@ -19,21 +19,37 @@ pub struct Reduction {
 /// The moments at which prices changed, newest first, and what counted from each on.
 struct Past<'r> {
     reader: &'r Reader<'r>,
-    rows: SmallVec<[&'r Row; 16]>,
+    rows: SmallVec<[&'r Brief; 16]>,
+    /// The lists of these rows, and when each holds for the request.
+    lists: SmallVec<[(ListId, Term); 8]>,
     /// Ascending.
     turns: SmallVec<[Timestamp; 32]>,
 }
 
-impl<'r> Past<'r> {
-    fn winner_at(&self, at: Timestamp) -> Option<Winner<'r>> {
+/// When a list holds for a request.
+#[derive(Clone, Copy)]
+enum Term {
+    /// From this moment on, and until now without a change.
+    Since(Timestamp, Holding),
+    /// It has to be looked up for each moment.
+    Varies,
+}
+
+impl Past<'_> {
+    fn winner_at(&self, at: Timestamp) -> Option<Winner> {
         let rows = self.rows.iter().copied().filter(|row| row.is_in_force(at));
-        best(rows, |id| self.reader.book.holding_at(id, self.reader.asked, at)).0
+        let term = |id: ListId| self.lists.iter().find(|(of, _)| *of == id).map(|(_, term)| *term);
+        let holding = |id: ListId| match term(id)? {
+            Term::Since(since, holding) => (since <= at).then_some(holding),
+            Term::Varies => self.reader.book.holding_at(id, self.reader.asked, at),
+        };
+        best(rows, holding).0
     }
 }
 
 impl Reader<'_> {
     /// The reduction that a sale is, where one wins.
-    pub fn reduction(&self, prices: &SkuPrices, quantity: u32, winner: &Winner<'_>) -> Option<Reduction> {
+    pub fn reduction(&self, prices: &Priced, quantity: u32, winner: &Winner) -> Option<Reduction> {
         if !winner.is_sale {
             return None;
         }
@@ -63,7 +79,7 @@ impl Reader<'_> {
     }
 
     /// The lowest amount that was in force at any moment from `from` on.
-    pub fn lowest_since(&self, prices: &SkuPrices, quantity: u32, from: Timestamp) -> Option<u64> {
+    pub fn lowest_since(&self, prices: &Priced, quantity: u32, from: Timestamp) -> Option<u64> {
         let past = self.past(prices, quantity);
         let mut lowest: Option<u64> = None;
         // What was in force at `from` began at the last turn before it.
@@ -79,22 +95,41 @@ impl Reader<'_> {
     }
 
     /// The moments up to the one asked for at which the price of a SKU may have changed.
-    fn past<'r>(&'r self, prices: &'r SkuPrices, quantity: u32) -> Past<'r> {
+    fn past<'r>(&'r self, prices: &'r Priced, quantity: u32) -> Past<'r> {
         let at = self.asked.at;
-        let rows: SmallVec<[&Row; 16]> =
-            prices.rows.iter().filter(|row| fits(&row.key, self.asked, quantity)).collect();
-        let mut turns: SmallVec<[Timestamp; 32]> = rows.iter().flat_map(|row| [row.from, row.end()]).collect();
-        let mut last = BASE;
-        for row in &rows {
-            if std::mem::replace(&mut last, row.key.list) != row.key.list
-                && let Some(standing) = self.book.list(row.key.list)
-            {
-                standing.turns(at, self.asked.now, |turn| turns.push(turn));
+        let briefs = prices.briefs().iter();
+        let mut rows: SmallVec<[&Brief; 16]> =
+            briefs.filter(|row| row.from <= at && prices.fits(row, self.asked, quantity)).collect();
+        let mut lists: SmallVec<[(ListId, Term); 8]> = SmallVec::new();
+        let mut turns: SmallVec<[Timestamp; 32]> = SmallVec::new();
+        // Rows of one list stand together.
+        rows.retain(|row| {
+            let id = row.list;
+            if lists.last().is_none_or(|(last, _)| *last != id) {
+                let Some(term) = self.term(id) else { return false };
+                if let Some(standing) = self.book.list(id) {
+                    standing.turns(at, self.asked.now, |turn| turns.push(turn));
+                }
+                lists.push((id, term));
             }
-        }
+            turns.extend([row.from, row.end]);
+            true
+        });
         turns.retain(|turn| *turn <= at);
         turns.sort_unstable();
         turns.dedup();
-        Past { reader: self, rows, turns }
+        Past { reader: self, rows, lists, turns }
+    }
+
+    /// When a list holds for the request, up to the moment asked for; none where it never did.
+    fn term(&self, id: ListId) -> Option<Term> {
+        if id == BASE {
+            return Some(Term::Since(Timestamp(0), self.holding(id)?));
+        }
+        let standing = self.book.list(id)?;
+        if self.asked.at != self.asked.now || !standing.former.is_empty() {
+            return Some(Term::Varies);
+        }
+        Some(Term::Since(standing.since, self.holding(id)?))
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod frames;
 mod history;
 pub mod list;
 pub(crate) mod load;
+pub mod priced;
 pub mod query;
 pub mod row;
 mod store;

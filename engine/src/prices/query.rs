@@ -2,7 +2,7 @@
 
 use super::book::{Asked, Reader};
 use super::history::Reduction;
-use super::row::SkuPrices;
+use super::priced::Priced;
 use crate::ids::{Name, Seq, SkuId, Timestamp};
 use crate::state::DurableState;
 
@@ -34,11 +34,11 @@ pub struct Quote {
 
 impl Reader<'_> {
     /// What a line costs.
-    pub fn line(&self, prices: &SkuPrices, quantity: u32) -> Option<LinePrice> {
+    pub fn line(&self, prices: &Priced, quantity: u32) -> Option<LinePrice> {
         let (winner, regular) = self.price(prices, quantity);
         let winner = winner?;
         let reduction = self.reduction(prices, quantity, &winner);
-        let list = match self.book.list(winner.row.key.list) {
+        let list = match self.book.list(winner.row.list) {
             Some(standing) => standing.name.clone(),
             None => base_name(),
         };
@@ -47,7 +47,7 @@ impl Reader<'_> {
             list,
             regular_amount: regular.map(|regular| regular.row.amount),
             prior_amount: reduction.and_then(|Reduction { prior_amount, .. }| prior_amount),
-            ends_at: self.ends_at(winner.row),
+            ends_at: self.ends_at(&winner.row),
         })
     }
 }

@@ -193,12 +193,6 @@ impl SkuPrices {
         let ends = self.rows.iter().map(Row::end).filter(|end| end.0 < u64::MAX);
         ends.min().map(|end| Timestamp(end.0.saturating_add(KEPT_MS)))
     }
-
-    /// When the next of its rows begins or ends after `at`.
-    pub fn next_turn(&self, at: Timestamp) -> Timestamp {
-        let turns = self.rows.iter().flat_map(|row| [row.from, row.end()]).filter(|turn| *turn > at);
-        turns.min().unwrap_or(Timestamp(u64::MAX))
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::book::Book;
 use super::event::{ListSet, Price, SkuRows, TaxClassSet};
 use super::list::{BASE, BASE_NAME, KEPT_MS, LISTS_MAX, ListId, ListStanding, PriceList};
+use super::priced::Priced;
 use super::row::{Row, RowKey, RowSet, SkuPrices};
 use super::tax::{STANDARD, TaxClass};
 use crate::catalogue::Catalogue;
@@ -80,7 +81,7 @@ type Taxed = (Seq, Option<Name>);
 /// Prices, price lists and tax classes.
 #[derive(Debug, Default)]
 pub struct Store {
-    rows: Arena<ArcSwapOption<SkuPrices>, 14, 13>,
+    rows: Arena<ArcSwapOption<Priced>, 14, 13>,
     /// The tax classes of SKUs that have one of their own.
     taxed: Arena<ArcSwapOption<Taxed>, 14, 13>,
     /// Ids below which there may be anything.
@@ -108,13 +109,13 @@ impl Store {
 
     /// The rows of a SKU, if there ever were any. Exact at one `seq` inside the durable view.
     #[inline]
-    pub fn get(&self, sku: SkuId) -> Option<Arc<SkuPrices>> {
+    pub fn get(&self, sku: SkuId) -> Option<Arc<Priced>> {
         self.rows.get(sku.0 as usize)?.load_full()
     }
 
     /// The same, as a short borrow.
     #[inline]
-    pub fn look(&self, sku: SkuId) -> Guard<Option<Arc<SkuPrices>>> {
+    pub fn look(&self, sku: SkuId) -> Guard<Option<Arc<Priced>>> {
         self.rows.get(sku.0 as usize).map_or_else(|| Guard::from_inner(None), |rows| rows.load())
     }
 
@@ -362,7 +363,7 @@ impl Store {
     fn put(&self, catalogue: &Catalogue, sku: SkuId, prices: Option<SkuPrices>, again: Option<Timestamp>) {
         let place = self.rows.reach(sku.0 as usize);
         let before = place.load_full();
-        let (was, is) = (before.as_deref(), prices.as_ref());
+        let (was, is) = (before.as_deref().map(|priced| &**priced), prices.as_ref());
         let rows = |prices: Option<&SkuPrices>| -> Vec<Row> {
             let rows = prices.map_or(&[][..], |prices| &prices.rows);
             rows.iter().filter(|row| row.is_set()).cloned().collect()
@@ -386,7 +387,7 @@ impl Store {
         drop(inner);
         catalogue.hash.change(Part::Prices, leaves, comes);
         self.skus.fetch_max(sku.0 + 1, Relaxed);
-        place.store(prices.filter(|prices| !prices.rows.is_empty()).map(Arc::new));
+        place.store(prices.filter(|prices| !prices.rows.is_empty()).map(|prices| Arc::new(prices.into())));
     }
 
     /// Changes the rows of a SKU, unless that is known already.
@@ -398,7 +399,7 @@ impl Store {
         again: Option<Timestamp>,
         change: impl FnOnce(&mut SkuPrices),
     ) {
-        let mut prices = self.get(sku).map(Arc::unwrap_or_clone).unwrap_or_default();
+        let mut prices = self.get(sku).map(|prices| SkuPrices::clone(&prices)).unwrap_or_default();
         if prices.version >= at.seq {
             return;
         }
@@ -540,7 +541,7 @@ impl Store {
     /// Puts back the rows of a SKU, which [`Store::restore_lists`] counts.
     pub(super) fn restore_rows(&self, sku: SkuId, prices: SkuPrices) {
         self.skus.fetch_max(sku.0 + 1, Relaxed);
-        self.rows.reach(sku.0 as usize).store(Some(Arc::new(prices)));
+        self.rows.reach(sku.0 as usize).store(Some(Arc::new(prices.into())));
     }
 
     /// Puts back the lists, which are newer than the rows in front of them, and counts those.
@@ -550,7 +551,7 @@ impl Store {
         for sku in (0..self.skus()).map(SkuId) {
             let Some(place) = self.rows.get(sku.0 as usize) else { continue };
             if let Some(prices) = place.swap(None) {
-                self.put(catalogue, sku, Some(Arc::unwrap_or_clone(prices)), None);
+                self.put(catalogue, sku, Some(SkuPrices::clone(&prices)), None);
             }
         }
     }

@@ -158,7 +158,7 @@ fn now(state: &DurableState) -> Result<Audit, String> {
     for standing in store.all_series() {
         let Some(series) = &standing.series else { continue };
         let next = (standing.count() > 0).then_some(standing.next);
-        audit.series.insert(standing.name.clone(), AuditedSeries { series: Some(series.clone()), next });
+        audit.series.insert(standing.name.clone(), AuditedSeries { series: Some(Series::clone(series)), next });
     }
     Ok(audit)
 }

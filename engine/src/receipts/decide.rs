@@ -1,5 +1,7 @@
 //! Decides issuers and series, invoices in place of receipts, and what an authority said.
 
+use std::sync::Arc;
+
 use super::answer::ReceiptAnswer;
 use super::command::{Command, Invoice};
 use super::event::{Event, FiscalTold, IssuerSet, SeriesSet};
@@ -28,7 +30,7 @@ pub(crate) fn decide(cx: &mut Decide<'_>, command: Command, cause: &mut Option<B
         Command::TellFiscal(id, told) => tell_fiscal(cx, id, *told, cause),
         #[cfg(test)]
         Command::Issue(asked) => {
-            let mut all: Vec<Issued> = Vec::new();
+            let mut all: Vec<Arc<Issued>> = Vec::new();
             for asked in asked {
                 let issued = issue(cx, asked, &all)?;
                 all.push(issued);
@@ -104,7 +106,7 @@ fn set_series(
 ) -> Decision {
     let known = cx.draft.own.receipts.series(cx.state, &name);
     check_version(precondition, known.as_ref().map(|known| known.version))?;
-    let before = known.as_ref().and_then(|known| known.series.as_ref());
+    let before = known.as_ref().and_then(|known| known.series.as_deref());
     let used = known.as_ref().map_or(0, |known| known.count());
     match &series {
         None if known.is_none() => return Err(Refusal::NotFound("series").into()),
@@ -163,7 +165,7 @@ fn check_series(cx: &Decide<'_>, name: &Name, series: &Series, before: Option<&S
 }
 
 /// Logs receipts by themselves, and answers with the last of them.
-fn log_issued(cx: &mut Decide<'_>, all: Vec<Issued>, cause: &mut Option<Box<Cause>>) -> Decision {
+fn log_issued(cx: &mut Decide<'_>, all: Vec<Arc<Issued>>, cause: &mut Option<Box<Cause>>) -> Decision {
     let id = all.last().map(|issued| issued.id.clone()).ok_or(Refusal::NotFound("receipt"))?;
     let of_effect = effect_of(cause);
     let seq = cx.draft.log(of_effect, Event::ReceiptsIssued(all));
@@ -184,9 +186,9 @@ fn invoice_for(cx: &mut Decide<'_>, asked: Invoice, cause: &mut Option<Box<Cause
         field: "",
         series: asked.series,
         recipient: Some(asked.recipient),
-        channel: first.channel,
-        location: first.location,
-        till: first.till,
+        channel: first.channel.clone(),
+        location: first.location.clone(),
+        till: first.till.clone(),
         order: None,
         returned: None,
         customer: None,

@@ -18,6 +18,7 @@ pub(crate) struct Draft {
     issuers: FxHashMap<Name, IssuerStanding>,
     series: FxHashMap<Name, SeriesStanding>,
     receipts: FxHashMap<ReceiptId, Receipt>,
+    by_key: FxHashMap<[u8; 16], ReceiptId>,
 }
 
 impl Draft {
@@ -53,7 +54,7 @@ impl Draft {
     }
 
     /// Makes a receipt visible, whichever subject logged it: its number is used from here on.
-    pub fn stage_issued(&mut self, state: &DurableState, issued: &Issued) {
+    pub fn stage_issued(&mut self, state: &DurableState, issued: &Arc<Issued>) {
         let mut issuer = self.issuer_or_new(state, &issued.issuer);
         issuer.issued(issued.chain.position, issued.chain.hash);
         self.issuers.insert(issued.issuer.clone(), issuer);
@@ -66,7 +67,8 @@ impl Draft {
                 self.receipts.insert(id.clone(), receipt);
             }
         }
-        self.receipts.insert(issued.id.clone(), Receipt::new(issued.clone()));
+        self.by_key.insert(issued.key, issued.id.clone());
+        self.receipts.insert(issued.id.clone(), Receipt::new(Arc::clone(issued)));
     }
 
     fn issuer_or_new(&self, state: &DurableState, name: &Name) -> IssuerStanding {
@@ -99,9 +101,9 @@ impl Draft {
         all.filter(|standing| standing.series.as_ref().is_some_and(|series| series.issuer == *issuer)).collect()
     }
 
-    /// The receipt with a key, after the batch so far. Bounded by the receipts of the batch.
+    /// The receipt with a key, after the batch so far.
     pub fn with_key(&self, state: &DurableState, key: &[u8; 16]) -> Option<Receipt> {
-        let staged = self.receipts.values().find(|receipt| receipt.issued.key == *key).cloned();
+        let staged = self.by_key.get(key).and_then(|id| self.receipts.get(id)).cloned();
         staged.or_else(|| state.own.receipts.by_key(key).map(Arc::unwrap_or_clone))
     }
 

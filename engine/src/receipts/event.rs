@@ -1,6 +1,8 @@
 //! The events of receipts. A receipt is issued inside the record that it belongs to, of whichever subject: that event
 //! lists [`Effect::Receipt`].
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::issuer::Issuer;
@@ -20,7 +22,7 @@ tagged! {
         /// A series was set or removed.
         55 => SeriesSet(Box<SeriesSet>),
         /// Receipts were issued by themselves.
-        56 => ReceiptsIssued(Vec<Issued>),
+        56 => ReceiptsIssued(Vec<Arc<Issued>>),
         /// An authority said something of a receipt.
         57 => FiscalTold(Box<FiscalTold>),
     }

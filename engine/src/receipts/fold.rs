@@ -1,5 +1,7 @@
 //! Folds issuers, series and receipts into the durable view.
 
+use std::sync::Arc;
+
 use super::event::Event;
 use super::receipt::Issued;
 use crate::effect::At;
@@ -18,6 +20,6 @@ pub(crate) fn fold(state: &DurableState, at: At<'_>, event: &Event) {
 }
 
 /// Stores a receipt, whichever subject logged it.
-pub(crate) fn issued(state: &DurableState, issued: &Issued) {
+pub(crate) fn issued(state: &DurableState, issued: &Arc<Issued>) {
     state.own.receipts.issued(&state.catalogue, issued);
 }

@@ -4,6 +4,8 @@
 //! once that record is logged, which is when the draft learns it: a refusal after [`issue`], a failed batch and a crash use
 //! none up.
 
+use std::sync::Arc;
+
 use super::amounts::{by_rate, tax_of, tax_taken_back};
 use super::chain;
 use super::digest::Digest;
@@ -105,8 +107,15 @@ pub struct AskCharge {
 /// # Errors
 /// The series does not exist, is closed, is of another kind, or not of this place or channel; what is corrected or replaced
 /// is not there, or has less left; a line has no rate that the issuer's scheme needs ([`Refusal::NoTaxRate`]).
-pub(crate) fn issue(cx: &mut Decide<'_>, asked: Ask, earlier: &[Issued]) -> Result<Issued, Failure> {
-    let Prepared { series, standing, issuer, issuer_standing, covered, number } = prepare(cx, &asked, earlier)?;
+pub(crate) fn issue(cx: &mut Decide<'_>, asked: Ask, earlier: &[Arc<Issued>]) -> Result<Arc<Issued>, Failure> {
+    let checked = check(cx, asked, earlier)?;
+    Ok(issue_checked(cx, checked))
+}
+
+/// Gives a receipt that was checked its number, its place in the chain and its hash. No other was issued since the check.
+pub(crate) fn issue_checked(cx: &mut Decide<'_>, checked: Checked) -> Arc<Issued> {
+    let Checked { asked, prepared } = checked;
+    let Prepared { series, standing, issuer, issuer_standing, covered, number } = prepared;
     let n = standing.next;
     let recipient = asked.recipient.or(covered.recipient);
     let replaces_any = !covered.replaces.is_empty();
@@ -114,14 +123,13 @@ pub(crate) fn issue(cx: &mut Decide<'_>, asked: Ask, earlier: &[Issued]) -> Resu
         chain::fiscal_type(&issuer, series.kind, replaces_any, recipient.is_some(), &covered.corrected_types);
     let sign = if series.kind == ReceiptKind::CreditNote { -1 } else { 1 };
     let tenders = asked.tenders.into_iter().map(|told| Tendered { amount: sign * told.amount, ..told }).collect();
-    // From here on nothing is refused.
     cx.draft.flush_names(None);
     let position = issuer_standing.position + 1;
     let mut issued = Issued {
         id: ReceiptId { series: asked.series, n },
         kind: series.kind,
         number: number.into(),
-        issuer: series.issuer,
+        issuer: series.issuer.clone(),
         seq: cx.draft.builder.next_seq() + Seq::from(asked.records_before),
         issued_at: Timestamp(cx.draft.now.0 / 1000 * 1000),
         occurred_at: asked.occurred_at,
@@ -146,15 +154,30 @@ pub(crate) fn issue(cx: &mut Decide<'_>, asked: Ask, earlier: &[Issued]) -> Resu
         key: asked.entropy,
     };
     issued.chain.hash = chain::hash(&issuer, &issued);
-    Ok(issued)
+    Arc::new(issued)
+}
+
+/// A receipt that can be issued.
+pub(crate) struct Checked {
+    asked: Ask,
+    prepared: Prepared,
+}
+
+impl Checked {
+    /// The same, of an order whose identity is known by now, behind so many records.
+    pub fn of_order(mut self, order: (Seq, Name), records_before: u8) -> Self {
+        (self.asked.order, self.asked.records_before) = (Some(order), records_before);
+        self
+    }
 }
 
 /// Checks a receipt as [`issue`] does, without a number and a hash.
 ///
 /// # Errors
 /// As [`issue`].
-pub(crate) fn check(cx: &Decide<'_>, asked: &Ask, earlier: &[Issued]) -> Result<(), Failure> {
-    prepare(cx, asked, earlier).map(drop)
+pub(crate) fn check(cx: &Decide<'_>, asked: Ask, earlier: &[Arc<Issued>]) -> Result<Checked, Failure> {
+    let prepared = prepare(cx, &asked, earlier)?;
+    Ok(Checked { asked, prepared })
 }
 
 /// Whether a refusal may have its cause after the operation, which an offline till reports late: the series was closed or
@@ -167,18 +190,18 @@ pub(crate) fn is_overtaken(failure: &Failure) -> bool {
     }
 }
 
-/// A receipt that can be issued.
+/// Where a receipt goes, and what it says.
 struct Prepared {
-    series: Series,
+    series: Arc<Series>,
     standing: SeriesStanding,
-    issuer: Issuer,
+    issuer: Arc<Issuer>,
     issuer_standing: IssuerStanding,
     covered: Covered,
     number: String,
 }
 
 /// Checks everything that a receipt may be refused for.
-fn prepare(cx: &Decide<'_>, asked: &Ask, earlier: &[Issued]) -> Result<Prepared, Failure> {
+fn prepare(cx: &Decide<'_>, asked: &Ask, earlier: &[Arc<Issued>]) -> Result<Prepared, Failure> {
     let (series, standing, issuer, issuer_standing) = places(cx, asked, earlier)?;
     if let Some(known) = cx.draft.own.receipts.with_key(cx.state, &asked.entropy) {
         let name = Name::from(known.issued.id.to_string());
@@ -215,8 +238,8 @@ fn path(asked: &Ask, field: &str) -> String {
 fn places(
     cx: &Decide<'_>,
     asked: &Ask,
-    earlier: &[Issued],
-) -> Result<(Series, SeriesStanding, Issuer, IssuerStanding), Failure> {
+    earlier: &[Arc<Issued>],
+) -> Result<(Arc<Series>, SeriesStanding, Arc<Issuer>, IssuerStanding), Failure> {
     let kinds = match asked.content {
         Content::Sold(..) => &[ReceiptKind::Receipt, ReceiptKind::Invoice][..],
         Content::TakenBack(..) => &[ReceiptKind::CreditNote],
@@ -228,7 +251,7 @@ fn places(
     let mut standing = draft.series(cx.state, name).ok_or_else(|| of.unknown())?;
     let series = standing.series.clone().ok_or_else(|| of.unknown())?;
     let mut issuer_standing = draft.issuer(cx.state, &series.issuer).ok_or_else(|| of.unknown())?;
-    let issuer = issuer_standing.issuer().cloned().ok_or_else(|| of.unknown())?;
+    let issuer = issuer_standing.shared().ok_or_else(|| of.unknown())?;
     of.check(&series)?;
     for before in earlier {
         if before.issuer == series.issuer {
@@ -260,7 +283,7 @@ fn cover(
     asked: &Ask,
     series: &Series,
     scheme: Scheme,
-    earlier: &[Issued],
+    earlier: &[Arc<Issued>],
 ) -> Result<Covered, Failure> {
     match &asked.content {
         Content::Sold(lines, charges) => {
@@ -326,7 +349,7 @@ fn taxes(covered: &Covered) -> Vec<Tax> {
 }
 
 /// A receipt as the batch and the receipts before in this record leave it.
-fn known(cx: &Decide<'_>, id: &ReceiptId, earlier: &[Issued]) -> Option<Receipt> {
+fn known(cx: &Decide<'_>, id: &ReceiptId, earlier: &[Arc<Issued>]) -> Option<Receipt> {
     let own = earlier.iter().find(|issued| issued.id == *id).cloned().map(Receipt::new);
     let mut receipt = own.or_else(|| cx.draft.own.receipts.receipt(cx.state, id))?;
     earlier.iter().for_each(|later| receipt.touched_by(later));
@@ -337,7 +360,7 @@ fn take_back(
     cx: &Decide<'_>,
     asked: &Ask,
     series: &Series,
-    earlier: &[Issued],
+    earlier: &[Arc<Issued>],
     lines: &[(ReceiptId, AskLine)],
     charges: &[(ReceiptId, AskCharge)],
 ) -> Result<Covered, Failure> {
@@ -431,7 +454,7 @@ fn replace(
     cx: &Decide<'_>,
     asked: &Ask,
     series: &Series,
-    earlier: &[Issued],
+    earlier: &[Arc<Issued>],
     receipts: &[ReceiptId],
 ) -> Result<Covered, Failure> {
     if receipts.len() > REPLACES_MAX {

@@ -1,5 +1,7 @@
 //! An issuer: a legal entity that issues receipts, and the chain of everything that it issued.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
@@ -81,7 +83,7 @@ pub struct IssuerVersion {
     /// The first position of its chain to which this applies.
     pub from: u64,
     /// What it said.
-    pub issuer: Issuer,
+    pub issuer: Arc<Issuer>,
 }
 
 /// An issuer as it stands.
@@ -93,7 +95,7 @@ pub struct IssuerStanding {
     pub version: Seq,
     /// What it said, oldest first: each content under which a receipt was issued, and the present one. Empty if it was
     /// removed.
-    pub versions: Vec<IssuerVersion>,
+    pub versions: Arc<Vec<IssuerVersion>>,
     /// Receipts in its chain.
     pub position: u64,
     /// The hash of the last of them.
@@ -103,18 +105,23 @@ pub struct IssuerStanding {
 impl IssuerStanding {
     /// A new one, of which nothing is said yet.
     pub(super) fn new(name: Name) -> Self {
-        Self { name, version: 0, versions: Vec::new(), position: 0, last: None }
+        Self { name, version: 0, versions: Arc::default(), position: 0, last: None }
     }
 
     /// Its present content; `None` if it was removed.
     pub fn issuer(&self) -> Option<&Issuer> {
-        self.versions.last().map(|version| &version.issuer)
+        self.versions.last().map(|version| &*version.issuer)
+    }
+
+    /// The same, shared.
+    pub(super) fn shared(&self) -> Option<Arc<Issuer>> {
+        self.versions.last().map(|version| Arc::clone(&version.issuer))
     }
 
     /// Its content when it issued the receipt at this position of its chain.
     pub fn at(&self, position: u64) -> Option<&Issuer> {
         let found = self.versions.iter().rev().find(|version| version.from <= position);
-        found.map(|version| &version.issuer)
+        found.map(|version| &*version.issuer)
     }
 
     /// Its content is this from a record on.
@@ -124,13 +131,14 @@ impl IssuerStanding {
         }
         self.version = seq;
         let from = self.position + 1;
+        let versions = Arc::make_mut(&mut self.versions);
         match issuer {
             Some(issuer) => {
                 // A content under which nothing was issued is not kept.
-                self.versions.retain(|version| version.from < from);
-                self.versions.push(IssuerVersion { from, issuer });
+                versions.retain(|version| version.from < from);
+                versions.push(IssuerVersion { from, issuer: Arc::new(issuer) });
             }
-            None => self.versions.clear(),
+            None => versions.clear(),
         }
     }
 

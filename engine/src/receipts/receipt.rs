@@ -1,5 +1,7 @@
 //! A receipt: a numbered document that is never changed and never deleted.
 
+use std::sync::Arc;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -292,14 +294,14 @@ pub struct After {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// What it says.
-    pub issued: Issued,
+    pub issued: Arc<Issued>,
     /// What happened to it since.
     pub after: After,
 }
 
 impl Receipt {
     /// The receipt that a record issued.
-    pub(super) fn new(issued: Issued) -> Self {
+    pub(super) fn new(issued: Arc<Issued>) -> Self {
         let after = After {
             taken_back: vec![(0, 0); issued.lines.len()],
             charges_taken_back: vec![0; issued.charges.len()],

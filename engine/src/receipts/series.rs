@@ -1,5 +1,7 @@
 //! A series: a row of numbers of one issuer, without gaps.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
@@ -173,7 +175,7 @@ pub struct SeriesStanding {
     /// The `seq` of its last change; numbers that it gives are none.
     pub version: Seq,
     /// What it says; `None` if it was removed.
-    pub series: Option<Series>,
+    pub series: Option<Arc<Series>>,
     /// The number that its next receipt gets.
     pub next: u64,
     /// Its last receipt.
@@ -195,7 +197,7 @@ impl SeriesStanding {
         if let Some(series) = series.as_ref().filter(|_| self.last.is_none()) {
             self.next = series.first;
         }
-        self.series = series;
+        self.series = series.map(Arc::new);
     }
 
     /// It gave a number; one that it gave already changes nothing.

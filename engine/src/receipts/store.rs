@@ -78,10 +78,17 @@ impl Filter {
     }
 }
 
+/// Something as it stands, with what it adds to the state hash.
+#[derive(Debug)]
+struct Standing<T> {
+    of: Arc<T>,
+    digest: Digest,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Inner {
-    issuers: BTreeMap<Name, Arc<IssuerStanding>>,
-    series: BTreeMap<Name, Arc<SeriesStanding>>,
+    issuers: BTreeMap<Name, Standing<IssuerStanding>>,
+    series: BTreeMap<Name, Standing<SeriesStanding>>,
     pub receipts: BTreeMap<Key, Arc<Receipt>>,
     pub by_id: FxHashMap<ReceiptId, Key>,
     pub by_key: FxHashMap<[u8; 16], Key>,
@@ -101,14 +108,12 @@ pub(super) struct Inner {
 #[derive(Debug, Default)]
 pub struct Store(RwLock<Inner>);
 
-fn issuer_digest(catalogue: &Catalogue, standing: Option<&IssuerStanding>) -> Digest {
-    let Some(standing) = standing.filter(|standing| standing.issuer().is_some()) else { return 0 };
+fn issuer_digest(catalogue: &Catalogue, standing: &IssuerStanding) -> Digest {
     let content = (&standing.versions, standing.position, standing.last);
     hash::content::digest(catalogue, Part::Issuers, hash::name(standing.name.as_str()), &content)
 }
 
-fn series_digest(catalogue: &Catalogue, standing: Option<&SeriesStanding>) -> Digest {
-    let Some(standing) = standing.filter(|standing| standing.series.is_some()) else { return 0 };
+fn series_digest(catalogue: &Catalogue, standing: &SeriesStanding) -> Digest {
     let content = (&standing.series, standing.next, standing.last);
     hash::content::digest(catalogue, Part::Series, hash::name(standing.name.as_str()), &content)
 }
@@ -134,26 +139,26 @@ impl Store {
 
     /// An issuer.
     pub fn issuer(&self, name: &str) -> Option<Arc<IssuerStanding>> {
-        self.read().issuers.get(name).cloned()
+        self.read().issuers.get(name).map(|standing| Arc::clone(&standing.of))
     }
 
     /// A series.
     pub fn series(&self, name: &str) -> Option<Arc<SeriesStanding>> {
-        self.read().series.get(name).cloned()
+        self.read().series.get(name).map(|standing| Arc::clone(&standing.of))
     }
 
     /// Up to `limit` issuers, by id, after `after`.
     pub fn issuers_after(&self, after: Option<&str>, limit: usize) -> Vec<Arc<IssuerStanding>> {
         let inner = self.read();
         let range = inner.issuers.range::<str, _>((after.map_or(Unbounded, Excluded), Unbounded));
-        range.map(|(_, standing)| Arc::clone(standing)).take(limit).collect()
+        range.map(|(_, standing)| Arc::clone(&standing.of)).take(limit).collect()
     }
 
     /// Up to `limit` series, by id, after `after`.
     pub fn series_after(&self, after: Option<&str>, limit: usize) -> Vec<Arc<SeriesStanding>> {
         let inner = self.read();
         let range = inner.series.range::<str, _>((after.map_or(Unbounded, Excluded), Unbounded));
-        range.map(|(_, standing)| Arc::clone(standing)).take(limit).collect()
+        range.map(|(_, standing)| Arc::clone(&standing.of)).take(limit).collect()
     }
 
     /// Every issuer, by id.
@@ -169,10 +174,9 @@ impl Store {
     /// The ids of series that are not closed, and say something of which `names` is true.
     pub(crate) fn series_with(&self, names: impl Fn(&Series) -> bool) -> Vec<String> {
         let inner = self.read();
-        let open = inner
-            .series
-            .values()
-            .filter(|standing| standing.series.as_ref().is_some_and(|series| !series.closed && names(series)));
+        let all = inner.series.values().map(|standing| &standing.of);
+        let open =
+            all.filter(|standing| standing.series.as_ref().is_some_and(|series| !series.closed && names(series)));
         open.map(|standing| standing.name.to_string()).collect()
     }
 
@@ -324,21 +328,27 @@ impl Inner {
     }
 
     fn put_issuer(&mut self, catalogue: &Catalogue, standing: IssuerStanding) {
-        let before = issuer_digest(catalogue, self.issuers.get(&standing.name).map(AsRef::as_ref));
-        catalogue.hash.change(Part::Issuers, before, issuer_digest(catalogue, Some(&standing)));
-        match standing.issuer() {
-            Some(_) => drop(self.issuers.insert(standing.name.clone(), Arc::new(standing))),
-            None => drop(self.issuers.remove(&standing.name)),
+        let before = self.issuers.get(&standing.name).map_or(0, |known| known.digest);
+        if standing.issuer().is_none() {
+            catalogue.hash.change(Part::Issuers, before, 0);
+            self.issuers.remove(&standing.name);
+            return;
         }
+        let digest = issuer_digest(catalogue, &standing);
+        catalogue.hash.change(Part::Issuers, before, digest);
+        self.issuers.insert(standing.name.clone(), Standing { of: Arc::new(standing), digest });
     }
 
     fn put_series(&mut self, catalogue: &Catalogue, standing: SeriesStanding) {
-        let before = series_digest(catalogue, self.series.get(&standing.name).map(AsRef::as_ref));
-        catalogue.hash.change(Part::Series, before, series_digest(catalogue, Some(&standing)));
-        match &standing.series {
-            Some(_) => drop(self.series.insert(standing.name.clone(), Arc::new(standing))),
-            None => drop(self.series.remove(&standing.name)),
+        let before = self.series.get(&standing.name).map_or(0, |known| known.digest);
+        if standing.series.is_none() {
+            catalogue.hash.change(Part::Series, before, 0);
+            self.series.remove(&standing.name);
+            return;
         }
+        let digest = series_digest(catalogue, &standing);
+        catalogue.hash.change(Part::Series, before, digest);
+        self.series.insert(standing.name.clone(), Standing { of: Arc::new(standing), digest });
     }
 }
 
@@ -346,7 +356,7 @@ impl Inner {
 impl Store {
     pub(super) fn set_issuer(&self, catalogue: &Catalogue, seq: Seq, name: &Name, issuer: Option<&Issuer>) {
         let mut inner = self.write();
-        let known = inner.issuers.get(name).map(|known| IssuerStanding::clone(known));
+        let known = inner.issuers.get(name).map(|known| IssuerStanding::clone(&known.of));
         let mut standing = known.unwrap_or_else(|| IssuerStanding::new(name.clone()));
         standing.set(seq, issuer.cloned());
         inner.put_issuer(catalogue, standing);
@@ -354,7 +364,7 @@ impl Store {
 
     pub(super) fn set_series(&self, catalogue: &Catalogue, seq: Seq, name: &Name, series: Option<&Series>) {
         let mut inner = self.write();
-        let known = inner.series.get(name).map(|known| SeriesStanding::clone(known));
+        let known = inner.series.get(name).map(|known| SeriesStanding::clone(&known.of));
         let mut standing = known.unwrap_or_else(|| SeriesStanding::new(name.clone()));
         standing.set(seq, series.cloned());
         inner.put_series(catalogue, standing);
@@ -368,15 +378,15 @@ impl Store {
         });
     }
 
-    pub(super) fn issued(&self, catalogue: &Catalogue, issued: &Issued) {
+    pub(super) fn issued(&self, catalogue: &Catalogue, issued: &Arc<Issued>) {
         let mut inner = self.write();
         if let Some(known) = inner.issuers.get(&issued.issuer) {
-            let mut standing = IssuerStanding::clone(known);
+            let mut standing = IssuerStanding::clone(&known.of);
             standing.issued(issued.chain.position, issued.chain.hash);
             inner.put_issuer(catalogue, standing);
         }
         if let Some(known) = inner.series.get(&issued.id.series) {
-            let mut standing = SeriesStanding::clone(known);
+            let mut standing = SeriesStanding::clone(&known.of);
             standing.issued(issued.id.n, issued.chain.hash);
             inner.put_series(catalogue, standing);
         }
@@ -384,7 +394,7 @@ impl Store {
             inner.change(catalogue, id, |receipt| receipt.touched_by(issued));
         }
         if !inner.by_id.contains_key(&issued.id) {
-            insert(&mut inner, catalogue, Receipt::new(issued.clone()));
+            insert(&mut inner, catalogue, Receipt::new(Arc::clone(issued)));
         }
     }
 
@@ -404,8 +414,8 @@ impl Store {
 impl OwnStore for Store {
     fn digest(&self, catalogue: &Catalogue, put: &mut dyn FnMut(Part, Digest)) {
         let inner = self.read();
-        inner.issuers.values().for_each(|standing| put(Part::Issuers, issuer_digest(catalogue, Some(standing))));
-        inner.series.values().for_each(|standing| put(Part::Series, series_digest(catalogue, Some(standing))));
+        inner.issuers.values().for_each(|standing| put(Part::Issuers, issuer_digest(catalogue, &standing.of)));
+        inner.series.values().for_each(|standing| put(Part::Series, series_digest(catalogue, &standing.of)));
         for receipt in inner.receipts.values() {
             put(Part::Receipts, issued_digest(catalogue, &receipt.issued));
             put(Part::Receipts, after_digest(catalogue, receipt));

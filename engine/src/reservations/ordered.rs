@@ -1,7 +1,8 @@
 //! Small keys in order, for indexes of many millions: pieces of a few kilobytes, filled from the end without gaps.
 //!
 //! Keys at the end (ids ascend) fill piece after piece; a key in between splits a full piece. An insertion or a removal
-//! moves at most one piece, a search is two binary searches, and a key costs at most four thirds of its size.
+//! moves at most one piece, a search is two binary searches in memory that lies together, and a key costs at most four
+//! thirds of its size.
 
 /// Keys in one piece: the maximum that an insertion or a removal moves.
 const PIECE_MAX: usize = 512;
@@ -17,18 +18,19 @@ thread_local! {
 pub(super) struct Ordered<K> {
     /// No piece is empty; each begins after the end of the previous one.
     pieces: Vec<Vec<K>>,
+    /// The first key of each piece, next to one another: a search looks into one piece only.
+    firsts: Vec<K>,
 }
 
 impl<K> Default for Ordered<K> {
     fn default() -> Self {
-        Self { pieces: Vec::new() }
+        Self { pieces: Vec::new(), firsts: Vec::new() }
     }
 }
 
 impl<K: Copy + Ord> Ordered<K> {
     /// Adds `key`; has no effect if it is present.
     pub fn insert(&mut self, key: K) {
-        let last = self.pieces.len().wrapping_sub(1);
         if let Some(piece) = self.pieces.last_mut()
             && piece.last().is_some_and(|end| *end < key)
         {
@@ -36,24 +38,26 @@ impl<K: Copy + Ord> Ordered<K> {
                 make_room(piece);
                 piece.push(key);
             } else {
-                self.pieces.push(vec![key]);
+                self.put_piece(self.pieces.len(), vec![key]);
             }
             return;
         }
+        let last = self.pieces.len().wrapping_sub(1);
         let at = self.piece_of(key).unwrap_or(0);
-        let Some(piece) = self.pieces.get_mut(at) else {
-            self.pieces.push(vec![key]);
+        let (Some(piece), Some(first)) = (self.pieces.get_mut(at), self.firsts.get_mut(at)) else {
+            self.put_piece(0, vec![key]);
             return;
         };
         let Err(within) = piece.binary_search(&key) else { return };
+        if within == PIECE_MAX && at < last {
+            // After a full piece: the next keys follow there.
+            self.put_piece(at + 1, vec![key]);
+            return;
+        }
+        *first = key.min(*first);
         if piece.len() < PIECE_MAX {
             make_room(piece);
             piece.insert(within, key);
-            return;
-        }
-        if within == PIECE_MAX && at < last {
-            // After a full piece: the next keys follow there.
-            self.pieces.insert(at + 1, vec![key]);
             return;
         }
         let mut upper = piece.split_off(PIECE_MAX / 2);
@@ -64,20 +68,29 @@ impl<K: Copy + Ord> Ordered<K> {
             make_room(&mut upper);
             upper.insert(within - PIECE_MAX / 2, key);
         }
-        self.pieces.insert(at + 1, upper);
+        self.put_piece(at + 1, upper);
+    }
+
+    fn put_piece(&mut self, at: usize, piece: Vec<K>) {
+        if let Some(first) = piece.first() {
+            self.firsts.insert(at, *first);
+            self.pieces.insert(at, piece);
+        }
     }
 
     /// Removes `key`; has no effect if it is absent.
     pub fn remove(&mut self, key: K) {
         let Some(at) = self.piece_of(key) else { return };
-        let Some(piece) = self.pieces.get_mut(at) else { return };
+        let (Some(piece), Some(first)) = (self.pieces.get_mut(at), self.firsts.get_mut(at)) else { return };
         let Ok(within) = piece.binary_search(&key) else { return };
         piece.remove(within);
+        *first = piece.first().copied().unwrap_or(*first);
         let length = piece.len();
         #[cfg(test)]
         MOVED.set(MOVED.get() + length - within);
         if length == 0 {
             self.pieces.remove(at);
+            self.firsts.remove(at);
             #[cfg(test)]
             MOVED.set(MOVED.get() + self.pieces.len() - at);
         } else if length < PIECE_MAX / 4 {
@@ -85,6 +98,7 @@ impl<K: Copy + Ord> Ordered<K> {
             let fits = self.pieces.get(at + 1).is_some_and(|next| next.len() + length <= PIECE_MAX / 2);
             if fits {
                 let next = self.pieces.remove(at + 1);
+                self.firsts.remove(at + 1);
                 if let Some(piece) = self.pieces.get_mut(at) {
                     piece.extend_from_slice(&next);
                 }
@@ -109,19 +123,19 @@ impl<K: Copy + Ord> Ordered<K> {
         let at = self.piece_of(key).unwrap_or(0);
         let piece = self.pieces.get(at)?;
         let within = piece.partition_point(|other| *other < key);
-        piece.get(within).or_else(|| self.pieces.get(at + 1)?.first()).copied()
+        piece.get(within).or_else(|| self.firsts.get(at + 1)).copied()
     }
 
     /// Bytes allocated.
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
         let pieces: usize = self.pieces.iter().map(|piece| piece.capacity() * size_of::<K>()).sum();
-        pieces + self.pieces.capacity() * size_of::<Vec<K>>()
+        pieces + self.pieces.capacity() * size_of::<Vec<K>>() + self.firsts.capacity() * size_of::<K>()
     }
 
     /// The piece that contains `key`, if one does.
     fn piece_of(&self, key: K) -> Option<usize> {
-        self.pieces.partition_point(|piece| piece.first().is_some_and(|first| *first <= key)).checked_sub(1)
+        self.firsts.partition_point(|first| *first <= key).checked_sub(1)
     }
 }
 
@@ -159,7 +173,7 @@ mod tests {
             for key in &model {
                 ordered.remove(*key);
             }
-            prop_assert!(ordered.pieces.is_empty());
+            prop_assert!(ordered.pieces.is_empty() && ordered.firsts.is_empty());
         }
     }
 

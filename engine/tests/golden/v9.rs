@@ -246,7 +246,7 @@ pub(super) fn stepped() -> Stepped {
             absorbed: false,
         }],
         row_origins: vec![origin()],
-        receipts: vec![issued()],
+        receipts: vec![issued().into()],
         cart: Some(CartOrdered { cart: CartId(4), order: name("W-1"), channel: name("pos") }),
         origin: Some(origin()),
         reason: Some("wrong size".into()),
@@ -286,7 +286,7 @@ fn of_receipts() -> Vec<Event> {
     vec![
         Event::Receipts(ReceiptEvent::IssuerSet(Box::new(IssuerSet { name: name("es"), issuer: Some(issuer) }))),
         Event::Receipts(ReceiptEvent::SeriesSet(Box::new(SeriesSet { name: name("C"), series: Some(series) }))),
-        Event::Receipts(ReceiptEvent::ReceiptsIssued(vec![issued()])),
+        Event::Receipts(ReceiptEvent::ReceiptsIssued(vec![issued().into()])),
         Event::Receipts(ReceiptEvent::FiscalTold(Box::new(FiscalTold { receipt: receipt_id(1), told }))),
     ]
 }

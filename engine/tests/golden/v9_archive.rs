@@ -40,7 +40,7 @@ fn row() -> SaleRow {
 
 /// What came with format 9 of the archive.
 pub(super) fn events_of_v9_archive() -> Vec<(Option<Box<Cause>>, Event)> {
-    let receipt = Receipt { issued: issued(), after: After { touched: 3, ..After::default() } };
+    let receipt = Receipt { issued: issued().into(), after: After { touched: 3, ..After::default() } };
     let archived = Archived {
         place: anaquel_engine::archive::Place { file: 2, at: 1 << 33 },
         previous: 11,

@@ -1,5 +1,7 @@
 //! The receipt that a step issues: which units it covers, and what the order knows of it from then on.
 
+use std::sync::Arc;
+
 use super::coverage::{BroughtBack, Coverage, ReceiptAsked};
 use super::step::OrderChange;
 use crate::decide::Decide;
@@ -8,26 +10,19 @@ use crate::orders::line::OrderLine;
 use crate::orders::order::Order;
 use crate::orders::receipted::{to_cover, to_credit};
 use crate::orders::step_kind::StepKind;
-use crate::receipts::issue::{Ask, AskCharge, AskLine, Content, check as check_issue, issue};
+use crate::receipts::issue::{Ask, AskCharge, AskLine, Checked, Content, check as check_issue, issue, issue_checked};
 use crate::receipts::receipt::{Issued, Tendered};
 use crate::receipts::series::ReceiptKind;
 use crate::refusal::{Failure, Refusal};
 
-/// Checks that a receipt can be issued, before anything that can no longer be refused.
+/// Checks that a receipt can be issued, before anything that can no longer be refused; nothing if nothing is left that it
+/// would cover.
 ///
 /// # Errors
 /// As [`issue`].
-pub(super) fn check(cx: &Decide<'_>, change: &OrderChange, asked: &ReceiptAsked) -> Result<(), Failure> {
-    is_needed(cx, change, asked).map(drop)
-}
-
-/// Whether anything is left that the receipt would cover.
-///
-/// # Errors
-/// As [`issue`].
-pub(super) fn is_needed(cx: &Decide<'_>, change: &OrderChange, asked: &ReceiptAsked) -> Result<bool, Failure> {
-    let Some(asked) = ask(cx, change, asked, 0)? else { return Ok(false) };
-    check_issue(cx, &asked, &[]).map(|()| true)
+pub(super) fn check(cx: &Decide<'_>, change: &OrderChange, asked: &ReceiptAsked) -> Result<Option<Checked>, Failure> {
+    let Some(asked) = ask(cx, change, asked, 0)? else { return Ok(None) };
+    check_issue(cx, asked, &[]).map(Some)
 }
 
 /// Issues the receipt that a step asks for, in the record that comes after `records_before` others, behind the receipts of
@@ -40,10 +35,18 @@ pub(super) fn add(
     change: &mut OrderChange,
     asked: &ReceiptAsked,
     records_before: u8,
-    earlier: &[Issued],
+    earlier: &[Arc<Issued>],
 ) -> Result<(), Failure> {
-    let Some(ask) = ask(cx, change, asked, records_before)? else { return Ok(()) };
-    let issued = issue(cx, ask, earlier)?;
+    let issued = match change.checked.take() {
+        Some(checked) => {
+            let order = (change.order.id.0, change.order.name.clone());
+            issue_checked(cx, checked.of_order(order, records_before))
+        }
+        None => {
+            let Some(ask) = ask(cx, change, asked, records_before)? else { return Ok(()) };
+            issue(cx, ask, earlier)?
+        }
+    };
     note(&mut change.order, &issued, matches!(asked.1, Coverage::Returned(_)));
     change.receipts.push(issued);
     Ok(())

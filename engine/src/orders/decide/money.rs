@@ -232,8 +232,6 @@ pub(super) fn receipt(
     let coverage = fulfilment.map_or(Coverage::Order, Coverage::Fulfilment);
     let asked = (receipt, coverage);
     let change = OrderChange::of(order.clone(), StepKind::Receipted, origin);
-    if !document::is_needed(cx, &change, &asked)? {
-        return tell_as_is(cx, order, cause);
-    }
-    OrderChange { asked: Some(asked), ..change }.log(cx, cause)
+    let Some(checked) = document::check(cx, &change, &asked)? else { return tell_as_is(cx, order, cause) };
+    OrderChange { asked: Some(asked), checked: Some(checked), ..change }.log(cx, cause)
 }

@@ -75,8 +75,8 @@ pub(super) fn place(cx: &mut Decide<'_>, asked: Place, cause: &mut Option<Box<Ca
     }
     let mut change = OrderChange::of(order, StepKind::Placed, origin);
     change.asked = asked.receipt.filter(|_| asked.confirm).map(|receipt| (receipt, Coverage::Order));
-    if let Some(asked) = change.asked.clone() {
-        document::check(cx, &change, &asked)?;
+    if let Some(asked) = &change.asked {
+        change.checked = document::check(cx, &change, asked)?;
     }
     let (supersedes, replaces_parts_of) = match taken {
         Some(taken) => {

@@ -42,7 +42,7 @@ impl OrderChange {
     ///
     /// # Errors
     /// As [`issue`](crate::receipts::issue::issue).
-    pub fn issue(&mut self, cx: &mut Decide<'_>, records_before: u8, earlier: &[Issued]) -> Result<(), Failure> {
+    pub fn issue(&mut self, cx: &mut Decide<'_>, records_before: u8, earlier: &[Arc<Issued>]) -> Result<(), Failure> {
         if !self.issue_or_miss(cx, records_before, earlier)? && !self.order.flags.contains(&Flag::ReceiptMissing) {
             self.order.flags.push(Flag::ReceiptMissing);
         }
@@ -57,7 +57,7 @@ impl OrderChange {
         &mut self,
         cx: &mut Decide<'_>,
         records_before: u8,
-        earlier: &[Issued],
+        earlier: &[Arc<Issued>],
     ) -> Result<bool, Failure> {
         let Some(asked) = self.asked.take() else { return Ok(true) };
         if self.order.version == 0 {
@@ -84,6 +84,7 @@ impl OrderChange {
             origin,
             reason,
             asked: _,
+            checked: _,
             returned,
         } = self;
         if order.version == 0 {

@@ -18,6 +18,7 @@ use crate::orders::ledger::discount_of;
 use crate::orders::order::Order;
 use crate::orders::payment::Origin;
 use crate::orders::step_kind::StepKind;
+use crate::receipts::issue::Checked;
 use crate::receipts::receipt::Issued;
 use crate::refusal::{Failure, Refusal};
 use crate::state::DurableState;
@@ -33,12 +34,14 @@ pub(crate) struct OrderChange {
     pub sold: Vec<SoldRow>,
     /// Of imported rows: where and when each of them happened.
     pub row_origins: Vec<Origin>,
-    pub receipts: Vec<Issued>,
+    pub receipts: Vec<Arc<Issued>>,
     pub cart: Option<CartOrdered>,
     pub origin: Origin,
     pub reason: Option<Box<str>>,
     /// The receipt that is asked for.
     pub asked: Option<ReceiptAsked>,
+    /// The same, checked already, with the order and the receipts as they are.
+    pub checked: Option<Checked>,
     /// The return by which units come back.
     pub returned: Option<Name>,
 }
@@ -140,6 +143,7 @@ impl OrderChange {
             origin,
             reason: None,
             asked: None,
+            checked: None,
             returned: None,
         }
     }

@@ -57,14 +57,14 @@ fn an_invoice_takes_the_place_of_what_is_left_of_receipts_once() {
     assert_eq!(lines, [("1", 1, 300), ("1", 1, 100)]);
     assert_eq!((invoice.charges[0].amount, invoice.total), (300, 700));
     assert_eq!(invoice.replaces, [id("R:1"), id("R:2")]);
-    assert_eq!((invoice.fiscal_type, invoice.order), (Some(FiscalType::F3), Some((1, name("W-1")))));
+    assert_eq!((invoice.fiscal_type, invoice.order.clone()), (Some(FiscalType::F3), Some((1, name("W-1")))));
     assert_eq!(house.get("R:1").after.replaced_by, Some(id("I:1")));
     // Each once.
     let refused = refusal(house.invoice("I", &["R:2"]));
     assert!(matches!(refused, Refusal::Spent { by: Some(by), state: "replaced", .. } if by == "I:1"));
     // What comes back later comes back from the invoice.
     let note = house.issue(house.back("C", "R:1", vec![line("1", 1, 300, 300)])).issued;
-    assert_eq!((note.corrects, note.fiscal_type), (vec![id("I:1")], Some(FiscalType::R1)));
+    assert_eq!((note.corrects.clone(), note.fiscal_type), (vec![id("I:1")], Some(FiscalType::R1)));
     assert_eq!(note.recipient, Some(recipient()), "it is made out to whom the invoice is");
     assert_eq!(house.get("I:1").after.taken_back[0], (1, 300));
     assert_eq!(house.engine.state().own.receipts.standing_on(&id("R:2")), Some(id("I:1")));

@@ -81,7 +81,7 @@ fn life(seed: u64) {
                 assert_eq!(*thing, Thing::Receipts(Box::new(first.clone())));
                 let ReceiptAnswer::Receipt(receipt) = first else { panic!("{first:?}") };
                 assert_eq!(receipt.issued.id.n, next);
-                issued.push(receipt.issued.id);
+                issued.push(receipt.issued.id.clone());
             }
             4 | 5 => {
                 let Some(of) = some(&mut numbers) else { continue };

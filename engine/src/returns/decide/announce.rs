@@ -54,8 +54,8 @@ fn order_of(cx: &Decide<'_>, asked: &TakeBack, is_late: bool) -> Result<Option<O
             if receipt.is_none() && !is_late {
                 return Err(Refusal::NotFound("receipt").into());
             }
-            let order = receipt.and_then(|receipt| receipt.issued.order);
-            let order = order.and_then(|(_, name)| cx.draft.own.orders.named(cx.state, &name));
+            let order = receipt.as_ref().and_then(|receipt| receipt.issued.order.as_ref());
+            let order = order.and_then(|(_, name)| cx.draft.own.orders.named(cx.state, name));
             if order.is_none() && !is_late {
                 // An invoice in place of receipts of several orders says of none where its goods come from.
                 return Err(Refusal::NotReturnable(asked.lines.iter().map(of_no_sale).collect()).into());

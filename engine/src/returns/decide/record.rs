@@ -1,5 +1,7 @@
 //! The record of a step of a return.
 
+use std::sync::Arc;
+
 use super::step::in_exchange;
 use crate::decide::draft::Answer;
 use crate::decide::{Decide, Decision};
@@ -38,7 +40,7 @@ impl Change {
 
     /// Issues the receipts that it asks for: the credit note first, then that of the exchange.
     fn issue(&mut self, cx: &mut Decide<'_>) -> Result<(), Failure> {
-        let mut issued: Vec<Issued> = Vec::new();
+        let mut issued: Vec<Arc<Issued>> = Vec::new();
         if let Some(order) = &mut self.order {
             if !order.issue_or_miss(cx, 0, &[])? {
                 self.returned.flags.push(Flag::ReceiptMissing);

@@ -7,7 +7,7 @@ use anaquel_engine::prices::PriceAnswer;
 use anaquel_engine::prices::book::{Asked, PriceTarget};
 use anaquel_engine::prices::command::Command;
 use anaquel_engine::prices::list::{BASE, Currency, KEPT_MS, ListId};
-use anaquel_engine::prices::row::SkuPrices;
+use anaquel_engine::prices::priced::Priced;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, Uri};
@@ -228,7 +228,7 @@ pub async fn explain(State(app): State<App>, caller: Caller, payer: Payer, uri: 
         let (seq, (explained, book, class, rate)) = state.view.read(|| {
             let book = arc_of(state);
             let prices = state.own.prices.get(id);
-            let none = SkuPrices::default();
+            let none = Priced::default();
             let explained = book.explain(&asked, prices.as_deref().unwrap_or(&none), units);
             let class = state.own.prices.tax_class_of(id);
             let rate = book.rate(&class, &asked.place).unwrap_or(0);

@@ -308,7 +308,7 @@ mod tests {
             fiscal_type: Some(FiscalType::F2),
             key: [7; 16],
         };
-        Receipt { issued, after: After::default() }
+        Receipt { issued: issued.into(), after: After::default() }
     }
 
     #[test]
@@ -364,7 +364,8 @@ mod tests {
             assert!(page.contains(shown), "{shown}: {page}");
         }
         let yen = Receipt {
-            issued: Issued { currency: Currency(*b"JPY"), ..receipt(ReceiptKind::Receipt).issued },
+            issued: Issued { currency: Currency(*b"JPY"), ..Issued::clone(&receipt(ReceiptKind::Receipt).issued) }
+                .into(),
             after: After::default(),
         };
         assert!(super::page(&issuer("JP", Scheme::None), &yen, Reader::Caller).contains("<strong>993 JPY</strong>"));

@@ -80,7 +80,7 @@ pub async fn set(State(app): State<App>, PathId(id): PathId, request: Request) -
     let known = || app.engine.state().own.receipts.series(name.as_str());
     let command = |precondition: Precondition| {
         let standing = known();
-        let series = body.clone().into_series(standing.as_ref().and_then(|standing| standing.series.as_ref()))?;
+        let series = body.clone().into_series(standing.as_ref().and_then(|standing| standing.series.as_deref()))?;
         Ok(Command::SetSeries(name.clone(), Some(Box::new(series)), precondition))
     };
     let current = || known().map(|standing| Version::new(standing.version));

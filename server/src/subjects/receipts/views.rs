@@ -150,7 +150,7 @@ pub fn event(event: &Event) -> (&'static str, Value) {
             ("series_set", json!({"series": [item]}))
         }
         Event::ReceiptsIssued(all) => {
-            ("receipts_issued", json!({"receipts": all.iter().map(issued).collect::<Vec<_>>()}))
+            ("receipts_issued", json!({"receipts": all.iter().map(|one| issued(one)).collect::<Vec<_>>()}))
         }
         Event::FiscalTold(told) => {
             let answer = &told.told;

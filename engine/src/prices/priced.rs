@@ -1,0 +1,116 @@
+//! The rows of a SKU as pricing reads them: what it looks at of each row, next to one another in memory.
+
+use smallvec::SmallVec;
+
+use super::book::{Asked, PriceTarget};
+use super::list::{Currency, ListId};
+use super::row::{Row, SkuPrices};
+use crate::ids::Timestamp;
+
+/// What pricing looks at of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Brief {
+    /// The list.
+    pub list: ListId,
+    /// In minor units.
+    pub amount: u64,
+    /// When the row ends, as far as is known.
+    pub end: Timestamp,
+    /// Where the row is among those of the SKU.
+    pub(super) at: u16,
+    pub(super) from: Timestamp,
+    starts_at: Timestamp,
+    min_quantity: u32,
+    pub(super) currency: Currency,
+    is_of_channel: bool,
+    is_of_location: bool,
+}
+
+impl Brief {
+    fn of(at: u16, row: &Row) -> Self {
+        let key = &row.key;
+        Self {
+            list: key.list,
+            amount: row.amount,
+            end: row.end(),
+            at,
+            from: row.from,
+            starts_at: key.starts_at.unwrap_or_default(),
+            min_quantity: key.min_quantity,
+            currency: key.currency,
+            is_of_channel: key.channel.is_some(),
+            is_of_location: key.location.is_some(),
+        }
+    }
+
+    /// Whether it is in force at `at`.
+    #[inline]
+    pub(super) fn is_in_force(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.end
+    }
+
+    /// Which of two rows of one list counts: the larger one.
+    #[inline]
+    pub(super) fn rank_within(&self) -> (u32, bool, bool, Timestamp) {
+        (self.min_quantity, self.is_of_location, self.is_of_channel, self.starts_at)
+    }
+}
+
+/// The rows of a SKU, compiled.
+#[derive(Debug, Default)]
+pub struct Priced {
+    briefs: SmallVec<[Brief; 4]>,
+    kept: SkuPrices,
+}
+
+impl From<SkuPrices> for Priced {
+    fn from(kept: SkuPrices) -> Self {
+        let briefs = (0..).zip(&kept.rows).map(|(at, row)| Brief::of(at, row)).collect();
+        Self { briefs, kept }
+    }
+}
+
+impl std::ops::Deref for Priced {
+    type Target = SkuPrices;
+
+    fn deref(&self) -> &SkuPrices {
+        &self.kept
+    }
+}
+
+impl Priced {
+    /// What pricing looks at of each row, in their order.
+    #[inline]
+    pub(super) fn briefs(&self) -> &[Brief] {
+        &self.briefs
+    }
+
+    /// The row that a brief is of.
+    pub(super) fn row(&self, brief: &Brief) -> Option<&Row> {
+        self.kept.rows.get(usize::from(brief.at))
+    }
+
+    /// Whether a row is for a request, regardless of its dates and its list.
+    #[inline]
+    pub(super) fn fits(&self, brief: &Brief, asked: &Asked, quantity: u32) -> bool {
+        brief.currency == asked.currency
+            && brief.min_quantity <= quantity
+            && (!(brief.is_of_channel || brief.is_of_location) || self.fits_here(brief, asked))
+    }
+
+    fn fits_here(&self, brief: &Brief, asked: &Asked) -> bool {
+        let Some(Row { key, .. }) = self.row(brief) else { return false };
+        key.channel.as_ref().is_none_or(|channel| *channel == asked.channel)
+            && match (&key.location, &asked.place) {
+                (None, _) => true,
+                (Some(location), PriceTarget::Location(_, at)) => location == at,
+                (Some(_), PriceTarget::Nowhere | PriceTarget::Group(_)) => false,
+            }
+    }
+
+    /// When the next of its rows begins or ends after `at`.
+    pub fn next_turn(&self, at: Timestamp) -> Timestamp {
+        let turns = self.briefs.iter().flat_map(|brief| [brief.from, brief.end]).filter(|turn| *turn > at);
+        turns.min().unwrap_or(Timestamp(u64::MAX))
+    }
+}
