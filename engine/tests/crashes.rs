@@ -250,6 +250,45 @@ fn images_and_log_lead_to_the_same_state_and_the_log_is_trimmed() {
     shop.check_promises();
 }
 
+/// The bytes of the newest checkpoint, and the `seq` at which it begins.
+fn newest_checkpoint(directory: &std::path::Path) -> (u64, String) {
+    let images = std::fs::read_dir(directory.join("images")).unwrap().map(|entry| entry.unwrap());
+    let whole = images.filter(|entry| entry.file_name().to_str().unwrap().starts_with("image-"));
+    let newest = whole.max_by_key(std::fs::DirEntry::file_name).expect("one was taken");
+    (newest.metadata().unwrap().len(), newest.file_name().into_string().unwrap())
+}
+
+#[test]
+fn a_checkpoint_waits_for_as_much_log_as_it_is_long() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = ManualClock::at(START_MS);
+    let mut shop = open(directory.path(), &clock);
+    // Longer than the 20,000 bytes of the settings.
+    for n in 0..2000 {
+        shop.receive(&format!("SKU-{n}"), "s1", 5);
+    }
+    shop.engine.take_checkpoint().unwrap();
+    for is_reopened in [false, true] {
+        if is_reopened {
+            shop.engine.close().unwrap();
+            drop(shop);
+            shop = open(directory.path(), &clock);
+        }
+        let (length, before) = newest_checkpoint(directory.path());
+        assert!(length > 60_000, "{length}");
+        let logged = |shop: &Shop| shop.engine.counters().bytes.load(std::sync::atomic::Ordering::Relaxed);
+        let from = logged(&shop);
+        while logged(&shop) - from < length - 1000 {
+            shop.sell("SKU-1", "s1", 1);
+        }
+        assert_eq!(newest_checkpoint(directory.path()).1, before, "reopened: {is_reopened}");
+        while logged(&shop) - from < length + 1000 {
+            shop.sell("SKU-1", "s1", 1);
+        }
+        shop.wait_until("a checkpoint is taken", || newest_checkpoint(directory.path()).1 > before);
+    }
+}
+
 #[test]
 fn images_taken_while_everything_moves_restore_what_is_true_in_the_end() {
     let directory = tempfile::tempdir().unwrap();

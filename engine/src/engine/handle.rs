@@ -107,6 +107,7 @@ impl Engine {
             reader: journal.reader(),
             clock: PacedClock::new(clock, state.last_time(), anchors, expiry_frozen),
             reserve_bytes,
+            checkpoint_length: AtomicU64::new(checkpoints.as_deref().map_or(0, checkpoint::newest_length)),
             synced: AtomicU64::new(0),
             sync_wanted: AtomicBool::new(false),
             intake,

@@ -61,6 +61,8 @@ pub(super) struct Shared {
     pub(super) old_log: OldLogCheck,
     /// Bytes of the file system that checkpoints leave free.
     pub(super) reserve_bytes: u64,
+    /// Bytes of the newest checkpoint; 0 if there is none.
+    pub(super) checkpoint_length: AtomicU64,
     /// With an interval policy: the durable end of the log, and whether a thread waits for a sync.
     pub(super) synced: AtomicU64,
     pub(super) sync_wanted: AtomicBool,

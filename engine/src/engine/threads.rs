@@ -153,7 +153,9 @@ impl JournalThread {
 
     fn ask_checkpoint_when_due(&mut self, cycle: &Cycle) {
         self.bytes_since_checkpoint += cycle.bytes as u64;
-        if self.bytes_since_checkpoint >= self.shared.settings.checkpoint_bytes
+        // A checkpoint is written whole: what it costs a record must not grow with all that memory holds.
+        let length = self.shared.checkpoint_length.load(Ordering::Relaxed);
+        if self.bytes_since_checkpoint >= self.shared.settings.checkpoint_bytes.max(length)
             && self.ask_checkpoint.try_send(CheckpointRequest(None)).is_ok()
         {
             self.bytes_since_checkpoint = 0;
@@ -173,6 +175,7 @@ pub(super) fn take_checkpoints(shared: &Shared, directory: &Path, asked: &Receiv
         let taken = taken.map_err(|error| error.to_string());
         if taken.is_ok() {
             shared.counters.checkpoints.fetch_add(1, Ordering::Relaxed);
+            shared.checkpoint_length.store(checkpoint::newest_length(directory), Ordering::Relaxed);
             let unused = shared.state.unused_channels(RELEASED_PER_IMAGE);
             if !unused.1.is_empty() {
                 *shared.unused.lock().unwrap_or_else(PoisonError::into_inner) = Some(unused);

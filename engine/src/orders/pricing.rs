@@ -56,24 +56,28 @@ impl DurableState {
             let book = store.book();
             let mut until = Timestamp(u64::MAX);
             let mut told = Vec::with_capacity(lines.len());
-            for line in lines {
-                let asked = Asked { channel: channel.clone(), place: line.place.clone(), currency, at, now };
-                let sku = self.catalogue.skus.id(line.sku.as_str());
-                let prices = sku.map(|sku| store.look(sku));
-                let prices = prices.as_ref().and_then(|prices| prices.as_deref());
-                let price = prices.and_then(|prices| {
-                    until = until.min(prices.next_turn(at));
-                    book.reader(&asked).line(prices, line.quantity)
-                });
-                let class = sku.map_or_else(|| crate::prices::tax::STANDARD.to_owned(), |sku| store.tax_class_of(sku));
-                told.push(LineTerms {
-                    unit_amount: price.as_ref().map(|price| price.amount),
-                    price_list: price.map(|price| price.list),
-                    discount: 0,
-                    tax_rate: book.rate(&class, &line.place),
-                    by_hand: false,
-                    price_differs: false,
-                });
+            for lines in lines.chunk_by(|a, b| a.place == b.place) {
+                let Some(place) = lines.first().map(|line| line.place.clone()) else { continue };
+                let asked = Asked { channel: channel.clone(), place, currency, at, now };
+                let reader = book.reader(&asked);
+                for line in lines {
+                    let sku = self.catalogue.skus.id(line.sku.as_str());
+                    let prices = sku.map(|sku| store.look(sku));
+                    let prices = prices.as_ref().and_then(|prices| prices.as_deref());
+                    let price = prices.and_then(|prices| {
+                        until = until.min(prices.next_turn(at));
+                        reader.line(prices, line.quantity)
+                    });
+                    let rate = |class: &str| book.rate(class, &asked.place);
+                    told.push(LineTerms {
+                        unit_amount: price.as_ref().map(|price| price.amount),
+                        price_list: price.map(|price| price.list),
+                        discount: 0,
+                        tax_rate: store.with_tax_class_of(sku, rate),
+                        by_hand: false,
+                        price_differs: false,
+                    });
+                }
             }
             let charges = charges.iter().map(|charge| book.rate(&charge.tax_class, &charge.place)).collect();
             (until, told, charges)

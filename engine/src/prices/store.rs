@@ -165,6 +165,14 @@ impl Store {
         self.read().classes.iter().map(|(name, (seq, class))| (name.clone(), *seq, Arc::clone(class))).collect()
     }
 
+    /// What a reader makes of the tax class of a SKU: of the standard one, if nothing is said.
+    pub fn with_tax_class_of<T>(&self, sku: Option<SkuId>, read: impl FnOnce(&str) -> T) -> T {
+        let place = sku.and_then(|sku| self.taxed.get(sku.0 as usize));
+        let taxed = place.map(|place| place.load());
+        let own = taxed.as_ref().and_then(|taxed| taxed.as_ref()).and_then(|taxed| taxed.1.as_ref());
+        read(own.map_or(STANDARD, Name::as_str))
+    }
+
     /// SKUs that name a tax class.
     pub fn taxed(&self, class: &str) -> u32 {
         self.read().taxed.get(class).copied().unwrap_or_default()

@@ -5,7 +5,6 @@ use crate::ids::{Name, SkuId, Timestamp};
 use crate::orders::command::Pricing;
 use crate::prices::book::{Asked, PriceTarget};
 use crate::prices::list::Currency;
-use crate::prices::tax::STANDARD;
 use crate::state::DurableState;
 
 /// How far back a price counts, in milliseconds: 60 days.
@@ -25,16 +24,16 @@ impl DurableState {
             let store = &self.own.prices;
             let book = store.book();
             let asked = Asked { channel: channel.clone(), place: place.clone(), currency, at: now, now };
+            let reader = book.reader(&asked);
             let mut until = Timestamp(u64::MAX);
             let mut worth_of = |sku: &Option<SkuId>| {
                 let prices = sku.map(|sku| store.look(sku));
                 let prices = prices.as_ref().and_then(|prices| prices.as_deref());
                 let amount = prices.and_then(|prices| {
                     until = until.min(prices.next_turn(now));
-                    book.reader(&asked).lowest_since(prices, 1, Timestamp(now.0.saturating_sub(REACH_MS)))
+                    reader.lowest_since(prices, 1, Timestamp(now.0.saturating_sub(REACH_MS)))
                 });
-                let class = sku.map_or_else(|| STANDARD.to_owned(), |sku| store.tax_class_of(sku));
-                UnitWorth { amount, tax_rate: book.rate(&class, place) }
+                UnitWorth { amount, tax_rate: store.with_tax_class_of(*sku, |class| book.rate(class, place)) }
             };
             let worths: Vec<UnitWorth> = skus.iter().map(&mut worth_of).collect();
             (until, worths)

@@ -187,6 +187,12 @@ pub fn list(directory: &Path) -> io::Result<Vec<(Seq, PathBuf)>> {
     Ok(found)
 }
 
+/// Bytes of the newest checkpoint in `directory`; 0 if there is none, or it cannot be asked.
+pub fn newest_length(directory: &Path) -> u64 {
+    let newest = list(directory).ok().and_then(|found| found.into_iter().next());
+    newest.and_then(|(_, path)| fs::metadata(path).ok()).map_or(0, |file| file.len())
+}
+
 /// Renames an unusable checkpoint, so that it is not counted as a generation, and deletes unfinished ones.
 ///
 /// # Errors
