@@ -168,6 +168,35 @@ pub fn optional_name(field: &str, text: Option<&str>) -> Result<Option<Box<str>>
     text.map(|text| outside_name(field, text).map(|name| name.as_str().into())).transpose()
 }
 
+/// The path of an object in a request; its fields are named in one buffer, since only what is wrong needs the text.
+#[derive(Debug)]
+pub struct FieldPath {
+    text: String,
+    base: usize,
+}
+
+impl FieldPath {
+    /// Of the object at this path.
+    pub fn new(base: impl Into<String>) -> Self {
+        let text = base.into();
+        Self { base: text.len(), text }
+    }
+
+    /// One of its fields.
+    pub fn of(&mut self, field: &str) -> &str {
+        self.text.truncate(self.base);
+        self.text.push('.');
+        self.text.push_str(field);
+        &self.text
+    }
+
+    /// The path of the object.
+    pub fn whole(mut self) -> String {
+        self.text.truncate(self.base);
+        self.text
+    }
+}
+
 /// Parses the quantity of a line.
 pub fn quantity(field: &str, value: i64) -> Result<u32, Problem> {
     quantity_at(format_args!("{field}"), value)

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::later;
 use super::limits::{self, CHARGES_MAX, PAYMENTS_MAX, REFUNDS_MAX};
 use crate::http::problem::Problem;
-use crate::wire::{name, optional_name, outside_name};
+use crate::wire::{FieldPath, name, optional_name, outside_name};
 
 /// A charge, such as shipping.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -145,38 +145,38 @@ pub fn charges(given: Vec<ChargeBody>) -> Result<Vec<AskedCharge>, Problem> {
 pub fn payments(given: Vec<PaymentBody>, unsaid: Option<PaymentState>) -> Result<Vec<PaymentFields>, Problem> {
     limits::count("payments", given.len(), 0, PAYMENTS_MAX)?;
     let read = |(at, body): (usize, PaymentBody)| {
-        let field = |name: &str| format!("payments[{at}].{name}");
-        let tender = tender(&field("tender"), &body.tender)?;
-        let amount = limits::amount(&field("amount"), body.amount)?;
+        let mut path = FieldPath::new(format!("payments[{at}]"));
+        let tender = tender(path.of("tender"), &body.tender)?;
+        let amount = limits::amount(path.of("amount"), body.amount)?;
         let said = body.state.as_deref();
-        let said = said.map(|text| one_of(&field("state"), text, &PaymentState::ALL, PaymentState::as_str));
+        let said = said.map(|text| one_of(path.of("state"), text, &PaymentState::ALL, PaymentState::as_str));
         let state = match (tender, said.transpose()?) {
             (Tender::Cash, None | Some(PaymentState::Captured)) => PaymentState::Captured,
             (Tender::Cash, Some(_)) => {
-                return Err(Problem::invalid(&field("state"), "of cash is captured; leave it out"));
+                return Err(Problem::invalid(path.of("state"), "of cash is captured; leave it out"));
             }
             (_, Some(state)) => state,
             (_, None) => unsaid.ok_or_else(|| {
-                Problem::invalid(&field("state"), "is required: authorized, captured, voided or failed")
+                Problem::invalid(path.of("state"), "is required: authorized, captured, voided or failed")
             })?,
         };
-        let given = body.given.map(|given| limits::amount(&field("given"), given)).transpose()?;
+        let given = body.given.map(|given| limits::amount(path.of("given"), given)).transpose()?;
         match given {
             Some(_) if tender != Tender::Cash => {
-                return Err(Problem::invalid(&field("given"), "is of cash only; leave it out"));
+                return Err(Problem::invalid(path.of("given"), "is of cash only; leave it out"));
             }
             Some(given) if given < amount => {
                 let reason = format!("is less than amount, which is {amount}");
-                return Err(Problem::invalid(&field("given"), reason));
+                return Err(Problem::invalid(path.of("given"), reason));
             }
             _ => {}
         }
         Ok(PaymentFields {
-            name: optional_name(&field("payment"), body.payment.as_deref())?,
+            name: optional_name(path.of("payment"), body.payment.as_deref())?,
             tender,
             amount,
             state,
-            reference: optional_name(&field("reference"), body.reference.as_deref())?,
+            reference: optional_name(path.of("reference"), body.reference.as_deref())?,
             given,
         })
     };
@@ -195,18 +195,18 @@ pub fn payments(given: Vec<PaymentBody>, unsaid: Option<PaymentState>) -> Result
 pub fn refunds(given: Vec<RefundBody>) -> Result<Vec<RefundFields>, Problem> {
     limits::count("refunds", given.len(), 0, REFUNDS_MAX)?;
     let read = |(at, body): (usize, RefundBody)| {
-        let field = |name: &str| format!("refunds[{at}].{name}");
+        let mut path = FieldPath::new(format!("refunds[{at}]"));
         let said = body.state.as_deref();
         let state = said.map_or(Ok(RefundState::Pending), |text| {
-            one_of(&field("state"), text, &RefundState::ALL, RefundState::as_str)
+            one_of(path.of("state"), text, &RefundState::ALL, RefundState::as_str)
         })?;
         Ok(RefundFields {
-            name: optional_name(&field("refund"), body.refund.as_deref())?,
-            tender: tender(&field("tender"), &body.tender)?,
-            amount: limits::amount(&field("amount"), body.amount)?,
+            name: optional_name(path.of("refund"), body.refund.as_deref())?,
+            tender: tender(path.of("tender"), &body.tender)?,
+            amount: limits::amount(path.of("amount"), body.amount)?,
             state,
-            payment: optional_name(&field("payment"), body.payment.as_deref())?,
-            reference: optional_name(&field("reference"), body.reference.as_deref())?,
+            payment: optional_name(path.of("payment"), body.payment.as_deref())?,
+            reference: optional_name(path.of("reference"), body.reference.as_deref())?,
         })
     };
     let read: Vec<RefundFields> = given.into_iter().enumerate().map(read).collect::<Result<_, Problem>>()?;

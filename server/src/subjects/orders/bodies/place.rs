@@ -23,7 +23,7 @@ use crate::auth::caller::Caller;
 use crate::http::problem::Problem;
 use crate::subjects::carts::bodies::parse_token;
 use crate::subjects::reservations::bodies::{TTL_SECONDS_DEFAULT, ttl};
-use crate::wire::{currency, name, optional_name, outside_name, quantity, sku_name};
+use crate::wire::{FieldPath, currency, name, optional_name, outside_name, quantity, sku_name};
 
 /// An order to make.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -315,20 +315,25 @@ fn purpose(field: &str, text: &str) -> Result<Purpose, Problem> {
 ///
 /// # Errors
 /// What is wrong with it, or that the caller gives no prices by hand.
-pub fn line(by: Option<&Caller>, field: &str, nth: usize, body: &OrderLineBody) -> Result<AskedLine, Problem> {
-    let of = |name: &str| format!("{field}.{name}");
-    let quantity = quantity(&of("quantity"), body.quantity)?;
+pub fn line(
+    by: Option<&Caller>,
+    field: impl Into<String>,
+    nth: usize,
+    body: &OrderLineBody,
+) -> Result<AskedLine, Problem> {
+    let mut path = FieldPath::new(field);
+    let quantity = quantity(path.of("quantity"), body.quantity)?;
     let unit_amount =
-        body.unit_amount.map(|value| limits::unit_amount(&of("unit_amount"), value, quantity)).transpose()?;
-    let discount = body.discount.map(|value| limits::amount(&of("discount"), value)).transpose()?;
+        body.unit_amount.map(|value| limits::unit_amount(path.of("unit_amount"), value, quantity)).transpose()?;
+    let discount = body.discount.map(|value| limits::amount(path.of("discount"), value)).transpose()?;
     let line = AskedLine {
-        name: limits::part_name(&of("line"), body.line.as_deref(), || (nth + 1).to_string())?,
-        field: field.to_owned(),
-        sku: sku_name(&of("sku"), &body.sku)?,
+        name: limits::part_name(path.of("line"), body.line.as_deref(), || (nth + 1).to_string())?,
+        sku: sku_name(path.of("sku"), &body.sku)?,
         quantity,
-        latest: date(&of("latest"), body.latest.as_deref())?,
+        latest: date(path.of("latest"), body.latest.as_deref())?,
         unit_amount,
         discount,
+        field: path.whole(),
     };
     by.map_or(Ok(()), |caller| line.may_price(caller))?;
     Ok(line)
@@ -393,45 +398,45 @@ pub fn fulfilments(
 
 impl FulfilmentBody {
     fn read(&self, engine: &Engine, caller: &Caller, at: usize, nth: &mut usize) -> Result<AskedFulfilment, Problem> {
-        let field = |name: &str| format!("fulfilments[{at}].{name}");
+        let mut path = FieldPath::new(format!("fulfilments[{at}]"));
         let (source, target) = match (&self.location, &self.group) {
             (Some(text), None) => {
-                let id = location(engine, caller, &field("location"), text)?;
-                (Source::Location(id), PriceTarget::Location(id, name(&field("location"), text)?))
+                let id = location(engine, caller, path.of("location"), text)?;
+                (Source::Location(id), PriceTarget::Location(id, name(path.of("location"), text)?))
             }
             (None, Some(text)) => {
-                name(&field("group"), text)?;
-                caller.may_use_location(&field("location"), None)?;
+                name(path.of("group"), text)?;
+                caller.may_use_location(path.of("location"), None)?;
                 let id = engine.state().catalogue.groups.id(text);
-                let unknown = || Problem::invalid(&field("group"), format!("{text} is unknown; declare it first"));
+                let unknown = || Problem::invalid(path.of("group"), format!("{text} is unknown; declare it first"));
                 let id = id.ok_or_else(unknown)?;
                 (Source::Group(id), PriceTarget::Group(id))
             }
             (None, None) => {
-                return Err(Problem::invalid(&field("location"), "is required, or a group in its place"));
+                return Err(Problem::invalid(path.of("location"), "is required, or a group in its place"));
             }
             (Some(_), Some(_)) => {
-                return Err(Problem::invalid(&field("group"), "is given beside location; send one of both"));
+                return Err(Problem::invalid(path.of("group"), "is given beside location; send one of both"));
             }
         };
-        let latest = date(&field("latest"), self.latest.as_deref())?;
+        let latest = date(path.of("latest"), self.latest.as_deref())?;
         let mut lines = Vec::with_capacity(self.lines.len());
         for (of, body) in self.lines.iter().enumerate() {
-            let asked = line(Some(caller), &field(&format!("lines[{of}]")), *nth, body)?;
+            let asked = line(Some(caller), format!("fulfilments[{at}].lines[{of}]"), *nth, body)?;
             lines.push(AskedLine { latest: asked.latest.or(latest), ..asked });
             *nth += 1;
         }
         let address = self.address.as_ref();
         Ok(AskedFulfilment {
-            name: limits::part_name(&field("fulfilment"), self.fulfilment.as_deref(), || (at + 1).to_string())?,
-            purpose: purpose(&field("purpose"), &self.purpose)?,
+            name: limits::part_name(path.of("fulfilment"), self.fulfilment.as_deref(), || (at + 1).to_string())?,
+            purpose: purpose(path.of("purpose"), &self.purpose)?,
             source,
             target,
             lines,
             latest,
-            address: address.map(|given| limits::address(&field("address"), given)).transpose()?,
-            pickup_by: date(&field("pickup_by"), self.pickup_by.as_deref())?,
-            promised_for: date(&field("promised_for"), self.promised_for.as_deref())?,
+            address: address.map(|given| limits::address(path.of("address"), given)).transpose()?,
+            pickup_by: date(path.of("pickup_by"), self.pickup_by.as_deref())?,
+            promised_for: date(path.of("promised_for"), self.promised_for.as_deref())?,
         })
     }
 }
