@@ -122,7 +122,11 @@ pub(super) fn issued_digest(catalogue: &Catalogue, issued: &Issued) -> Digest {
     hash::content::digest(catalogue, Part::Receipts, hash::name(issued.id.series.as_str()), issued)
 }
 
+/// What happened to a receipt since it was issued; most often nothing.
 pub(super) fn after_digest(catalogue: &Catalogue, receipt: &Receipt) -> Digest {
+    if receipt.after.fiscal.is_none() && receipt.after.touched == 0 {
+        return 0;
+    }
     let of = (&receipt.issued.id, &receipt.after.fiscal, &receipt.after.replaced_by, &receipt.after.taken_back_at);
     let more = (&receipt.after.taken_back, &receipt.after.charges_taken_back);
     hash::content::digest(catalogue, Part::Receipts, 1, &(of, more))
