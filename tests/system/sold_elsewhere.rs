@@ -507,13 +507,9 @@ fn json_lines_and_the_command_line_load_the_same() {
     verify(binary(), &data).unwrap();
 }
 
-#[test]
-fn two_loads_of_one_file_at_once_make_each_order_once_also_through_a_kill() {
+/// Loads a file of `rows` rows twice at once, and one that a kill cuts off; each comes to `amount`.
+fn at_once_and_through_a_kill(file: &str, rows: u64, amount: i64) {
     let mut shop = selling_shop(&[]);
-    let mut file = HEAD.to_owned();
-    for nth in 0..5000 {
-        file.push_str(&format!("X-{},{nth},2019-03-01T10:00:00Z,pos,s1,,A,1,100,0,,cash\n", nth / 5));
-    }
     let barrier = Barrier::new(2);
     let told: Vec<Value> = std::thread::scope(|scope| {
         let load = || {
@@ -525,23 +521,46 @@ fn two_loads_of_one_file_at_once_make_each_order_once_also_through_a_kill() {
         both.into_iter().map(|one| one.join().unwrap()).collect()
     });
     let all = |name: &str| told.iter().map(|told| told[name].as_u64().unwrap()).sum::<u64>();
-    assert_eq!((all("accepted"), all("unchanged"), all("rejected")), (5000, 5000, 0), "{told:?}");
+    assert_eq!((all("accepted"), all("unchanged"), all("rejected")), (rows, rows, 0), "{told:?}");
     shop = shop.killed_and_restarted();
-    let totals = get(&mut shop.client, "/v1/sales/totals");
-    assert_eq!((&totals["items"][0]["rows"], &totals["items"][0]["amount"]), (&json!(5000), &json!(500_000)));
+    let sums = |shop: &mut Shop| {
+        let totals = get(&mut shop.client, "/v1/sales/totals");
+        (totals["items"][0]["rows"].clone(), totals["items"][0]["amount"].clone())
+    };
+    assert_eq!(sums(&mut shop), (json!(rows), json!(amount)));
     // A file that was cut off by the end of the process is loaded again, whatever of it is there.
     let more = file.replace("X-", "Y-");
-    let mut client = shop.server.client();
-    let sent = std::thread::spawn(move || client.import("/v1/import/sales", more.as_bytes()).is_ok());
+    let (mut client, cut) = (shop.server.client(), more.clone());
+    let sent = std::thread::spawn(move || client.import("/v1/import/sales", cut.as_bytes()).is_ok());
     shop = shop.killed_and_restarted();
     let _ = sent.join().unwrap();
-    let told = shop.client.import("/v1/import/sales", file.replace("X-", "Y-").as_bytes()).unwrap().json();
-    assert_eq!((counts(&told).0 + counts(&told).1, counts(&told).2), (5000, 0), "{told}");
-    let totals = get(&mut shop.client, "/v1/sales/totals");
-    assert_eq!((&totals["items"][0]["rows"], &totals["items"][0]["amount"]), (&json!(10_000), &json!(1_000_000)));
+    let told = shop.client.import("/v1/import/sales", more.as_bytes()).unwrap().json();
+    assert_eq!((counts(&told).0 + counts(&told).1, counts(&told).2), (rows, 0), "{told}");
+    assert_eq!(sums(&mut shop), (json!(2 * rows), json!(2 * amount)));
     let hash = get(&mut shop.client, "/v1/info")["state_hash"].clone();
     let (_folder, data) = shop.stopped();
     assert_eq!(hash, *verify(binary(), &data).unwrap());
+}
+
+#[test]
+fn two_loads_of_one_file_at_once_make_each_order_once_also_through_a_kill() {
+    let mut file = HEAD.to_owned();
+    for nth in 0..5000 {
+        file.push_str(&format!("X-{},{nth},2019-03-01T10:00:00Z,pos,s1,,A,1,100,0,,cash\n", nth / 5));
+    }
+    at_once_and_through_a_kill(&file, 5000, 500_000);
+}
+
+#[test]
+fn two_loads_of_one_file_at_once_make_each_return_once_also_through_a_kill() {
+    let mut file = format!("{},return\n", HEAD.trim_end());
+    for nth in 0..1000 {
+        file.push_str(&format!("X-{nth},1,2019-03-01T10:00:00Z,pos,s1,,A,2,200,0,,cash,\n"));
+        file.push_str(&format!("X-{nth},,2019-03-02T10:00:00Z,web,s2,,A,-1,-100,,,cash,\n"));
+        file.push_str(&format!(",1,2019-03-03T10:00:00Z,pos,s1,,B,-1,-50,,,cash,X-B{nth}\n"));
+        file.push_str(&format!(",2,2019-03-03T10:00:00Z,pos,s1,,C,-1,-10,,,cash,X-B{nth}\n"));
+    }
+    at_once_and_through_a_kill(&file, 4000, 40_000);
 }
 
 #[test]
