@@ -262,31 +262,25 @@ fn newest_checkpoint(directory: &std::path::Path) -> (u64, String) {
 fn a_checkpoint_waits_for_as_much_log_as_it_is_long() {
     let directory = tempfile::tempdir().unwrap();
     let clock = ManualClock::at(START_MS);
-    let mut shop = open(directory.path(), &clock);
-    // Longer than the 20,000 bytes of the settings.
+    let shop = open(directory.path(), &clock);
     for n in 0..2000 {
         shop.receive(&format!("SKU-{n}"), "s1", 5);
     }
-    shop.engine.take_checkpoint().unwrap();
-    for is_reopened in [false, true] {
-        if is_reopened {
-            shop.engine.close().unwrap();
-            drop(shop);
-            shop = open(directory.path(), &clock);
-        }
-        let (length, before) = newest_checkpoint(directory.path());
-        assert!(length > 60_000, "{length}");
-        let logged = |shop: &Shop| shop.engine.counters().bytes.load(std::sync::atomic::Ordering::Relaxed);
-        let from = logged(&shop);
-        while logged(&shop) - from < length - 1000 {
-            shop.sell("SKU-1", "s1", 1);
-        }
-        assert_eq!(newest_checkpoint(directory.path()).1, before, "reopened: {is_reopened}");
-        while logged(&shop) - from < length + 1000 {
-            shop.sell("SKU-1", "s1", 1);
-        }
-        shop.wait_until("a checkpoint is taken", || newest_checkpoint(directory.path()).1 > before);
+    shop.engine.close().unwrap();
+    drop(shop);
+    let shop = open(directory.path(), &clock);
+    let (length, before) = newest_checkpoint(directory.path());
+    assert!(length > 3 * options().settings.checkpoint_bytes, "{length}");
+    let logged = || shop.engine.counters().bytes.load(std::sync::atomic::Ordering::Relaxed);
+    let from = logged();
+    while logged() - from < length - 1000 {
+        shop.sell("SKU-1", "s1", 1);
     }
+    assert_eq!(newest_checkpoint(directory.path()).1, before, "{length}");
+    while logged() - from < length + 1000 {
+        shop.sell("SKU-1", "s1", 1);
+    }
+    shop.wait_until("a checkpoint is taken", || newest_checkpoint(directory.path()).1 > before);
 }
 
 #[test]
