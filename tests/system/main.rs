@@ -54,6 +54,7 @@ mod round_trips;
 mod sales;
 mod scenarios;
 mod screen_calls;
+mod screen_jobs;
 mod screen_ops;
 mod screen_shop;
 mod screens;
