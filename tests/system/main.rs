@@ -57,6 +57,7 @@ mod screen_calls;
 mod screen_jobs;
 mod screen_ops;
 mod screen_shop;
+mod screen_slow;
 mod screens;
 mod secrets;
 mod self_checkout;

@@ -69,6 +69,7 @@ export function picking(frame, job, { close, again: openAgain, changed }) {
     told.querySelector("input")?.focus();
   };
   button.addEventListener("click", once(button, () => freeze("POST", stepOf(job, "ready"), {}), {
+    during: (work) => frame.during(work),
     done: async () => {
       kept.put({});
       changed();

@@ -117,6 +117,7 @@ export function receiveJob(frame, { found }) {
     ? freeze("POST", path`/v1/transfers/${document.id}/receive`, { lines: counted().map(([sku, n]) => ({ sku, quantity: n })) })
     : freeze("POST", "/v1/stock/movements", { movements: counted().map(([sku, n]) => ({ kind: "receipt", sku, location: place.location, quantity: n, reference: document.id })) }));
   book.addEventListener("click", once(book, () => (document && counted().length > 0 ? write() : null), {
+    during: (work) => frame.during(work),
     done: async () => {
       const { id, lines: listed } = document;
       const missing = listed.filter(({ sku, quantity: n }) => (came.value[sku] ?? 0) < n);
@@ -131,7 +132,7 @@ export function receiveJob(frame, { found }) {
   const closing = (id) => {
     const button = h("button", {}, t("s_close_missing"));
     button.addEventListener("click", once(button, () => freeze("POST", path`/v1/transfers/${id}/receive`, { lines: [], close: true }), {
-      done: () => { fill(told); overview(); }, refused: (error) => fill(told, problemView(error)),
+      done: () => { fill(told); overview(); }, during: (work) => frame.during(work), refused: (error) => fill(told, problemView(error)),
     }));
     return button;
   };

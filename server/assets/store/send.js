@@ -7,7 +7,7 @@ import { quantity } from "../screens/format.js";
 import { locations, nameOf } from "../screens/names.js";
 import { problemView } from "../screens/problem.js";
 import { t } from "../screens/texts.js";
-import { deliver, freeze, once, unique } from "../screens/write.js";
+import { freeze, once, unique } from "../screens/write.js";
 import { add, setQuantity } from "./basket.js";
 import { work } from "./kept.js";
 import { link } from "./link.js";
@@ -62,26 +62,31 @@ export function sendJob(frame) {
     kept.put({ ...kept.value, id: null });
     fill(told, problemView(error, { nameOf: nameOfSku, act: ({ sku }, would) => { if (would.quantity) change(setQuantity(kept.value.lines, sku, would.quantity)); } }));
   };
-  button.addEventListener("click", once(button, () => {
+  const during = (work) => frame.during(work);
+  /** The transfer that is made and has not left yet. */
+  let made = null;
+  const create = once(button, () => {
     const id = kept.value.id ?? `send-${unique().slice(0, 12)}`;
     kept.put({ ...kept.value, id });
     const lines = kept.value.lines.map(({ sku, quantity: n }) => ({ sku, quantity: n }));
     return freeze("POST", "/v1/transfers", { transfer: id, from: place.location, to: kept.value.to, reason: "on_demand", ready: true, lines }, id);
-  }, {
-    done: async ({ body }) => {
-      try {
-        await frame.during(deliver(freeze("POST", path`/v1/transfers/${body.transfer}/ship`, {}, `${body.transfer}-ship`)));
-        const where = nameOf("location", kept.value.to);
-        kept.put({ lines: [], to: "", id: null });
-        to.value = "";
-        fill(told, notice("ok", t("s_sent", { n: body.transfer, s: where })));
-        draw();
-      } catch (error) {
-        fill(told, problemView(error));
-      }
+  }, { done: ({ body }) => { made = body.transfer; return ship(); }, refused, during });
+  const ship = once(button, () => freeze("POST", path`/v1/transfers/${made}/ship`, {}, `${made}-ship`), {
+    done: () => {
+      const where = nameOf("location", kept.value.to);
+      kept.put({ lines: [], to: "", id: null });
+      to.value = "";
+      fill(told, notice("ok", t("s_sent", { n: made, s: where })));
+      made = null;
+      draw();
     },
-    refused,
-  }));
+    refused: (error) => {
+      made = null;
+      fill(told, problemView(error));
+    },
+    during,
+  });
+  button.addEventListener("click", (event) => (made ? ship(event) : create(event)));
   draw();
   return { element, scan, scanning: () => t("s_scan_send"), action: () => button, primary: () => button.click() };
 }
