@@ -58,6 +58,7 @@ mod screen_jobs;
 mod screen_keys;
 mod screen_ops;
 mod screen_restarts;
+mod screen_scans;
 mod screen_shop;
 mod screen_slow;
 mod screens;

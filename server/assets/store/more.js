@@ -21,7 +21,7 @@ const JOBS = [
 
 /** All of them are here before the connection goes. */
 const LOADS_AFTER_MS = 2000;
-const others = [() => import("./picking.js"), () => import("./handover.js")];
+const others = [() => import("./picking.js"), () => import("./handover.js"), () => import("./leaving.js")];
 setTimeout(() => Promise.all([...JOBS.map(([, , , , load]) => load), ...others].map((load) => load())).catch(() => {}), LOADS_AFTER_MS);
 
 export function moreView(frame) {
@@ -60,9 +60,12 @@ export function moreView(frame) {
     if (!job) return false;
     job.end?.();
     job = null;
+    const has_focus = side.contains(document.activeElement);
     side.replaceChildren();
     element.dataset.open = "false";
-    for (const button of buttons.values()) button.removeAttribute("aria-current");
+    const left = [...buttons.values()].find((button) => button.hasAttribute("aria-current"));
+    left?.removeAttribute("aria-current");
+    if (has_focus) left?.focus({ preventScroll: true });
     frame.refresh();
     return true;
   };
