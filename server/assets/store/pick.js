@@ -9,7 +9,7 @@ import { known, locations, skus } from "../screens/names.js";
 import { session } from "../screens/session.js";
 import { Shown } from "../screens/shown.js";
 import { stateWord } from "../screens/problem.js";
-import { t } from "../screens/texts.js";
+import { spoken, t } from "../screens/texts.js";
 import { lookup } from "./lookup.js";
 import { again, jobOf, ofOrder, ofReservation } from "./orders.js";
 
@@ -49,10 +49,14 @@ export function pickView(frame) {
     const button = h("button", { class: "plain whole", on: { click: () => openReservation(lists[which].all.find(({ id }) => id === item.id) ?? item) } }, h("span", { class: "grow" }, h("div", {}, name), h("div", {}, what)), count);
     const element = h("li", { class: "tap" }, button);
     element.update = (now) => {
+      button.setAttribute("aria-current", String(detail?.job.reservation === now.id));
+      // An age moves each minute, and the rest with the record.
+      const told = [now.pickup_by, now.created_at, now.purpose, units(now), spoken(), now.pickup_by ? "" : Math.floor(Date.now() / 60_000)].join();
+      if (element.told === told) return;
+      element.told = told;
       const due = now.pickup_by ? t("s_until", { t: () => moment(now.pickup_by) }) : t("s_ago", { d: () => age(now.created_at) });
       fill(what, now.purpose === "delivery" ? t("s_delivery") : t("s_pickup"), " · ", due);
       set(count, quantity(units(now)));
-      button.setAttribute("aria-current", String(detail?.job.reservation === now.id));
     };
     return element;
   };
@@ -125,10 +129,13 @@ export function pickView(frame) {
   const close = () => {
     opening = null;
     if (!detail) return false;
+    const has_focus = side.contains(document.activeElement);
+    const left = rows.rows?.get(detail.job.reservation);
     detail = null;
     side.replaceChildren();
     draw();
     frame.refresh();
+    if (has_focus) left?.querySelector("button")?.focus({ preventScroll: true });
     return true;
   };
   const open = async (job, how = {}) => {
