@@ -97,7 +97,7 @@ fn the_camera_counts_a_code_once_while_it_sees_it() {
 #[track_caller]
 fn tab_to(browser: &mut Browser, text: &str) {
     let found = format!(
-        "document.activeElement.matches('button, a, input') \
+        "document.activeElement.matches('button, a, input, summary') \
          && (document.activeElement.textContent || document.activeElement.value).trim().startsWith({})",
         json!(text)
     );
@@ -229,6 +229,48 @@ fn an_order_is_placed_by_keys_alone() {
         browser.keys(ENTER);
         browser.until("document.querySelector('.way [aria-current]')?.textContent === 'Being prepared'");
         assert_eq!(get(&mut shop.client, "/v1/orders")["items"].as_array().unwrap().len(), 1);
+    }
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// A rule is put in force on /ops, and a place is watched on /live, without a pointer.
+#[test]
+fn operations_and_live_stock_are_used_by_keys_alone() {
+    let Some(mut browser) = Browser::open("en-GB") else { return };
+    for (width, height) in SIZES {
+        let mut shop = stores();
+        browser.viewport(width, height);
+        browser.visit(&format!("http://{}/ops", shop.server.address));
+        browser.until("document.querySelector('[data-panel=rules]') !== null");
+        tab_to(&mut browser, "Rules");
+        if browser.evaluate("document.querySelector('[data-panel=rules]').open") == false {
+            browser.keys(ENTER);
+        }
+        browser.reads("New rule");
+        tab_to(&mut browser, "New rule");
+        browser.keys(ENTER);
+        browser.until("document.activeElement.name === 'rule'");
+        browser.keys("keep-two");
+        for _ in 0..20 {
+            if browser.evaluate("document.activeElement.name") == "units" {
+                break;
+            }
+            browser.keys(TAB);
+        }
+        browser.keys(&format!("2{ENTER}"));
+        browser.reads("keep-two is in force.");
+        assert_eq!(get(&mut shop.client, "/v1/rules/keep-two")["units"], 2);
+
+        browser.visit(&format!("http://{}/live", shop.server.address));
+        browser.until("document.querySelector('.selection input[name=location]') !== null");
+        for _ in 0..30 {
+            if browser.evaluate("document.activeElement.name") == "location" {
+                break;
+            }
+            browser.keys(TAB);
+        }
+        browser.keys(&format!("s1{ENTER}"));
+        browser.until("document.querySelectorAll('.cells [role=row]').length === 3");
     }
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }

@@ -84,6 +84,9 @@ export function moment(when) {
   return inZone({ day: "numeric", month: "short", hour: "numeric", minute: "2-digit" }).format(date);
 }
 
+/** A time to the second. */
+export const clock = (when) => inZone({ hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(when));
+
 export const day = (when) => inZone({ dateStyle: "medium" }).format(new Date(when));
 
 /** A duration in its two largest units. */

@@ -78,7 +78,7 @@ export function moreView(frame) {
     const make = await load().catch((error) => frame.failed(new Unreachable(error)));
     if (!make || asked !== name || job) return;
     job = make(frame, { found, close, open });
-    fill(side, h("button", { class: "plain back", on: { click: close } }, t("back")), h("h2", { tabindex: "-1" }, t(text)), job.element);
+    fill(side, h("button", { class: "plain back", on: { click: close } }, icon("back"), t("back")), h("h2", { tabindex: "-1" }, t(text)), job.element);
     element.dataset.open = "true";
     buttons.get(name).setAttribute("aria-current", "true");
     side.querySelector("h2").focus();
@@ -116,7 +116,7 @@ export function moreView(frame) {
     quantity: (n) => job?.quantity?.(n) ?? false,
     action: () => job?.action?.() ?? [],
     primary: () => job?.primary?.(),
-    back: close,
+    back: () => job?.back?.() || close(),
     end() {
       close();
       queue.removeEventListener("change", tell);

@@ -69,7 +69,7 @@ export function receiveJob(frame, { found }) {
     await skus(one.lines.map(({ sku }) => sku)).catch(() => {});
     const as_listed = h("button", { on: { click: () => { came.put(Object.fromEntries(document.lines.map(({ sku, quantity: n }) => [sku, n]))); draw(); } } }, t("all_as_listed"));
     list = h("ul", { class: "list lines" });
-    fill(element, h("h3", {}, one.id), told, h("div", { class: "row" }, as_listed, h("button", { class: "plain", on: { click: overview } }, t("back"))), list);
+    fill(element, h("h3", {}, one.id), told, h("div", { class: "row" }, as_listed, h("button", { class: "plain", on: { click: overview } }, t("s_other_deliveries"))), list);
     fill(told);
     draw();
   };
@@ -140,5 +140,5 @@ export function receiveJob(frame, { found }) {
   if (found?.kind === "transfer") open(ofTransfer(found.record)).catch((error) => frame.failed(error));
   else if (found) get(path`/v1/transfers/${found.id}`).then((record) => open(ofTransfer(record)), (error) => frame.failed(error));
   else overview();
-  return { element, scan, scanning: () => t("s_scan_receive"), action: () => (document ? book : []), primary: () => book.click() };
+  return { element, scan, scanning: () => t("s_scan_receive"), action: () => (document ? book : []), primary: () => book.click(), back: () => document !== null && (overview(), true) };
 }

@@ -160,7 +160,7 @@ export function returnJob(frame, { found }) {
     return skus([record.sku]).then(() => { draw(); frame.right(record.name ?? record.sku); });
   };
 
-  fill(element, empty(t("s_return_empty")), h("p", { class: "muted" }, t("s_no_receipt_hint")));
+  fill(element, empty(t("s_return_empty"), h("br"), t("s_no_receipt_hint")));
   if (link.is_offline) fill(element, notice("warn", t("s_needs_line")));
   if (found) openFound(found).catch((error) => fill(element, problemView(error)));
   return { element, scan, scanning: () => t("s_scan_return"), action: () => (stage === "lines" ? button : []), primary: () => button.click() };

@@ -100,8 +100,9 @@ export function sellView(frame) {
     if (stage === "lines" && basket.value.length > 0) {
       stage = "pay";
       tenders = payment({ amount: total(basket.value), currency, listen, back });
+      frame.quiet();
       frame.refresh();
-      tenders[0].querySelector("button")?.focus();
+      tenders[0].querySelector("button")?.focus({ preventScroll: true });
     } else if (stage === "pay") {
       tenders?.[0].querySelector("button")?.click();
     }

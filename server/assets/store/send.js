@@ -1,7 +1,7 @@
 // Send goods to another of our places: choose it, scan, send. They are reserved and leave in two steps that a repeat does
 // not do twice; until they arrive they are on their way.
 
-import { empty, fill, h, icon, keyed, notice } from "../screens/elements.js";
+import { empty, field, fill, h, icon, keyed, notice } from "../screens/elements.js";
 import { path } from "../screens/api.js";
 import { quantity } from "../screens/format.js";
 import { locations, nameOf } from "../screens/names.js";
@@ -18,10 +18,10 @@ export function sendJob(frame) {
   const { place } = frame;
   const kept = work("send", place.location, { lines: [], to: "", id: null });
   const told = h("div");
-  const to = h("select", { "aria-label": t("s_send_to"), on: { change: () => { kept.put({ ...kept.value, to: to.value }); draw(); } } }, h("option", { value: "" }, t("s_send_to")));
+  const to = h("select", { on: { change: () => { kept.put({ ...kept.value, to: to.value }); draw(); } } }, h("option", { value: "" }, t("s_choose_to")));
   const list = h("ul", { class: "list lines" });
   const button = h("button", { class: "primary" }, icon("store"), t("s_send_now"));
-  const element = h("div", { class: "stack" }, told, to, list);
+  const element = h("div", { class: "stack" }, told, field(t("s_send_to"), to), list);
   locations().then((items) => {
     to.append(...items.filter(({ location }) => location !== place.location).map(({ location, name }) => h("option", { value: location }, name ?? location)));
     to.value = kept.value.to;
