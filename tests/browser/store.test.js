@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { add, repriced, saleBody, setQuantity, total } from "../../server/assets/store/basket.js";
+import { add, correctedCount, correctedSale, repriced, saleBody, setQuantity, total } from "../../server/assets/store/basket.js";
 import { Clock, median } from "../../server/assets/store/clock.js";
 import { hoursToday } from "../../server/assets/store/hours.js";
 import { currencyOf } from "../../server/assets/store/place.js";
@@ -79,4 +79,30 @@ test("a job has what is outstanding of its fulfilment", () => {
   assert.equal(ofOrder(order, "s3"), null);
   const alone = ofReservation({ id: "r-123456789", state: "confirmed", lines: [{ sku: "A", location: "s1", quantity: 2, collected: 1 }, { sku: "B", location: "s2", quantity: 1 }] }, "s1");
   assert.deepEqual(alone.lines, [{ line: "A", sku: "A", quantity: 1 }]);
+});
+
+test("a refused sale is corrected: its lines, its prices, its money; the rest stays", () => {
+  const place = { channel: "pos", location: "s1", till: "T1", currency: "EUR", documents: {} };
+  const named = { order: "o", till_reference: "r", occurred_at: "2027-01-01T10:00:00.000Z" };
+  const lines = add(add([], socks, 1), shirt, 2);
+  const shown = { lines, total: total(lines), currency: "EUR" };
+  const online = saleBody({ place, lines, tender: "cash", given: 5000, is_offline: false, named });
+  const [one, other] = [{ quantity: 0, unit_amount: 250 }, { quantity: 3, unit_amount: 1000 }];
+  const right = correctedSale(online, shown, { lines: [one, other], amounts: [3000] });
+  assert.deepEqual(right.body.lines, [{ line: "2", sku: "A", quantity: 3 }]);
+  assert.deepEqual([right.body.expected_total, right.body.offline, right.body.order], [3000, undefined, "o"]);
+  assert.deepEqual(right.body.payments, [{ payment: "p1", tender: "cash", state: "captured", amount: 3000, given: 5000 }]);
+  assert.deepEqual([right.shown.total, right.shown.lines.length], [3000, 1]);
+  // A price that is told now was told to the customer.
+  const told = correctedSale(online, shown, { lines: [{ quantity: 1, unit_amount: 250 }, { quantity: 1, unit_amount: 800 }], amounts: [1050] });
+  assert.deepEqual([told.body.offline, told.body.expected_total], [true, undefined]);
+  assert.deepEqual(told.body.lines.map(({ unit_amount }) => unit_amount), [250, 800]);
+});
+
+test("a refused count is corrected", () => {
+  const body = { put_aside: "excluded", counts: [{ sku: "A", location: "s1", on_hand: 7, counted_at: "x" }, { sku: "B", location: "s1", on_hand: 1, counted_at: "y" }] };
+  const shown = { lines: [{ sku: "A", name: "Shirt", counted: 7 }, { sku: "B", name: "Socks", counted: 1 }] };
+  const right = correctedCount(body, shown, [5, null]);
+  assert.deepEqual(right.body.counts, [{ sku: "A", location: "s1", on_hand: 5, counted_at: "x" }]);
+  assert.deepEqual(right.shown.lines, [{ sku: "A", name: "Shirt", counted: 5 }]);
 });

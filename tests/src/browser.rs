@@ -46,6 +46,14 @@ impl Browser {
     /// # Panics
     /// It does not start.
     pub fn open(language: &str) -> Option<Self> {
+        Self::open_with(language, &[])
+    }
+
+    /// The same with more arguments for Chromium.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn open_with(language: &str, more: &[&str]) -> Option<Self> {
         let chromium = program(&["chromium", "chromium-browser", "google-chrome"])?;
         let driver = program(&["chromedriver"])?;
         let address = free_address().unwrap();
@@ -58,7 +66,7 @@ impl Browser {
             assert!(began.elapsed() < PATIENCE, "chromedriver does not answer");
             std::thread::sleep(LOOKS_EVERY);
         }
-        let arguments = [
+        let mut arguments = vec![
             "--headless=new".to_owned(),
             "--no-sandbox".to_owned(),
             "--disable-gpu".to_owned(),
@@ -67,6 +75,7 @@ impl Browser {
             "--disable-component-update".to_owned(),
             format!("--lang={language}"),
         ];
+        arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
         let options = json!({"binary": chromium, "args": arguments, "prefs": {"intl.accept_languages": language}});
         let wanted = json!({
             "browserName": "chrome", "goog:chromeOptions": options,
@@ -139,6 +148,32 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", &size);
     }
 
+    /// The same with a touch screen as the only pointer.
+    ///
+    /// # Panics
+    /// The driver refuses.
+    pub fn hand(&mut self, width: u32, height: u32) {
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": true});
+        self.devtools("Emulation.setDeviceMetricsOverride", &size);
+        self.devtools("Emulation.setTouchEmulationEnabled", &json!({"enabled": true, "maxTouchPoints": 5}));
+    }
+
+    /// Runs a script in each page before its own.
+    ///
+    /// # Panics
+    /// The driver refuses.
+    pub fn before_each_page(&mut self, script: &str) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", &json!({"source": script}));
+    }
+
+    /// Gives a text to what has the focus, as an input method does: without named keys.
+    ///
+    /// # Panics
+    /// The driver refuses.
+    pub fn insert(&mut self, text: &str) {
+        self.devtools("Input.insertText", &json!({"text": text}));
+    }
+
     /// Sets what the reader prefers: `("prefers-color-scheme", "dark")`, `("prefers-reduced-motion", "reduce")`.
     ///
     /// # Panics
@@ -153,8 +188,21 @@ impl Browser {
     /// # Panics
     /// The driver refuses.
     pub fn offline(&mut self, is_offline: bool) {
+        self.network(is_offline, 0);
+    }
+
+    /// Holds every answer back for so many milliseconds from now on.
+    ///
+    /// # Panics
+    /// The driver refuses.
+    pub fn latency(&mut self, ms: u32) {
+        self.network(false, ms);
+    }
+
+    fn network(&mut self, is_offline: bool, latency: u32) {
         self.devtools("Network.enable", &json!({}));
-        let conditions = json!({"offline": is_offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
+        let conditions =
+            json!({"offline": is_offline, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1});
         self.devtools("Network.emulateNetworkConditions", &conditions);
     }
 

@@ -8,6 +8,7 @@ pub mod folder;
 pub mod house;
 pub mod imports;
 pub mod selling;
+pub mod store_page;
 pub mod tls;
 
 use std::path::{Path, PathBuf};

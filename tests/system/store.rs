@@ -1,99 +1,23 @@
 //! The page of people in a store, in a real browser: its jobs end to end, a lost key, and sales without a connection.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use anaquel_loadtest::client::Client;
+use anaquel_tests::binary;
 use anaquel_tests::browser::{Browser, SIZES};
-use anaquel_tests::calls::{get, put};
+use anaquel_tests::calls::get;
 use anaquel_tests::house::{House, ask};
-use anaquel_tests::selling::{granted, post, selling_shop};
-use anaquel_tests::{Shop, binary};
+use anaquel_tests::selling::{granted, post};
+use anaquel_tests::store_page::{A, B, declare, lines, open, rows, scan, stores, tap, time};
 use serde_json::{Value, json};
 
 use crate::browsers::Kept;
 
-/// The GTINs of A and B.
-const A: &str = "4006381333931";
-const B: &str = "9780201379624";
-
-/// Three stores that sell and issue receipts.
-fn stores() -> Shop {
-    let mut shop = selling_shop(&[]);
-    declare(&mut |path, body| {
-        put(&mut shop.client, path, body);
-    });
-    shop
-}
-
-/// Names, codes, hours and series.
-fn declare(put: &mut dyn FnMut(&str, &Value)) {
-    put("/v1/skus/A", &json!({"name": "Shirt, red", "gtin": A}));
-    put("/v1/skus/B", &json!({"name": "<b>Socks</b>", "gtin": B}));
-    for (place, name, longitude) in [("s1", "Madrid, Gran Vía", -3.70), ("s2", "Madrid, Serrano", -3.68)] {
-        let body = json!({"name": name, "kind": "store", "timezone": "Europe/Madrid", "latitude": 40.42, "longitude": longitude});
-        put(&format!("/v1/locations/{place}"), &body);
-    }
-    let issuer = json!({"tax_id": "B12345678", "name": "Moda S.L.", "address": "Calle Mayor 1", "country": "ES", "timezone": "Europe/Madrid"});
-    put("/v1/issuers/es", &issuer);
-    for (series, kind) in [("T27", "receipt"), ("R27", "credit_note")] {
-        put(
-            &format!("/v1/series/{series}"),
-            &json!({"issuer": "es", "kind": kind, "prefix": format!("{series}-"), "digits": 4}),
-        );
-    }
-}
-
-/// A click on the visible button that says a text.
-#[track_caller]
-fn tap(browser: &mut Browser, text: &str) {
-    let found = format!(
-        "[...document.querySelectorAll('main button, dialog button')]\
-         .find((one) => one.offsetParent && !one.disabled && one.textContent.includes({}))",
-        json!(text)
-    );
-    browser.until(&format!("(() => {{ const found = {found}; found?.click(); return !!found; }})()"));
-}
-
-/// What a scanner types: keys without a pause, ended by Enter. The same code at once would be one scan, so that people do
-/// not sell twice what they hold too long before it.
-#[track_caller]
-fn scan(browser: &mut Browser, code: &str) {
-    browser.until("performance.now() - (window.scannedAt ?? -1000) > 300");
-    browser.evaluate(&format!(
-        "[...{}, 'Enter'].forEach((key) => {{ window.scannedAt = performance.now(); document.body.dispatchEvent(\
-         new KeyboardEvent('keydown', {{key, bubbles: true, cancelable: true}})); }})",
-        json!(code)
-    ));
-}
-
-/// Opens the page, and chooses the store unless this device has one.
-#[track_caller]
-fn open(browser: &mut Browser, address: SocketAddr, store: &str) {
-    browser.visit(&format!("http://{address}/store"));
-    browser.until("document.querySelector('.code-field, main .list .tap') !== null");
-    if browser.evaluate("document.querySelector('.code-field') === null") == true {
-        tap(browser, store);
-        browser.until("document.querySelector('.code-field') !== null");
-    }
-}
-
-/// Waits until the started sale has so many lines.
-#[track_caller]
-fn lines(browser: &mut Browser, count: usize) {
-    browser.until(&format!("document.querySelectorAll('.sell .line').length === {count}"));
-}
-
-/// The time of the browser and so many milliseconds, as text; texts of times sort as times.
-fn time(browser: &mut Browser, beside: i64) -> String {
-    let now = browser.evaluate(&format!("new Date(Date.now() + {beside}).toISOString()"));
-    now.as_str().unwrap().to_owned()
-}
-
-fn rows(client: &mut Client, query: &str) -> Vec<Value> {
-    get(client, &format!("/v1/sales?{query}"))["items"].as_array().unwrap().clone()
-}
+/// How many items this device keeps for when there is no connection.
+const KEPT: &str = "new Promise((done) => { const open = indexedDB.open('anaquel.store'); open.onsuccess = () => { \
+    const read = open.result.transaction('till').objectStore('till').get('catalogue'); \
+    read.onsuccess = () => { open.result.close(); done(read.result?.count ?? 0); }; }; })";
 
 /// A sale by scanner: three scans and two taps; the next scan begins the next sale. Two taps are one sale, and a scan into
 /// a text field leaves the field as it was.
@@ -141,119 +65,125 @@ fn a_sale_is_scanned_paid_and_receipted() {
 #[test]
 fn a_web_order_is_picked_and_handed_over() {
     let Some(mut browser) = Browser::open("es-ES") else { return };
-    let mut shop = stores();
-    browser.viewport(390, 844);
-    open(&mut browser, shop.server.address, "Gran Vía");
-    browser.until("document.querySelector('.bar .state')?.dataset.state === 'live'");
-    browser.click(".tab:nth-child(2)");
-    browser.reads("Nada que preparar");
-    let order = |id: &str, lines: Value| {
-        json!({"order": id, "channel": "web", "currency": "EUR", "confirm": true, "pay_at_handover": true,
-            "fulfilments": [{"fulfilment": "f", "purpose": "pickup", "location": "s1", "lines": lines}]})
-    };
-    let body = order("W-1", json!([{"line": "1", "sku": "A", "quantity": 2}]));
-    granted(post(&mut shop.client, "/v1/orders", &body), 201);
-    browser.reads("W-1");
-    // A scanned item opens the oldest order that wants it, and is its first unit.
-    scan(&mut browser, A);
-    browser.reads("1 / 2");
-    scan(&mut browser, A);
-    browser.reads("2 / 2");
-    tap(&mut browser, "Marcar como listo");
-    browser.until("document.querySelector('.said .code') !== null");
-    let code = get(&mut shop.client, "/v1/orders/W-1")["fulfilments"][0]["pickup_code"].as_str().unwrap().to_owned();
-    let wrong = if code == "ZZZZZ2" { "ZZZZZ3" } else { "ZZZZZ2" };
-    scan(&mut browser, wrong);
-    browser.reads("Código incorrecto");
-    scan(&mut browser, &code);
-    browser.reads("Por cobrar");
-    tap(&mut browser, "Tarjeta");
-    browser.reads("Entregado");
-    let done = get(&mut shop.client, "/v1/orders/W-1");
-    assert_eq!(
-        (&done["state"], &done["due"], &done["payments"][0]["tender"]),
-        (&json!("completed"), &json!(0), &json!("card"))
-    );
-    assert_eq!(rows(&mut shop.client, "order=W-1")[0]["location"], "s1");
+    for (width, height) in SIZES {
+        let mut shop = stores();
+        browser.viewport(width, height);
+        open(&mut browser, shop.server.address, "Gran Vía");
+        browser.until("document.querySelector('.bar .state')?.dataset.state === 'live'");
+        browser.click(".tab:nth-child(2)");
+        browser.reads("Nada que preparar");
+        let order = |id: &str, lines: Value| {
+            json!({"order": id, "channel": "web", "currency": "EUR", "confirm": true, "pay_at_handover": true,
+                "fulfilments": [{"fulfilment": "f", "purpose": "pickup", "location": "s1", "lines": lines}]})
+        };
+        let body = order("W-1", json!([{"line": "1", "sku": "A", "quantity": 2}]));
+        granted(post(&mut shop.client, "/v1/orders", &body), 201);
+        browser.reads("W-1");
+        // A scanned item opens the oldest order that wants it, and is its first unit.
+        scan(&mut browser, A);
+        browser.reads("1 / 2");
+        scan(&mut browser, A);
+        browser.reads("2 / 2");
+        tap(&mut browser, "Marcar como listo");
+        browser.until("document.querySelector('.said .code') !== null");
+        let code = get(&mut shop.client, "/v1/orders/W-1")["fulfilments"][0]["pickup_code"].as_str().unwrap().to_owned();
+        let wrong = if code == "ZZZZZ2" { "ZZZZZ3" } else { "ZZZZZ2" };
+        scan(&mut browser, wrong);
+        browser.reads("Código incorrecto");
+        scan(&mut browser, &code);
+        browser.reads("Por cobrar");
+        tap(&mut browser, "Tarjeta");
+        browser.reads("Entregado");
+        let done = get(&mut shop.client, "/v1/orders/W-1");
+        assert_eq!(
+            (&done["state"], &done["due"], &done["payments"][0]["tender"]),
+            (&json!("completed"), &json!(0), &json!("card"))
+        );
+        assert_eq!(rows(&mut shop.client, "order=W-1")[0]["location"], "s1");
 
-    let body =
-        order("W-2", json!([{"line": "1", "sku": "A", "quantity": 3}, {"line": "2", "sku": "B", "quantity": 1}]));
-    granted(post(&mut shop.client, "/v1/orders", &body), 201);
-    browser.reads("W-2");
-    scan(&mut browser, B);
-    browser.reads("1 / 1");
-    scan(&mut browser, A);
-    browser.reads("1 / 3");
-    tap(&mut browser, "No está");
-    tap(&mut browser, "Renunciar a 2");
-    browser.until("!document.body.innerText.includes('1 / 3') && document.body.innerText.includes('1 / 1')");
-    let order = get(&mut shop.client, "/v1/orders/W-2");
-    assert_eq!((&order["lines"][0]["cancelled"], &order["total"]), (&json!(2), &json!(1250)));
-    // The shelf was empty but for the unit in the hand.
-    assert_eq!(shop.cell("A", "s1"), (1, 1, 0));
-    assert_eq!(browser.complaints(), Vec::<String>::new());
+        let body =
+            order("W-2", json!([{"line": "1", "sku": "A", "quantity": 3}, {"line": "2", "sku": "B", "quantity": 1}]));
+        granted(post(&mut shop.client, "/v1/orders", &body), 201);
+        browser.reads("W-2");
+        scan(&mut browser, B);
+        browser.reads("1 / 1");
+        scan(&mut browser, A);
+        browser.reads("1 / 3");
+        tap(&mut browser, "No está");
+        tap(&mut browser, "Renunciar a 2");
+        browser.until("!document.body.innerText.includes('1 / 3') && document.body.innerText.includes('1 / 1')");
+        let order = get(&mut shop.client, "/v1/orders/W-2");
+        assert_eq!((&order["lines"][0]["cancelled"], &order["total"]), (&json!(2), &json!(1250)));
+        // The shelf was empty but for the unit in the hand.
+        assert_eq!(shop.cell("A", "s1"), (1, 1, 0));
+        assert_eq!(browser.complaints(), Vec::<String>::new());
+    }
 }
 
 /// A web order comes back in another store; a shelf is counted and reviewed; goods that were sent arrive.
 #[test]
 fn goods_come_back_are_counted_and_received() {
     let Some(mut browser) = Browser::open("en-GB") else { return };
-    let mut shop = stores();
-    let body = json!({"order": "W-1", "channel": "web", "currency": "EUR", "confirm": true,
-        "fulfilments": [{"fulfilment": "f", "purpose": "pickup", "location": "s1", "lines": [{"line": "1", "sku": "A", "quantity": 2}]}],
-        "payments": [{"payment": "p", "tender": "card", "amount": 2000, "state": "captured"}]});
-    granted(post(&mut shop.client, "/v1/orders", &body), 201);
-    granted(post(&mut shop.client, "/v1/orders/W-1/fulfilments/f/collect", &json!({"receipt": {}})), 200);
-    let body = json!({"transfer": "T-100", "from": "s1", "to": "s2", "reason": "rebalance", "ready": true, "lines": [{"sku": "B", "quantity": 3}]});
-    granted(post(&mut shop.client, "/v1/transfers", &body), 201);
-    granted(post(&mut shop.client, "/v1/transfers/T-100/ship", &json!({})), 200);
-    browser.viewport(1440, 900);
-    open(&mut browser, shop.server.address, "Serrano");
-    scan(&mut browser, "T27-0001");
-    browser.reads("Choose what comes back");
-    tap(&mut browser, "Damaged");
-    tap(&mut browser, "Refund €10.00");
-    browser.reads("Returned.");
-    tap(&mut browser, "Paid back on the terminal");
-    browser.reads("€10.00 paid back");
-    let back = &get(&mut shop.client, "/v1/returns?order=W-1")["items"][0];
-    assert_eq!(
-        (&back["state"], &back["location"], &back["refunds"][0]["state"]),
-        (&json!("settled"), &json!("s2"), &json!("done")),
-        "{back}"
-    );
-    let returned = rows(&mut shop.client, "location=s2");
-    assert_eq!((&returned[0]["order"], &returned[0]["quantity"]), (&json!("W-1"), &json!(-1)), "{returned:?}");
-    assert_eq!(shop.cell("A", "s2").0, 10, "what is damaged is not on the shelf");
+    for (width, height) in SIZES {
+        let mut shop = stores();
+        let body = json!({"order": "W-1", "channel": "web", "currency": "EUR", "confirm": true,
+            "fulfilments": [{"fulfilment": "f", "purpose": "pickup", "location": "s1", "lines": [{"line": "1", "sku": "A", "quantity": 2}]}],
+            "payments": [{"payment": "p", "tender": "card", "amount": 2000, "state": "captured"}]});
+        granted(post(&mut shop.client, "/v1/orders", &body), 201);
+        granted(post(&mut shop.client, "/v1/orders/W-1/fulfilments/f/collect", &json!({"receipt": {}})), 200);
+        let body = json!({"transfer": "T-100", "from": "s1", "to": "s2", "reason": "rebalance", "ready": true, "lines": [{"sku": "B", "quantity": 3}]});
+        granted(post(&mut shop.client, "/v1/transfers", &body), 201);
+        granted(post(&mut shop.client, "/v1/transfers/T-100/ship", &json!({})), 200);
+        browser.viewport(width, height);
+        open(&mut browser, shop.server.address, "Serrano");
+        scan(&mut browser, "T27-0001");
+        browser.reads("Choose what comes back");
+        tap(&mut browser, "Damaged");
+        tap(&mut browser, "Refund €10.00");
+        browser.reads("Returned.");
+        tap(&mut browser, "Paid back on the terminal");
+        browser.reads("€10.00 paid back");
+        let back = &get(&mut shop.client, "/v1/returns?order=W-1")["items"][0];
+        assert_eq!(
+            (&back["state"], &back["location"], &back["refunds"][0]["state"]),
+            (&json!("settled"), &json!("s2"), &json!("done")),
+            "{back}"
+        );
+        let returned = rows(&mut shop.client, "location=s2");
+        assert_eq!((&returned[0]["order"], &returned[0]["quantity"]), (&json!("W-1"), &json!(-1)), "{returned:?}");
+        assert_eq!(shop.cell("A", "s2").0, 10, "what is damaged is not on the shelf");
 
-    tap(&mut browser, "Count");
-    browser.reads("Scan what is on the shelf");
-    scan(&mut browser, A);
-    browser.until("document.querySelectorAll('.side .line').length === 1");
-    browser.fill(".code-field", "3\u{E007}");
-    browser.until("document.querySelector('.side .line output').textContent === '3'");
-    tap(&mut browser, "Review");
-    browser.reads("Expected 10, counted 3");
-    // Beyond five units it is counted once more, and then believed.
-    tap(&mut browser, "Count again?");
-    browser.until("document.querySelector('.side .line output')?.textContent === '0'");
-    browser.fill(".code-field", "4\u{E007}");
-    browser.until("document.querySelector('.side .line output').textContent === '4'");
-    tap(&mut browser, "Review");
-    browser.reads("Expected 10, counted 4");
-    tap(&mut browser, "Book");
-    browser.reads("Booked: 1 item");
-    assert_eq!(shop.cell("A", "s2").0, 4);
+        browser.keys("\u{E00C}");
+        tap(&mut browser, "Count");
+        browser.reads("Scan what is on the shelf");
+        scan(&mut browser, A);
+        browser.until("document.querySelectorAll('.side .line').length === 1");
+        browser.fill(".code-field", "3\u{E007}");
+        browser.until("document.querySelector('.side .line output').textContent === '3'");
+        tap(&mut browser, "Review");
+        browser.reads("Expected 10, counted 3");
+        // Beyond five units it is counted once more, and then believed.
+        tap(&mut browser, "Count again?");
+        browser.until("document.querySelector('.side .line output')?.textContent === '0'");
+        browser.fill(".code-field", "4\u{E007}");
+        browser.until("document.querySelector('.side .line output').textContent === '4'");
+        tap(&mut browser, "Review");
+        browser.reads("Expected 10, counted 4");
+        tap(&mut browser, "Book");
+        browser.reads("Booked: 1 item");
+        assert_eq!(shop.cell("A", "s2").0, 4);
 
-    tap(&mut browser, "Receive");
-    browser.reads("T-100");
-    scan(&mut browser, "T-100");
-    tap(&mut browser, "All as listed");
-    tap(&mut browser, "Book");
-    browser.reads("Received: T-100");
-    assert_eq!(shop.cell("B", "s2").0, 13);
-    assert_eq!(get(&mut shop.client, "/v1/transfers/T-100")["state"], "received");
-    assert_eq!(browser.complaints(), Vec::<String>::new());
+        browser.keys("\u{E00C}");
+        tap(&mut browser, "Receive");
+        browser.reads("T-100");
+        scan(&mut browser, "T-100");
+        tap(&mut browser, "All as listed");
+        tap(&mut browser, "Book");
+        browser.reads("Received: T-100");
+        assert_eq!(shop.cell("B", "s2").0, 13);
+        assert_eq!(get(&mut shop.client, "/v1/transfers/T-100")["state"], "received");
+        assert_eq!(browser.complaints(), Vec::<String>::new());
+    }
 }
 
 /// A key that is revoked under the page is asked for in place; the started sale stays, and is sold under the next key.
@@ -304,10 +234,7 @@ fn what_is_done_without_a_connection_is_booked_once_at_its_time() {
     browser.viewport(390, 844);
     open(&mut browser, address, "Gran Vía");
     browser.until("navigator.serviceWorker.ready.then((worker) => !!worker.active)");
-    let kept = "new Promise((done) => { const open = indexedDB.open('anaquel.store'); open.onsuccess = () => { \
-                const read = open.result.transaction('till').objectStore('till').get('catalogue'); \
-                read.onsuccess = () => { open.result.close(); done(read.result?.count ?? 0); }; }; })";
-    browser.until(kept);
+    browser.until(KEPT);
     let began = time(&mut browser, -5000);
     let data = shop.data();
     shop.server.kill().unwrap();
@@ -357,6 +284,79 @@ fn what_is_done_without_a_connection_is_booked_once_at_its_time() {
         get(client, &format!("/v1/availability?sku={sku}&location=s1"))["items"][0]["on_hand"].clone()
     };
     assert_eq!((cell(&mut client, "A"), cell(&mut client, "B")), (json!(0), json!(7)));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// What the server refuses of what waited is corrected in a small form, and sent under its own key: a sale by its lines and
+/// its money, a count by its quantities. What does not add up is told at its field.
+#[test]
+fn what_was_refused_is_corrected_and_sent() {
+    let Some(mut browser) = Browser::open("en-GB") else { return };
+    for (width, height) in SIZES {
+        let shop = stores();
+        let address = shop.server.address;
+        browser.viewport(width, height);
+        open(&mut browser, address, "Gran Vía");
+        browser.until("navigator.serviceWorker.ready.then((worker) => !!worker.active)");
+        browser.until(KEPT);
+        let data = shop.data();
+        shop.server.kill().unwrap();
+        scan(&mut browser, A);
+        lines(&mut browser, 1);
+        tap(&mut browser, "Pay €10.00");
+        tap(&mut browser, "Card");
+        browser.reads("Provisional receipt");
+        browser.click(".tab:nth-child(4)");
+        tap(&mut browser, "Count");
+        scan(&mut browser, B);
+        browser.until("document.querySelectorAll('.side .line').length === 1");
+        tap(&mut browser, "Review");
+        tap(&mut browser, "Book");
+        browser.reads("Offline. 2 wait on this device");
+        // What no server takes: a price that is not its own, and less than nothing.
+        browser.evaluate(
+            "new Promise((done) => { const open = indexedDB.open('anaquel.store'); open.onsuccess = () => { \
+             const change = open.result.transaction('queue', 'readwrite'); const entries = change.objectStore('queue'); \
+             entries.getAll().onsuccess = ({target}) => { for (const entry of target.result) { \
+             const body = JSON.parse(entry.write.body); if (body.payments) { delete body.offline; delete body.lines[0].unit_amount; body.expected_total = body.payments[0].amount = 900; } else body.counts[0].on_hand = -1; \
+             entries.put({...entry, write: {...entry.write, body: JSON.stringify(body)}}); } }; \
+             change.oncomplete = () => { open.result.close(); done(true); }; }; })",
+        );
+        let mut command = Command::new(binary());
+        command.args(["serve", "--listen", &address.to_string(), "--data"]).arg(&data).stderr(Stdio::null());
+        let _server = Kept(command.spawn().unwrap());
+        browser.reads("To settle: 2");
+        browser.keys("\u{E00C}");
+        tap(&mut browser, "Waiting and to settle");
+        browser.until("document.querySelectorAll('.correction').length === 2");
+        browser.evaluate("document.querySelectorAll('.correction').forEach((form) => { form.closest('details').open = true; })");
+        browser.reads("Total €10.00");
+        let set = |browser: &mut Browser, label: &str, text: &str| {
+            browser.evaluate(&format!(
+                "(() => {{ const field = [...document.querySelectorAll('.correction label')].find((one) => one.textContent.includes({})).control; \
+                 field.value = ''; field.dataset.wanted = 'yes'; }})()",
+                json!(label)
+            ));
+            browser.fill("[data-wanted]", text);
+            browser.evaluate("delete document.querySelector('[data-wanted]')?.dataset.wanted");
+        };
+        set(&mut browser, "Quantity", "2");
+        browser.reads("Total €20.00");
+        browser.keys("\u{E007}");
+        browser.reads("Due €20.00, told €9.00");
+        set(&mut browser, "Paid: Card", "20.00\u{E007}");
+        browser.until("document.querySelectorAll('.correction').length === 1");
+        set(&mut browser, "Socks", "x\u{E007}");
+        browser.reads("Type a whole number");
+        set(&mut browser, "Socks", "6\u{E007}");
+        browser.until("document.querySelectorAll('.correction').length === 0");
+        browser.reads("Nothing waits on this device");
+        let mut client = Client::new(address);
+        let sold = rows(&mut client, "location=s1");
+        assert_eq!((sold.len(), &sold[0]["quantity"], &sold[0]["amount"]), (1, &json!(2), &json!(2000)), "{sold:?}");
+        let cell = get(&mut client, "/v1/availability?sku=B&location=s1");
+        assert_eq!(cell["items"][0]["on_hand"], 6);
+    }
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

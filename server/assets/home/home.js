@@ -37,21 +37,35 @@ add({
 });
 
 const LOOKS_EVERY_MS = 10_000;
+const RETRIES_EVERY_MS = 2000;
 const at = (id) => document.getElementById(id);
 
 const DOORS = [["/store", "store", "h_store"], ["/shop", "shop", "h_shop"], ["/ops", "operations", "h_ops"], ["/live", "live_stock", "h_live"]];
 
-/** Version, uptime and readiness, which are public. */
+let timer = null;
+
+/** Version, uptime and readiness, which are public; again and again, and sooner while nobody answers. */
 async function look() {
+  clearTimeout(timer);
+  const answers = await tell();
+  timer = setTimeout(look, answers ? LOOKS_EVERY_MS : RETRIES_EVERY_MS);
+  if (answers && session.state === "unreachable") session.load();
+}
+
+async function tell() {
   const [about, ready] = await Promise.allSettled([get("/"), get("/readyz")]);
-  if (about.status === "rejected") return fill(at("running"), notice("warn", t("unreachable")));
+  if (about.status === "rejected") {
+    fill(at("running"), h("section", { class: "panel stack" }, h("h2", {}, t("h_running")), h("p", {}, state("reconnecting", t("reconnecting"))), h("p", {}, t("unreachable"))));
+    return false;
+  }
   const { uptime_seconds } = about.value;
   const readiness = ready.status === "fulfilled"
     ? state("live", t("h_ready"))
     : state("refused", t("h_read_only", { why: ready.reason.message }));
   const warnings = (ready.value?.warnings ?? []).map(({ warning, detail }) => [h("dt", {}, t("h_warning")), h("dd", {}, `${warning}: ${detail}`)]);
-  return fill(at("running"), h("section", { class: "panel stack" }, h("h2", {}, t("h_running")), h("p", {}, readiness),
+  fill(at("running"), h("section", { class: "panel stack" }, h("h2", {}, t("h_running")), h("p", {}, readiness),
     h("dl", { class: "facts" }, h("dt", {}, t("h_uptime")), h("dd", {}, duration(uptime_seconds)), warnings)));
+  return true;
 }
 
 /** The key that is known, or the form for one. */
@@ -78,6 +92,5 @@ addEventListener("language", look);
 fill(at("screens"), h("nav", { class: "doors", "aria-label": t("screens") },
   DOORS.map(([href, name, what]) => h("a", { href }, h("strong", {}, t(name)), h("span", { class: "small" }, t(what))))));
 look();
-setInterval(look, LOOKS_EVERY_MS);
 await shell({ links: [] });
 translate(document);

@@ -2,7 +2,7 @@
 // chart has its numbers as a table. Colours come from the tokens, so a chart is readable in the dark and on paper.
 
 import { fill, h } from "/screens/elements.js";
-import { moment, number } from "/screens/format.js";
+import { clock, moment, number } from "/screens/format.js";
 import { t } from "/screens/texts.js";
 import { line, roundUp, thinned } from "./plot.js";
 import "./texts.js";
@@ -15,7 +15,7 @@ const TOP = 8;
 const BOTTOM = 20;
 const POINTS = 120;
 const ROWS = 20;
-const LABEL = 10;
+const LABEL = 12;
 
 /** A number beside the title is of the last moments, or there is none. */
 const NOW_MS = 30_000;
@@ -82,11 +82,10 @@ export function chart({ title, series, onpick }) {
     });
     picture.replaceChildren(...grid, words(LEFT, HEIGHT - 5, clock(from), "start"), words(WIDTH - RIGHT, HEIGHT - 5, clock(to), "end"), ...drawn, ...ends);
     const latest = series.map(({ read }) => [...samples].reverse().filter(({ at }) => at > to - NOW_MS).map(read).find((value) => value !== null && value !== undefined)).map((value) => (value === undefined ? "–" : shown(value)));
-    now.textContent = latest.at(-1);
-    picture.setAttribute("aria-label", String(t("o_chart", { title: () => String(title), now: latest.at(-1) })));
+    const told = series.length > 1 ? `${series.at(-1).name} ${latest.at(-1)}` : latest.at(-1);
+    now.textContent = told;
+    picture.setAttribute("aria-label", String(t("o_chart", { title: () => String(title), now: told })));
     table();
   };
   return place;
 }
-
-const clock = (time) => new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(time));

@@ -18,8 +18,8 @@ const RETRY_MS = 2000;
 function about(record) {
   const subject = record.order ?? record.transfer ?? record.return ?? record.reservation ?? record.import ?? record.rule ?? "";
   const items = record.items ?? [];
-  const cells = items.slice(0, 2).map(({ sku, location }) => `${sku} @ ${location}`);
-  return [subject, ...cells, items.length > 2 ? `+${items.length - 2}` : ""].filter(Boolean).join(" · ");
+  const cells = [...new Set(items.map(({ sku, location }) => `${sku} @ ${location}`))];
+  return [subject, ...cells.slice(0, 2), cells.length > 2 ? `+${cells.length - 2}` : ""].filter(Boolean).join(" · ");
 }
 
 function recordView(record) {

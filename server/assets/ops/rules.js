@@ -6,7 +6,7 @@ import { number } from "/screens/format.js";
 import { problemView } from "/screens/problem.js";
 import { session } from "/screens/session.js";
 import { t } from "/screens/texts.js";
-import { deliver, freeze, once } from "/screens/write.js";
+import { freeze, once, press } from "/screens/write.js";
 import { explainPanel } from "./explain.js";
 import { reading } from "./reading.js";
 import { CONDITIONS, KINDS, TIMES, applies, bodyOf, effect } from "./rule.js";
@@ -27,18 +27,15 @@ export function rulesPanel() {
     }));
     editor.querySelector("input, select").focus();
   };
-  const remove = async (rule) => {
-    if (await ask(t("o_delete_title", { r: rule }), h("p", {}, rule), [["yes", t("o_delete"), "danger"], [null, t("cancel")]]) !== "yes") return;
-    try {
-      await deliver(freeze("DELETE", path`/v1/rules/${rule}`));
-      look();
-    } catch (error) {
-      fill(told, problemView(error));
-    }
+  const remove = async (rule, button) => {
+    // A button that offers "Check" was asked already.
+    const is_sure = button.is_sure || await ask(t("o_delete_title", { r: rule }), h("p", {}, rule), [["yes", t("o_delete"), "danger"], [null, t("cancel")]]) === "yes";
+    if (!is_sure) return;
+    button.is_sure = await press(button, () => freeze("DELETE", path`/v1/rules/${rule}`), { done: look, refused: (error) => fill(told, problemView(error)) });
   };
   const row = (rule) => h("tr", {}, h("th", { scope: "row" }, rule.rule), h("td", {}, rule.kind), h("td", {}, effect(rule)), h("td", {}, applies(rule) || t("o_everything")),
     h("td", {}, rule.in_force ? t("o_in_force") : t("o_not_now")),
-    h("td", {}, session.may("rules") && h("div", { class: "row" }, h("button", { "aria-label": t("o_edit_of", { r: rule.rule }), on: { click: () => edit(rule) } }, t("o_edit")), h("button", { class: "plain", "aria-label": t("o_delete_title", { r: rule.rule }), on: { click: () => remove(rule.rule) } }, t("o_delete")))));
+    h("td", {}, session.may("rules") && h("div", { class: "row" }, h("button", { "aria-label": t("o_edit_of", { r: rule.rule }), on: { click: () => edit(rule) } }, t("o_edit")), h("button", { class: "plain", "aria-label": t("o_delete_title", { r: rule.rule }), on: { click: ({ currentTarget }) => remove(rule.rule, currentTarget) } }, t("o_delete")))));
   const table = (rules) => (rules.length === 0 ? empty(t("o_no_rules"))
     : h("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": t("o_rules") }, h("table", {},
       h("thead", {}, h("tr", {}, ["o_rule", "o_rule_kind", "o_does", "o_applies", "o_state", "more"].map((head) => h("th", { scope: "col" }, t(head))))),

@@ -9,9 +9,6 @@ const OUT_OF_FRAME_MS = 800;
 const LOOKS_EVERY_MS = 100;
 const FORMATS = ["ean_13", "ean_8", "upc_a", "upc_e", "code_128", "code_39", "itf", "qr_code", "data_matrix"];
 
-/** Whether there can be one: a safe address, a reader of codes, a camera. */
-export const hasCamera = () => isSecureContext && "BarcodeDetector" in globalThis && !!navigator.mediaDevices?.getUserMedia;
-
 /** Opens the rear camera in a box; `onscan(text)` hears each code once. Returns the box, which has `stop()`. */
 export async function camera(onscan) {
   const box = h("div", { class: "camera stack" });

@@ -22,37 +22,59 @@ export function setPlace(record) {
   place = { country, timezone };
 }
 
+/** Where English has no customs of its own, its numbers and money would disagree: it is told as in Britain. */
+const BRITISH = new Set(["ES", "PT", "FR", "DE"]);
+
 /** The locale: the language of the reader, the customs of the store's country. */
 export function locale() {
+  if (spoken() === "en" && BRITISH.has(place.country)) return "en-GB";
   const own = globalThis.navigator?.language ?? "";
   if (place.country) return `${spoken()}-${place.country}`;
   return own.startsWith(spoken()) ? own : spoken();
 }
 
+/** Formats are costly to make, and few: each is made once. */
+const formats = new Map();
+function format(Kind, language, options = {}) {
+  const name = `${Kind.name} ${language} ${JSON.stringify(options)}`;
+  if (!formats.has(name)) formats.set(name, new Kind(language, options));
+  return formats.get(name);
+}
+const numbers = (options) => format(Intl.NumberFormat, locale(), options);
+
 /** An amount of whole minor units, such as `1250` and `EUR`. */
 export function money(minor, currency) {
-  const format = new Intl.NumberFormat(locale(), { style: "currency", currency, currencyDisplay: "narrowSymbol" });
+  const format = numbers({ style: "currency", currency, currencyDisplay: "narrowSymbol" });
   return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
 }
 
-/** What a person types as an amount, in minor units; null if it is none. */
-export function amountOf(text, currency) {
-  const digits = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
-  const found = /^(\d+)(?:[.,](\d+))?$/.exec(text.trim().replace(/\s/g, ""));
+const digitsOf = (currency) => format(Intl.NumberFormat, "en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
+
+/** What a person types as a number with at most `digits` decimals, in its smallest units; null if it is none. */
+export function typedNumber(text, digits) {
+  const found = /^(\d{1,12})(?:[.,](\d+))?$/.exec(text.trim().replace(/\s/g, ""));
   if (!found || (found[2] ?? "").length > digits) return null;
   return Number(found[1]) * 10 ** digits + Number((found[2] ?? "").padEnd(digits, "0") || 0);
 }
 
+/** The same number as a person would type it. */
+export const typedText = (units, digits) => numbers({ useGrouping: false, minimumFractionDigits: digits }).format(units / 10 ** digits);
+
+/** What a person types as an amount, in minor units; null if it is none. */
+export const amountOf = (text, currency) => typedNumber(text, digitsOf(currency));
+
+/** An amount as a person would type it. */
+export const amountText = (minor, currency) => typedText(minor, digitsOf(currency));
+
 /** A number of pieces, or of the smallest units of a SKU (`decimals`, `unit`). */
 export function quantity(units, { decimals = 0, unit } = {}) {
-  const number = new Intl.NumberFormat(locale(), { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
-  const text = number.format(units / 10 ** decimals);
+  const text = numbers({ minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(units / 10 ** decimals);
   return decimals > 0 && unit ? `${text} ${unit}` : text;
 }
 
-export const number = (value, options) => new Intl.NumberFormat(locale(), options).format(value);
+export const number = (value, options) => numbers(options).format(value);
 
-const inZone = (options) => new Intl.DateTimeFormat(locale(), { timeZone: place.timezone, ...options });
+const inZone = (options) => format(Intl.DateTimeFormat, locale(), { timeZone: place.timezone, ...options });
 
 /** A moment of today as its time, any other with its day. */
 export function moment(when) {
@@ -61,6 +83,9 @@ export function moment(when) {
   if (day.format(date) === day.format(new Date())) return inZone({ timeStyle: "short" }).format(date);
   return inZone({ day: "numeric", month: "short", hour: "numeric", minute: "2-digit" }).format(date);
 }
+
+/** A time to the second. */
+export const clock = (when) => inZone({ hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(when));
 
 export const day = (when) => inZone({ dateStyle: "medium" }).format(new Date(when));
 

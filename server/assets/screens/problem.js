@@ -112,12 +112,12 @@ export function remedies(problem, { nameOf = (sku) => sku, placeOf = ({ location
   });
 }
 
-/** The box of an error. `act(line, would)` does what would succeed; `retry` repeats. */
+/** The box of an error. `act(line, would, button)` does what would succeed; `retry` repeats. */
 export function problemView(error, { act, retry, ...how } = {}) {
   const problem = error instanceof Refusal ? error.problem : {};
   const told = sentences(problem, how).map((saying) => h("p", {}, saying));
   const wait = error.retry_ms > 0 ? h("p", {}, t("wait_s", { n: Math.ceil(error.retry_ms / 1000) })) : null;
-  const buttons = act ? remedies(problem, how).map(({ line, would, label }) => h("button", { on: { click: () => act(line, would) } }, label)) : [];
+  const buttons = act ? remedies(problem, how).map(({ line, would, label }) => h("button", { on: { click: ({ currentTarget }) => act(line, would, currentTarget) } }, label)) : [];
   if (retry) buttons.push(h("button", { on: { click: retry } }, t("again")));
   const more = problem.detail && h("details", { class: "small" }, h("summary", {}, t("details")), h("p", { lang: "en" }, problem.detail),
     problem.type && h("p", {}, h("a", { href: problem.type, lang: "en" }, problem.type)));

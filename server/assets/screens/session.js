@@ -55,6 +55,13 @@ class Session extends EventTarget {
     return state;
   }
 
+  /** Asks whether the key still works, for pages that ask for nothing by themselves. */
+  async check() {
+    const key = this.#key;
+    if (this.state !== "known") return;
+    if ((await whoIs(key)).state === "refused") this.refused(key);
+  }
+
   signOut() {
     this.#key = null;
     globalThis.sessionStorage?.removeItem(KEPT);

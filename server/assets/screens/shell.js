@@ -2,9 +2,12 @@
 // in place, above the work that stays.
 
 import { complain, field, fill, h, icon, notice, translate } from "./elements.js";
-import { streamState } from "./live.js";
+import { stream, streamState } from "./live.js";
 import { session } from "./session.js";
 import { LANGUAGES, speak, spoken, t } from "./texts.js";
+
+/** How often a page that hears nothing asks whether its key still works. */
+const CHECKS_EVERY_MS = 10_000;
 
 const LINKS = [["/store", "store"], ["/shop", "shop"], ["/ops", "operations"], ["/live", "live"]];
 
@@ -26,6 +29,7 @@ export async function shell({ streams = false, more = [], links = LINKS } = {}) 
     h("div", { class: "end" }, streams && streamState(main), more, languages(), who()));
   main.before(bar, keyPlace());
   translate(main);
+  setInterval(() => { if (stream.state === "idle" && !document.hidden) session.check(); }, CHECKS_EVERY_MS);
   return session.load();
 }
 

@@ -145,6 +145,10 @@ const TEXTS = {
 let language = "en";
 const bound = new Set();
 
+/** From so many on, those whose place in the page is gone are looked for. */
+const BOUND_LOOK = 1000;
+let looks_at = BOUND_LOOK;
+
 /** Adds the texts of a screen: `{key: [English, Spanish]}`. */
 export function add(texts) {
   for (const [key, both] of Object.entries(texts)) {
@@ -186,6 +190,9 @@ export function bind(saying, owner, tell) {
   // The function lives as long as the node that it writes to.
   (owner.sayings ??= []).push(tell);
   bound.add(entry);
+  if (bound.size < looks_at) return;
+  for (const one of bound) if (!one.owner.deref()) bound.delete(one);
+  looks_at = Math.max(BOUND_LOOK, 2 * bound.size);
 }
 
 /** The language now: "en" or "es". */

@@ -1,13 +1,16 @@
 // A scanner that types (a "wedge"): hears its bursts anywhere in the page. In a text field the former value returns, and
 // nothing is submitted. `pause` holds scans back, such as while a write runs; `resume` gives what came meanwhile.
 
-import { BURST_END_MS, BURST_LENGTH, Bursts, Repeats } from "./scan.js";
+import { BURST_END_MS, Bursts, Repeats } from "./scan.js";
 import { h } from "./elements.js";
 
 const is_field = (element) => element?.matches?.("input:not([type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable]");
 
-/** Calls `onscan(text)` for each scan; returns `{pause, resume, stop}`. */
-export function wedge(onscan) {
+/**
+ * Calls `onscan(text)` for each scan, and `onstray(text)` for what a person typed where no field has the focus; returns
+ * `{pause, resume, stop}`.
+ */
+export function wedge(onscan, { onstray } = {}) {
   const bursts = new Bursts();
   const repeats = new Repeats();
   const held = [];
@@ -15,16 +18,24 @@ export function wedge(onscan) {
   let timer = null;
   let field = null;
   let before = "";
+  let stray = "";
 
   const scanned = () => {
     const { text } = bursts;
+    stray = "";
     if (field) field.value = before;
     field = null;
     if (!repeats.isNew(text, performance.now())) return;
     if (is_paused) held.push(text);
     else onscan(text);
   };
-  const heard = (name, now, event) => {
+  const silent = () => {
+    if (bursts.silence(performance.now()) === "burst") return scanned();
+    const typed = stray;
+    stray = "";
+    return typed && onstray(typed);
+  };
+  const heard = (name, now, event, is_stray = false) => {
     if (bursts.starts(now) && name.length === 1) {
       field = is_field(document.activeElement) && document.activeElement !== catcher ? document.activeElement : null;
       before = field?.value ?? "";
@@ -35,8 +46,9 @@ export function wedge(onscan) {
       event?.stopImmediatePropagation();
     }
     if (what === "burst") scanned();
+    else if (onstray && is_stray && name.length === 1) stray += name;
     clearTimeout(timer);
-    if (bursts.is_under_way) timer = setTimeout(() => { if (bursts.silence(performance.now()) === "burst") scanned(); }, BURST_END_MS + 5);
+    if (bursts.is_under_way || stray) timer = setTimeout(silent, BURST_END_MS + 5);
   };
   const onkeydown = (event) => {
     if (event.isComposing || event.metaKey || event.altKey) return;
@@ -44,7 +56,12 @@ export function wedge(onscan) {
     if (event.target.matches?.("[type=password], .key-place input")) return;
     // A line feed comes as Ctrl and J from some scanners.
     const name = event.ctrlKey ? (event.key.toLowerCase() === "j" && bursts.is_under_way ? "Enter" : null) : event.key;
-    if (name) heard(name, performance.now(), event);
+    // A space presses the button that has the focus, and a question mark asks for the keys.
+    const is_stray = (event.target === catcher || !is_field(event.target)) && !" ?".includes(name) && !document.querySelector("dialog[open]");
+    if (!name) return;
+    heard(name, performance.now(), event, is_stray);
+    // What has a name is heard here, and not once more as what fills the field.
+    if (event.target === catcher && name.length === 1) event.preventDefault();
   };
 
   // Some Android keyboards name no key ("Unidentified"), but fill the field that has the focus.
@@ -52,22 +69,25 @@ export function wedge(onscan) {
   catcher.addEventListener("input", () => {
     const text = catcher.value;
     catcher.value = "";
-    if (text.length >= BURST_LENGTH) {
-      bursts.text = text;
-      scanned();
-    } else for (const character of text) heard(character, performance.now());
+    for (const character of text) heard(character, performance.now(), null, true);
   });
-  const hold = () => {
+  // Whoever goes from element to element by keys keeps the focus where it is.
+  let is_by_keys = false;
+  const hold = () => setTimeout(() => {
     const { activeElement } = document;
-    if (!activeElement || activeElement === document.body) catcher.focus({ preventScroll: true });
-  };
-  const is_touch = matchMedia("(pointer: coarse)").matches;
-  if (is_touch) {
+    if (is_by_keys || is_field(activeElement) || document.querySelector("dialog[open]")) return;
+    catcher.focus({ preventScroll: true });
+  });
+  const controller = new AbortController();
+  const { signal } = controller;
+  if (matchMedia("(pointer: coarse)").matches) {
     document.body.append(catcher);
-    document.addEventListener("focusout", () => setTimeout(hold));
+    document.addEventListener("keydown", ({ key }) => { if (key === "Tab" || key.startsWith("Arrow")) is_by_keys = true; }, { signal, capture: true });
+    document.addEventListener("pointerdown", () => { is_by_keys = false; }, { signal, capture: true });
+    for (const event of ["focusin", "focusout", "click"]) document.addEventListener(event, hold, { signal });
     hold();
   }
-  document.addEventListener("keydown", onkeydown, { capture: true });
+  document.addEventListener("keydown", onkeydown, { signal, capture: true });
   return {
     pause() {
       is_paused = true;
@@ -77,7 +97,7 @@ export function wedge(onscan) {
       held.splice(0).forEach(onscan);
     },
     stop() {
-      document.removeEventListener("keydown", onkeydown, { capture: true });
+      controller.abort();
       clearTimeout(timer);
       catcher.remove();
     },

@@ -49,8 +49,10 @@ export function backoff(attempt, retry_ms = 0, chance = Math.random()) {
  * earlier try may have been done under another key, the refusal of the key is final and has `is_unknown`.
  */
 export async function deliver(write, { tell = () => {}, signal } = {}) {
-  const timers = [[SAYS_MS, "sending"], [SLOW_MS, "slow"], [LATE_MS, "late"]].map(([ms, state]) => setTimeout(tell, ms, state));
+  let timers = [];
+  const pass = () => { timers = [[SAYS_MS, "sending"], [SLOW_MS, "slow"], [LATE_MS, "late"]].map(([ms, state]) => setTimeout(tell, ms, state)); };
   let unknown_under = null;
+  pass();
   try {
     for (let attempt = 1; ; attempt++) {
       const key = session.key;
@@ -59,9 +61,12 @@ export async function deliver(write, { tell = () => {}, signal } = {}) {
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
         if (error instanceof Refusal && error.status === 401) {
+          // Until there is a key, a person is waited for, and nothing is late.
+          timers.forEach(clearTimeout);
           tell("key");
           await Promise.race([session.works(), aborted(signal)]);
           if (unknown_under !== null && unknown_under.key !== session.key) throw Object.assign(error, { is_unknown: true });
+          pass();
           continue;
         }
         const is_passing = error instanceof Unreachable || (error instanceof Refusal && error.is_passing);
@@ -95,49 +100,82 @@ function pause(ms, signal) {
 }
 
 /**
- * A listener that does a write once, however often it is tapped: `make` freezes it at the first tap. The button says what
- * it does from 150 ms on. After a refusal the next tap makes a new write. `late` may take the write over (return true),
- * such as into a queue; otherwise the button offers "Check", which is the same write again.
+ * A listener that does a write once, however often it is tapped: `make` freezes it at the first tap, and may first read
+ * what it needs. The button says what it does from 150 ms on. After a refusal the next tap makes a new write. `late` may
+ * take the write over (return true), such as into a queue; otherwise the button offers "Check", which is the same write
+ * again. `during` hears a promise for as long as the write is under way. Resolves to whether it is still open.
  */
-export function once(button, make, { done, refused, late = () => false }) {
+export function once(button, make, { done, refused, late = () => false, during = () => {} }) {
   let write = null;
   let controller = null;
   let label = null;
-  return async (event) => {
-    event?.preventDefault();
-    if (controller) return;
-    write ??= make();
-    if (!write) return;
-    label ??= [...button.childNodes];
-    controller = new AbortController();
+  const restore = () => {
+    if (label) button.replaceChildren(...label);
+    label = write = null;
+  };
+  const go = async () => {
     const { signal } = controller;
-    button.setAttribute("aria-busy", "true");
-    const restore = () => {
-      button.replaceChildren(...label);
-      label = write = null;
-    };
     const tell = (state) => {
       if (signal.aborted) return;
+      label ??= [...button.childNodes];
       if (state === "sending") fill(button, t("sending"));
       if (state === "slow" || state === "waiting") fill(button, h("span", { role: "status" }, t("still_sending")));
       if (state === "key") fill(button, t("key_refused"));
       if (state === "late") controller.abort("late");
     };
     try {
+      write ??= await make();
+      if (!write) return;
       const answer = await deliver(write, { tell, signal });
       restore();
-      done(answer);
+      await done(answer);
     } catch (error) {
-      if (error === "late") {
-        if (await late(write)) restore();
-        else fill(button, t("check"));
-      } else {
+      if (error !== "late") {
         restore();
-        refused(error);
-      }
+        await refused(error);
+      } else if (await late(write)) restore();
+      else fill(button, t("check"));
+    }
+  };
+  return async (event) => {
+    event?.preventDefault();
+    if (controller) return true;
+    controller = new AbortController();
+    button.setAttribute("aria-busy", "true");
+    const work = go();
+    during(work);
+    try {
+      await work;
     } finally {
       controller = null;
       button.removeAttribute("aria-busy");
     }
+    return write !== null;
   };
+}
+
+/**
+ * The words on a button for a write that is sent elsewhere, such as by the queue: "Sending", then "Still sending". Returns
+ * the function that ends them.
+ */
+export function says(button) {
+  const label = [...button.childNodes];
+  button.setAttribute("aria-busy", "true");
+  const timers = [
+    setTimeout(() => fill(button, t("sending")), SAYS_MS),
+    setTimeout(() => fill(button, h("span", { role: "status" }, t("still_sending"))), SLOW_MS),
+  ];
+  return () => {
+    timers.forEach(clearTimeout);
+    button.replaceChildren(...label);
+    button.removeAttribute("aria-busy");
+  };
+}
+
+const pressed = new WeakMap();
+
+/** The same for a button whose listener is somebody else's: each press goes on with the write of the first. */
+export function press(button, make, handlers) {
+  if (!pressed.has(button)) pressed.set(button, once(button, make, handlers));
+  return pressed.get(button)();
 }

@@ -71,7 +71,7 @@ function callView({ method, url, body, status, ms, answer, maker }) {
   const part = (name, value) => value !== undefined && [h("h3", {}, t(name)), h("pre", { tabindex: 0 }, readable(value))];
   const details = h("details", { class: "call" },
     h("summary", {},
-      h("code", {}, `${method} `, url.split("?")[0]),
+      h("code", {}, method === "WS" ? `WS ${JSON.parse(body).op}` : `${method} ${url.split("?")[0]}`),
       h("span", { class: status >= 400 || status === 0 ? "small status wrong" : "small status" }, outcome, ms !== undefined && [" · ", t("s_ms", { n: () => number(Math.round(ms)) })])));
   details.addEventListener("toggle", () => {
     if (details.childElementCount > 1) return;

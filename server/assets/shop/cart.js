@@ -5,7 +5,7 @@ import { money } from "/screens/format.js";
 import { nameOf, skus } from "/screens/names.js";
 import { problemView } from "/screens/problem.js";
 import { t } from "/screens/texts.js";
-import { deliver, once } from "/screens/write.js";
+import { once, press } from "/screens/write.js";
 import { current, keep, linesWrite } from "./basket.js";
 import { callsOf } from "./calls.js";
 import { toPhone } from "./carry.js";
@@ -18,22 +18,18 @@ const { freeze } = callsOf(import.meta.url);
 export function addButton({ sku }) {
   const told = h("div");
   const button = h("button", { class: "primary" }, icon("sell"), h("span", {}, t("s_add")));
-  button.addEventListener("click", async () => {
-    if (button.getAttribute("aria-busy")) return;
-    button.setAttribute("aria-busy", "true");
-    try {
-      const cart = await current();
-      const quantity = (cart?.lines.find((line) => line.sku === sku)?.quantity ?? 0) + 1;
-      const write = cart ? linesWrite(cart, [{ sku, quantity }])
-        : freeze("POST", "/v1/carts", { channel: market.channel, currency: market.currency, lines: [{ sku, quantity }] });
-      keep((await deliver(write)).body);
+  button.addEventListener("click", once(button, async () => {
+    const cart = await current();
+    const quantity = (cart?.lines.find((line) => line.sku === sku)?.quantity ?? 0) + 1;
+    return cart ? linesWrite(cart, [{ sku, quantity }])
+      : freeze("POST", "/v1/carts", { channel: market.channel, currency: market.currency, lines: [{ sku, quantity }] });
+  }, {
+    done: ({ body }) => {
+      keep(body);
       location.hash = "#/cart";
-    } catch (error) {
-      fill(told, problemView(error));
-    } finally {
-      button.removeAttribute("aria-busy");
-    }
-  });
+    },
+    refused: (error) => fill(told, problemView(error)),
+  }));
   return h("div", { class: "stack-tight" }, button, told);
 }
 
@@ -62,12 +58,15 @@ export async function cart(view, { is_carried = false } = {}) {
 function lineView(cart, { line, sku, quantity, amount }, { show, told }) {
   const field = h("input", { type: "number", min: 0, max: 99, value: quantity, inputmode: "numeric", "aria-label": t("s_quantity", { sku: nameOf("sku", sku) }) });
   const remove = h("button", { class: "plain" }, t("s_remove"));
-  const change = (of, units) => once(of, () => linesWrite(cart, [{ line, sku, quantity: units() }]), {
+  const change = (of, units) => press(of, () => linesWrite(cart, [{ line, sku, quantity: units() }]), {
     done: ({ body }) => show(body),
     refused: (error) => fill(told, problemView(error, { currency: cart.currency, nameOf: (id) => nameOf("sku", id) })),
   });
-  field.addEventListener("change", (event) => { if (field.checkValidity()) change(h("span"), () => Number(field.value))(event); });
-  remove.addEventListener("click", change(remove, () => 0));
+  // What a field sends has no button of its own: this one shows only while there is something to say.
+  const typed = h("button", { class: "plain said", on: { click: () => set() } });
+  const set = () => change(typed, () => Number(field.value));
+  field.addEventListener("change", () => { if (field.checkValidity()) set(); });
+  remove.addEventListener("click", () => change(remove, () => 0));
   return h("li", { class: "line" }, h("a", { href: `#/product/${encodeURIComponent(sku)}`, class: "name" }, nameOf("sku", sku)), field,
-    h("span", { class: "number" }, amount === null ? t("s_no_price") : money(amount, cart.currency)), remove);
+    h("span", { class: "number" }, amount === null ? t("s_no_price") : money(amount, cart.currency)), remove, typed);
 }

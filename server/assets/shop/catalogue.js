@@ -44,6 +44,17 @@ export async function variants(of) {
   return same();
 }
 
+const SIZES = ["XXS", "XS", "S", "M", "L", "XL", "XXL", "XXXL"];
+
+/** From the smallest to the largest; sizes in numbers by their number, others as they came. */
+export function bySize(records) {
+  const rank = ({ attributes }) => {
+    const size = attributes?.size ?? "";
+    return SIZES.includes(size) ? SIZES.indexOf(size) : Number.parseFloat(size) || 0;
+  };
+  return [...records].sort((one, other) => rank(one) - rank(other));
+}
+
 /** What a customer sees as one thing: a product in a colour. */
 export function cards(records) {
   const cards = new Map();

@@ -8,7 +8,7 @@ import { nameOf } from "/screens/names.js";
 import { problemView } from "/screens/problem.js";
 import { session } from "/screens/session.js";
 import { t } from "/screens/texts.js";
-import { deliver, once, unique } from "/screens/write.js";
+import { once, press, unique } from "/screens/write.js";
 import { keep, linesWrite } from "./basket.js";
 import { callsOf } from "./calls.js";
 import { market } from "./market.js";
@@ -24,30 +24,24 @@ export function checkout(place, cart, { show }) {
   const told = h("div");
   const pay = h("div", { class: "stack" });
   fill(place, h("section", { class: "panel stack" }, h("h2", {}, t("s_choose")), stores, told), pay);
-  const choose = async (location, button) => {
-    button?.setAttribute("aria-busy", "true");
+  const refused = (error) => fill(told, problemView(error, { act: remedy, nameOf: (sku) => nameOf("sku", sku), placeOf: ({ location }) => nameOf("location", location) }));
+  const choose = (location, button) => press(button, () => {
     fill(told);
-    try {
-      const write = freeze("POST", path`/v1/carts/${cart.cart}/hold`, { channel: market.channel, token: cart.token, purpose: "pickup", location, ttl_seconds: HELD_SECONDS });
-      const { body } = await deliver(write);
+    return freeze("POST", path`/v1/carts/${cart.cart}/hold`, { channel: market.channel, token: cart.token, purpose: "pickup", location, ttl_seconds: HELD_SECONDS });
+  }, {
+    done: ({ body }) => {
       const until = new Date(Date.now() + HELD_SECONDS * 1000);
+      fill(told);
       fill(stores, h("p", {}, icon("store"), " ", t("s_held_until", { s: nameOf("location", location), t: () => moment(until) })));
       payment(pay, body, location, body.total);
-    } catch (error) {
-      fill(told, problemView(error, { act: remedy, nameOf: (sku) => nameOf("sku", sku), placeOf: ({ location }) => nameOf("location", location) }));
-    } finally {
-      button?.removeAttribute("aria-busy");
-    }
-  };
+    },
+    refused,
+  });
   /** What would succeed: fewer of it, or another store. */
-  const remedy = async ({ sku }, { quantity, location }) => {
-    if (location) return choose(location);
-    try {
-      const { line } = cart.lines.find((one) => one.sku === sku);
-      return show((await deliver(linesWrite(cart, [{ line, sku, quantity }]))).body);
-    } catch (error) {
-      return fill(told, problemView(error));
-    }
+  const remedy = ({ sku }, { quantity, location }, button) => {
+    if (location) return choose(location, button);
+    const { line } = cart.lines.find((one) => one.sku === sku);
+    return press(button, () => linesWrite(cart, [{ line, sku, quantity }]), { done: ({ body }) => show(body), refused });
   };
   return storesNear(stores, cart.lines.map(({ sku, quantity }) => ({ sku, quantity })), choose);
 }

@@ -6,7 +6,7 @@ import { problemView } from "/screens/problem.js";
 import { t } from "/screens/texts.js";
 import { callsOf } from "./calls.js";
 import { addButton } from "./cart.js";
-import { plainName, record, tile, variants } from "./catalogue.js";
+import { bySize, plainName, record, tile, variants } from "./catalogue.js";
 import { priceView } from "./list.js";
 import { market } from "./market.js";
 import { storesNear } from "./stores.js";
@@ -53,7 +53,7 @@ async function priced(place, sku) {
 async function others(place, of) {
   const all = await variants(of);
   const colours = [...new Map(all.map((one) => [one.attributes?.colour, one])).values()];
-  const sizes = all.filter(({ attributes }) => attributes?.colour === of.attributes?.colour);
+  const sizes = bySize(all.filter(({ attributes }) => attributes?.colour === of.attributes?.colour));
   const link = (one, label, is_here) => h("a", { class: "button", href: `#/product/${encodeURIComponent(one.sku)}`, "aria-current": is_here ? "true" : undefined }, label);
   fill(place,
     sizes.length > 1 && h("nav", { "aria-label": t("s_size"), class: "row" }, h("span", { class: "label" }, t("s_size")),

@@ -34,3 +34,34 @@ export function saleBody({ place, lines, tender, given, is_offline, named }) {
     ...(place.documents.receipt && { receipt: {} }),
   };
 }
+
+/**
+ * A sale that was refused, with what is right: `lines` are `[{quantity, unit_amount}]` in the order of the body's, 0 takes
+ * one out; `amounts` are those of its payments. Prices that the till named, or that are named now, are those of an offline
+ * sale; otherwise the server prices it, and the total is told.
+ */
+export function correctedSale(body, shown, { lines, amounts }) {
+  const right = shown.lines.map((line, at) => ({ ...line, ...lines[at] }));
+  const is_offline = body.offline === true || right.some(({ unit_amount }, at) => unit_amount !== shown.lines[at].unit_amount);
+  const sum = total(right);
+  const { expected_total: _, offline: __, ...rest } = body;
+  const payments = body.payments.map(({ given, ...payment }, at) => ({ ...payment, amount: amounts[at], ...(given > amounts[at] && { given }) }));
+  return {
+    body: {
+      ...rest,
+      lines: body.lines.map(({ line, sku }, at) => ({ line, sku, quantity: right[at].quantity, ...(is_offline && { unit_amount: right[at].unit_amount }) })).filter(({ quantity }) => quantity > 0),
+      payments: payments.filter(({ amount }) => amount > 0),
+      ...(is_offline ? { offline: true } : { expected_total: sum }),
+    },
+    shown: { ...shown, lines: right.filter(({ quantity }) => quantity > 0), total: sum },
+  };
+}
+
+/** A count that was refused, with what is right: the quantities in the order of the body's lines; null leaves one out. */
+export function correctedCount(body, shown, quantities) {
+  const keep = (_, at) => quantities[at] !== null;
+  return {
+    body: { ...body, counts: body.counts.map((line, at) => ({ ...line, on_hand: quantities[at] })).filter(keep) },
+    shown: { ...shown, lines: shown.lines.map((line, at) => ({ ...line, counted: quantities[at] })).filter(keep) },
+  };
+}

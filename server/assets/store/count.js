@@ -7,7 +7,7 @@ import { quantity } from "../screens/format.js";
 import { problemView } from "../screens/problem.js";
 import { session } from "../screens/session.js";
 import { t } from "../screens/texts.js";
-import { LATE_MS } from "../screens/write.js";
+import { LATE_MS, says } from "../screens/write.js";
 import { clock } from "./clock.js";
 import { work } from "./kept.js";
 import { link } from "./link.js";
@@ -99,11 +99,11 @@ export function countJob(frame, { close }) {
       const { sku, expected, counted, delta } = item;
       const asks = Math.abs(delta) > ASKS_BEYOND && !asked_again.has(sku);
       const again = asks && h("button", { on: { click: () => recount(sku) } }, t("s_count_again"));
-      return h("li", { class: "line" }, h("div", { class: "grow" }, h("div", {}, nameOf(sku)), h("div", { class: "small" }, t("expected_counted", { a: () => quantity(expected), b: () => quantity(counted) }))), h("strong", { class: "number" }, `${delta > 0 ? "+" : ""}${quantity(delta)}`), again);
+      return h("li", { class: "line" }, h("div", { class: "grow" }, h("div", {}, nameOf(sku)), h("div", { class: "small" }, t("expected_counted", { a: () => quantity(expected), b: () => quantity(counted) }))), h("strong", { class: "number" }, `${delta > 0 ? "+" : "−"}${quantity(Math.abs(delta))}`), again);
     });
     fill(element, told,
       items === null ? notice("warn", t("s_review_offline"), h("p", {}, t("s_n_lines", { n: kept.value.length }))) : h("p", {}, t("s_differences", { n: differing.length, of: kept.value.length })),
-      h("ul", { class: "list" }, rows), h("button", { class: "plain", on: { click: draw } }, t("back")));
+      h("ul", { class: "list" }, rows), h("button", { class: "plain back", on: { click: draw } }, icon("back"), t("s_count_on")));
     frame.refresh();
   };
   /** Once: what is counted a second time is believed. */
@@ -125,12 +125,16 @@ export function countJob(frame, { close }) {
   const sent = ({ detail }) => {
     if (detail.id === waits?.id && stage === "count") fill(told, notice("ok", t("s_counted", { n: waits.n })));
   };
+  const refused = ({ detail }) => {
+    if (detail.id === waits?.id && stage === "count") fill(told, notice("warn", t("s_was_refused")));
+  };
   queue.addEventListener("sent", sent);
+  queue.addEventListener("refused", refused);
   let is_booking = false;
   book.addEventListener("click", async () => {
     if (is_booking || kept.value.length === 0) return;
     is_booking = true;
-    book.setAttribute("aria-busy", "true");
+    const end = says(book);
     try {
       const lines = kept.value;
       const entry = await queue.count(place, body(), { lines });
@@ -148,7 +152,7 @@ export function countJob(frame, { close }) {
       toast(String(error));
     } finally {
       is_booking = false;
-      book.removeAttribute("aria-busy");
+      end();
     }
   });
   draw();
@@ -165,6 +169,10 @@ export function countJob(frame, { close }) {
     action: () => (stage === "review" ? book : review),
     primary: () => (stage === "review" ? book : review).click(),
     close,
-    end: () => queue.removeEventListener("sent", sent),
+    back: () => stage === "review" && (draw(), true),
+    end() {
+      queue.removeEventListener("sent", sent);
+      queue.removeEventListener("refused", refused);
+    },
   };
 }

@@ -1,6 +1,6 @@
 // Closing a till: what it took in, by tender, and what it sold, by tax rate. First everything is sent.
 
-import { empty, fill, h, icon, notice, waiting } from "../screens/elements.js";
+import { empty, field, fill, h, icon, notice, waiting } from "../screens/elements.js";
 import { get } from "../screens/api.js";
 import { money, number, quantity } from "../screens/format.js";
 import { problemView } from "../screens/problem.js";
@@ -13,11 +13,11 @@ const TENDERS = { cash: "s_cash", card: "card" };
 export function dayJob(frame) {
   const { place } = frame;
   const today = () => new Intl.DateTimeFormat("en-CA", { timeZone: place.timezone ?? undefined }).format(new Date(clock.now()));
-  const day = h("input", { type: "date", value: today(), "aria-label": t("s_day"), on: { change: () => read() } });
-  const till = h("input", { value: place.till, "aria-label": t("s_till"), autocomplete: "off", on: { change: () => read() } });
+  const day = h("input", { type: "date", value: today(), on: { change: () => read() } });
+  const till = h("input", { value: place.till, autocomplete: "off", on: { change: () => read() } });
   const waits = h("div");
   const area = h("div", { class: "stack" });
-  const element = h("div", { class: "stack" }, h("div", { class: "row day-of" }, day, till), waits, area);
+  const element = h("div", { class: "stack" }, h("div", { class: "fields" }, field(t("s_day"), day), field(t("s_till"), till)), waits, area);
 
   const read = async () => {
     const n = queue.waiting.length + queue.refused.length;

@@ -21,6 +21,7 @@ export function extend(frame, job, { changed }) {
     const pickup_by = new Date(`${input.value}T23:59:00`).toISOString();
     return freeze("PUT", stepOf(job, ""), { channel: frame.place.channel, pickup_by });
   }, {
+    during: (work) => frame.during(work),
     done: ({ body }) => {
       const now = body.fulfilments?.find(({ fulfilment }) => fulfilment === job.fulfilment);
       told.replaceChildren();

@@ -57,10 +57,10 @@ export function findView(frame) {
     const near = h("div");
     const online = h("div");
     const price = record.price && h("p", { class: "sum" }, h("strong", {}, money(record.price.amount, place.currency)),
-      record.price.regular_amount > record.price.amount && h("s", { class: "muted" }, " ", money(record.price.regular_amount, place.currency)));
+      record.price.regular_amount > record.price.amount && [" ", h("s", { class: "muted" }, money(record.price.regular_amount, place.currency))]);
     const sell = h("button", { class: "primary", disabled: !record.price, on: { click: () => frame.open("sell").scan({ kind: "code", quantity: 1, read: { kind: "id", code: record.sku, text: record.sku } }).catch((error) => frame.failed(error)) } }, icon("sell"), t("sell"));
     const box = h("div", { class: "stack" },
-      h("button", { class: "plain back", on: { click: close } }, t("back")),
+      h("button", { class: "plain back", on: { click: close } }, icon("back"), t("back")),
       h("h2", { tabindex: "-1" }, record.name ?? record.sku), h("p", { class: "small muted" }, record.sku), price,
       h("section", { class: "panel stack", "aria-label": t("here") }, h("h3", {}, t("here")), here),
       h("section", { class: "panel stack", "aria-label": t("nearby") }, h("h3", {}, t("nearby")), near),
@@ -80,7 +80,7 @@ export function findView(frame) {
       work.then((...told) => { arrived(); fill(area, ...told); }, (error) => { arrived(); fill(area, problemView(error)); });
     };
     shown(near, elsewhere([{ sku: record.sku, quantity: 1 }], place).then((stores) => (stores.length === 0 ? h("p", { class: "muted" }, t("s_nowhere"))
-      : h("ul", { class: "list" }, stores.map((one) => h("li", {}, h("span", { class: "grow" }, one.name ?? one.location), h("span", { class: "number" }, quantity(one.lines[0].available)), h("span", { class: "small muted number" }, t("s_km", { n: () => number(one.distance_km, { maximumFractionDigits: 1 }) }))))))));
+      : h("ul", { class: "list" }, stores.map((one) => h("li", {}, h("span", { class: "grow" }, one.name ?? one.location), h("span", { class: "number" }, quantity(one.lines[0].available)), h("span", { class: "small muted number" }, t("s_km", { n: () => number(one.distance_km, { maximumFractionDigits: one.distance_km < 10 ? 1 : 0 }) }))))))));
     shown(online, onlineOf(record.sku, place));
     watched = stream.subscribe({ skus: [record.sku], locations: [place.location], channel: place.channel }, { onchange: ({ items }) => { if (items[0]) cell(here, items[0]); }, onrefused: () => {} });
   };

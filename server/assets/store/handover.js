@@ -7,7 +7,7 @@ import { problemView } from "../screens/problem.js";
 import { session } from "../screens/session.js";
 import { Refusal } from "../screens/api.js";
 import { t } from "../screens/texts.js";
-import { deliver, freeze, once, unique } from "../screens/write.js";
+import { freeze, once, unique } from "../screens/write.js";
 import { extend } from "./extend.js";
 import { link } from "./link.js";
 import { again, ofOrder, stepOf } from "./orders.js";
@@ -56,16 +56,20 @@ export function handOver(frame, job, { code = null, close, again: openAgain, cha
     if (now && now.state !== job.state) return openAgain(now, { is_handing: true });
     return fill(told, problemView(error, { currency }));
   };
+  const during = (work) => frame.during(work);
   const button = h("button", { class: "primary" }, icon("done"), t("hand_over"));
-  button.addEventListener("click", once(button, () => write([]), { done, refused }));
+  button.addEventListener("click", once(button, () => write([]), { done, refused, during }));
   const tenders = job.due > 0 && payment({
     amount: job.due, currency, back: null,
-    take: (tender, given, tell) => {
-      tell();
-      const amount = job.due;
-      const payment = `${place.till}-${unique().slice(0, 8)}`;
-      const told = write([{ payment, tender, amount, state: "captured", ...(given > amount && { given }) }]);
-      return frame.during(deliver(told).then((answer) => done(answer, payment), refused));
+    listen: (button, taken) => {
+      let payment = null;
+      return once(button, () => {
+        const { tender, given } = taken() ?? {};
+        if (!tender) return null;
+        const amount = job.due;
+        payment = `${place.till}-${unique().slice(0, 8)}`;
+        return write([{ payment, tender, amount, state: "captured", ...(given > amount && { given }) }]);
+      }, { done: (answer) => done(answer, payment), refused, during });
     },
   });
   const action = () => {

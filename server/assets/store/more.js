@@ -21,7 +21,7 @@ const JOBS = [
 
 /** All of them are here before the connection goes. */
 const LOADS_AFTER_MS = 2000;
-const others = [() => import("./picking.js"), () => import("./handover.js")];
+const others = [() => import("./picking.js"), () => import("./handover.js"), () => import("./leaving.js")];
 setTimeout(() => Promise.all([...JOBS.map(([, , , , load]) => load), ...others].map((load) => load())).catch(() => {}), LOADS_AFTER_MS);
 
 export function moreView(frame) {
@@ -60,9 +60,12 @@ export function moreView(frame) {
     if (!job) return false;
     job.end?.();
     job = null;
+    const has_focus = side.contains(document.activeElement);
     side.replaceChildren();
     element.dataset.open = "false";
-    for (const button of buttons.values()) button.removeAttribute("aria-current");
+    const left = [...buttons.values()].find((button) => button.hasAttribute("aria-current"));
+    left?.removeAttribute("aria-current");
+    if (has_focus) left?.focus({ preventScroll: true });
     frame.refresh();
     return true;
   };
@@ -75,7 +78,7 @@ export function moreView(frame) {
     const make = await load().catch((error) => frame.failed(new Unreachable(error)));
     if (!make || asked !== name || job) return;
     job = make(frame, { found, close, open });
-    fill(side, h("button", { class: "plain back", on: { click: close } }, t("back")), h("h2", { tabindex: "-1" }, t(text)), job.element);
+    fill(side, h("button", { class: "plain back", on: { click: close } }, icon("back"), t("back")), h("h2", { tabindex: "-1" }, t(text)), job.element);
     element.dataset.open = "true";
     buttons.get(name).setAttribute("aria-current", "true");
     side.querySelector("h2").focus();
@@ -113,7 +116,7 @@ export function moreView(frame) {
     quantity: (n) => job?.quantity?.(n) ?? false,
     action: () => job?.action?.() ?? [],
     primary: () => job?.primary?.(),
-    back: close,
+    back: () => job?.back?.() || close(),
     end() {
       close();
       queue.removeEventListener("change", tell);

@@ -2,38 +2,31 @@
 
 import { fill, h, icon } from "../screens/elements.js";
 import { amountOf, money } from "../screens/format.js";
-import { SAYS_MS, SLOW_MS } from "../screens/write.js";
 import { t } from "../screens/texts.js";
 
 /**
- * The buttons of an amount: `take(tender, given, tell)` is called once, however often they are tapped; `tell` starts the
- * words of a write that takes long. A `back` goes back.
+ * The buttons of an amount. `listen(button, taken)` makes the listener of one, which resolves to whether its write is still
+ * open; `taken()` is `{tender, given}`, or null where too little was typed. Only one of them is under way. A `back` goes back.
  */
-export function payment({ amount, currency, take, back }) {
-  let is_taken = false;
+export function payment({ amount, currency, listen, back }) {
   const buttons = [];
-  const once = (tender, givenOf, button) => async () => {
-    const given = givenOf();
-    if (is_taken || given === null) return;
-    is_taken = true;
-    for (const one of buttons) one.disabled = one !== button;
-    const label = [...button.childNodes];
-    button.setAttribute("aria-busy", "true");
-    const timers = [];
-    const tell = () => timers.push(setTimeout(() => fill(button, t("sending")), SAYS_MS), setTimeout(() => fill(button, h("span", { role: "status" }, t("still_sending"))), SLOW_MS));
-    try {
-      await take(tender, given, tell);
-    } finally {
-      timers.forEach(clearTimeout);
-      button.replaceChildren(...label);
-      button.removeAttribute("aria-busy");
-      for (const one of buttons) one.disabled = false;
-      is_taken = false;
-    }
-  };
   const button = (tender, givenOf, kind, ...words) => {
     const made = h("button", { class: kind, "data-tender": tender }, words);
-    made.addEventListener("click", once(tender, givenOf, made));
+    const go = listen(made, () => {
+      const given = givenOf();
+      return given === null ? null : { tender, given };
+    });
+    const others = (is_off) => { for (const one of buttons) if (one !== made) one.disabled = is_off; };
+    made.addEventListener("click", async (event) => {
+      if (made.hasAttribute("aria-busy")) return;
+      let is_open = false;
+      others(true);
+      try {
+        is_open = await go(event);
+      } finally {
+        others(is_open === true);
+      }
+    });
     buttons.push(made);
     return made;
   };

@@ -1,7 +1,7 @@
 // Pick: two lists that fill themselves, to pick and ready. A scanned code opens its order, a scanned item the oldest order
 // that wants it.
 
-import { empty, fill, h, keyed, set, waiting } from "../screens/elements.js";
+import { empty, fill, h, icon, keyed, set, waiting } from "../screens/elements.js";
 import { all } from "../screens/api.js";
 import { duration, moment, quantity } from "../screens/format.js";
 import { stream } from "../screens/live.js";
@@ -9,12 +9,16 @@ import { known, locations, skus } from "../screens/names.js";
 import { session } from "../screens/session.js";
 import { Shown } from "../screens/shown.js";
 import { stateWord } from "../screens/problem.js";
-import { t } from "../screens/texts.js";
+import { spoken, t } from "../screens/texts.js";
 import { lookup } from "./lookup.js";
 import { again, jobOf, ofOrder, ofReservation } from "./orders.js";
 
-/** So many records in a row are one reading of the lists. */
+/** Records within this time are one reading of the lists; within a longer one where a reading takes long. */
 const TOGETHER_MS = 150;
+const TOGETHER_MAX_MS = 500;
+
+/** A reading without an answer for so long is given up. */
+const PATIENCE_MS = 20_000;
 
 /** Without the stream the lists are read so often. */
 const READS_EVERY_MS = 30_000;
@@ -49,10 +53,14 @@ export function pickView(frame) {
     const button = h("button", { class: "plain whole", on: { click: () => openReservation(lists[which].all.find(({ id }) => id === item.id) ?? item) } }, h("span", { class: "grow" }, h("div", {}, name), h("div", {}, what)), count);
     const element = h("li", { class: "tap" }, button);
     element.update = (now) => {
+      button.setAttribute("aria-current", String(detail?.job.reservation === now.id));
+      // An age moves each minute, and the rest with the record.
+      const told = [now.pickup_by, now.created_at, now.purpose, units(now), spoken(), now.pickup_by ? "" : Math.floor(Date.now() / 60_000)].join();
+      if (element.told === told) return;
+      element.told = told;
       const due = now.pickup_by ? t("s_until", { t: () => moment(now.pickup_by) }) : t("s_ago", { d: () => age(now.created_at) });
       fill(what, now.purpose === "delivery" ? t("s_delivery") : t("s_pickup"), " · ", due);
-      set(count, quantity(units(now)));
-      button.setAttribute("aria-current", String(detail?.job.reservation === now.id));
+      set(count, t("s_n_units", { n: () => quantity(units(now)), of: units(now) }));
     };
     return element;
   };
@@ -77,13 +85,31 @@ export function pickView(frame) {
 
   let has_read = false;
   let at_least = null;
+  let took_ms = 0;
+  let is_reading = false;
+  let is_wanted = false;
+  /** One reading at a time, so that an older one never comes after a newer one. */
   const read = async (seq = null) => {
     if (seq !== null) at_least = Math.max(at_least ?? 0, seq);
+    is_wanted = true;
+    if (is_reading) return;
+    is_reading = true;
+    try {
+      while (is_wanted) {
+        is_wanted = false;
+        await readOnce();
+      }
+    } finally {
+      is_reading = false;
+    }
+  };
+  const readOnce = async () => {
     if (session.state === "none" || session.state === "refused") return;
     const arrived = has_read ? () => {} : waiting(rows);
+    const began = performance.now();
     try {
       for (const [state, shown] of Object.entries(lists)) {
-        const found = await all("/v1/reservations", { location: place.location, state, min_seq: at_least }, { most: 5000 });
+        const found = await all("/v1/reservations", { location: place.location, state, min_seq: at_least }, { most: 5000, signal: AbortSignal.timeout(PATIENCE_MS) });
         const kept = found.filter(({ purpose }) => purpose === "pickup" || purpose === "delivery");
         const ids = new Set(kept.map(({ id }) => id));
         shown.change(kept, shown.all.filter(({ id }) => !ids.has(id)));
@@ -97,6 +123,7 @@ export function pickView(frame) {
       arrived();
     }
     draw();
+    took_ms = performance.now() - began;
   };
   /** What is open may have moved on at another till. */
   const followOpen = async () => {
@@ -107,8 +134,12 @@ export function pickView(frame) {
   };
   let timer = null;
   const soon = (seq) => {
-    clearTimeout(timer);
-    timer = setTimeout(read, TOGETHER_MS, seq);
+    if (seq !== null) at_least = Math.max(at_least ?? 0, seq);
+    // However many come, it is not put off.
+    timer ??= setTimeout(() => {
+      timer = null;
+      read();
+    }, Math.min(Math.max(TOGETHER_MS, 2 * took_ms), TOGETHER_MAX_MS));
   };
   const followed = stream.follow({ kinds: session.may("sell") || session.may("fulfil") ? ["order", "reservation"] : ["reservation"], locations: [place.location] }, {
     onbegin: read, onreset: (_, seq) => read(seq),
@@ -125,10 +156,13 @@ export function pickView(frame) {
   const close = () => {
     opening = null;
     if (!detail) return false;
+    const has_focus = side.contains(document.activeElement);
+    const left = rows.rows?.get(detail.job.reservation);
     detail = null;
     side.replaceChildren();
     draw();
     frame.refresh();
+    if (has_focus) left?.querySelector("button")?.focus({ preventScroll: true });
     return true;
   };
   const open = async (job, how = {}) => {
@@ -144,7 +178,7 @@ export function pickView(frame) {
     }
     if (opening !== now) return null;
     detail = make(frame, job, { ...how, close, again: (job, how) => open(job, how), changed: () => soon(null) });
-    fill(side, h("button", { class: "plain back", on: { click: close } }, t("back")), detail.element);
+    fill(side, h("button", { class: "plain back", on: { click: close } }, icon("back"), t("back")), detail.element);
     draw();
     frame.refresh();
     detail.element.querySelector("h2")?.focus();

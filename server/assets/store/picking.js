@@ -47,7 +47,9 @@ export function picking(frame, job, { close, again: openAgain, changed }) {
 
   const draw = () => {
     for (const row of rows) row.update();
-    button.disabled = !job.lines.every((line) => picked(line) === line.quantity) || !session.may("fulfil");
+    const to_go = job.lines.reduce((sum, line) => sum + line.quantity - picked(line), 0);
+    button.disabled = to_go > 0 || !session.may("fulfil");
+    fill(button, icon("done"), t("mark_ready"), to_go > 0 && h("span", { class: "small" }, t("s_to_go", { n: () => quantity(to_go) })));
     frame.refresh();
   };
   const pick = (sku, n, line = job.lines.find((one) => one.sku === sku && picked(one) < one.quantity)) => {
@@ -69,6 +71,7 @@ export function picking(frame, job, { close, again: openAgain, changed }) {
     told.querySelector("input")?.focus();
   };
   button.addEventListener("click", once(button, () => freeze("POST", stepOf(job, "ready"), {}), {
+    during: (work) => frame.during(work),
     done: async () => {
       kept.put({});
       changed();

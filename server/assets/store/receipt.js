@@ -37,12 +37,14 @@ export function receiptView({ place, entry, order }) {
   if (order) sold(order);
   else {
     fill(head, notice("warn", t("provisional_receipt", { r: entry.till_reference }), h("p", {}, t("s_waits_here"))));
-    const hear = ({ detail }) => {
+    const controller = new AbortController();
+    const hear = (kind, tell) => queue.addEventListener(kind, ({ detail }) => {
       if (detail.id !== entry.id) return;
-      queue.removeEventListener("sent", hear);
-      if (view.isConnected) sold(detail.body);
-    };
-    queue.addEventListener("sent", hear);
+      controller.abort();
+      if (view.isConnected) tell(detail);
+    }, { signal: controller.signal });
+    hear("sent", ({ body }) => sold(body));
+    hear("refused", () => fill(head, notice("bad", t("provisional_receipt", { r: entry.till_reference }), h("p", {}, t("s_was_refused")))));
   }
   queueMicrotask(() => view.focus({ preventScroll: true }));
   return view;

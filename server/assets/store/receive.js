@@ -69,7 +69,7 @@ export function receiveJob(frame, { found }) {
     await skus(one.lines.map(({ sku }) => sku)).catch(() => {});
     const as_listed = h("button", { on: { click: () => { came.put(Object.fromEntries(document.lines.map(({ sku, quantity: n }) => [sku, n]))); draw(); } } }, t("all_as_listed"));
     list = h("ul", { class: "list lines" });
-    fill(element, h("h3", {}, one.id), told, h("div", { class: "row" }, as_listed, h("button", { class: "plain", on: { click: overview } }, t("back"))), list);
+    fill(element, h("h3", {}, one.id), told, h("div", { class: "row" }, as_listed, h("button", { class: "plain", on: { click: overview } }, t("s_other_deliveries"))), list);
     fill(told);
     draw();
   };
@@ -117,6 +117,7 @@ export function receiveJob(frame, { found }) {
     ? freeze("POST", path`/v1/transfers/${document.id}/receive`, { lines: counted().map(([sku, n]) => ({ sku, quantity: n })) })
     : freeze("POST", "/v1/stock/movements", { movements: counted().map(([sku, n]) => ({ kind: "receipt", sku, location: place.location, quantity: n, reference: document.id })) }));
   book.addEventListener("click", once(book, () => (document && counted().length > 0 ? write() : null), {
+    during: (work) => frame.during(work),
     done: async () => {
       const { id, lines: listed } = document;
       const missing = listed.filter(({ sku, quantity: n }) => (came.value[sku] ?? 0) < n);
@@ -131,7 +132,7 @@ export function receiveJob(frame, { found }) {
   const closing = (id) => {
     const button = h("button", {}, t("s_close_missing"));
     button.addEventListener("click", once(button, () => freeze("POST", path`/v1/transfers/${id}/receive`, { lines: [], close: true }), {
-      done: () => { fill(told); overview(); }, refused: (error) => fill(told, problemView(error)),
+      done: () => { fill(told); overview(); }, during: (work) => frame.during(work), refused: (error) => fill(told, problemView(error)),
     }));
     return button;
   };
@@ -139,5 +140,5 @@ export function receiveJob(frame, { found }) {
   if (found?.kind === "transfer") open(ofTransfer(found.record)).catch((error) => frame.failed(error));
   else if (found) get(path`/v1/transfers/${found.id}`).then((record) => open(ofTransfer(record)), (error) => frame.failed(error));
   else overview();
-  return { element, scan, scanning: () => t("s_scan_receive"), action: () => (document ? book : []), primary: () => book.click() };
+  return { element, scan, scanning: () => t("s_scan_receive"), action: () => (document ? book : []), primary: () => book.click(), back: () => document !== null && (overview(), true) };
 }

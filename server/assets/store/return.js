@@ -84,6 +84,7 @@ export function returnJob(frame, { found }) {
     }
     return freeze("POST", "/v1/returns", { ...asked(), ...withoutReceipt() });
   }, {
+    during: (work) => frame.during(work),
     done: ({ body }) => { stage = "done"; paidBack(body); frame.refresh(); },
     refused: (error) => fill(told, problemView(error, { currency: currency(), nameOf: (sku) => nameOf("sku", sku) })),
   }));
@@ -97,7 +98,7 @@ export function returnJob(frame, { found }) {
       const pay = h("button", { class: "primary" }, icon("done"), tender === "cash" ? t("s_cash_back") : t("paid_back"));
       pay.addEventListener("click", once(pay, () => freeze("POST", path`/v1/returns/${back.return}/refunds`, {
         channel: place.channel, location: place.location, till: place.till, refunds: [{ refund: refund.refund, tender, amount, state: "done", ...(refund.payment && { payment: refund.payment }) }],
-      }), { done: ({ body }) => paidBack(body), refused: (error) => fill(told, problemView(error, { currency: back.currency })) }));
+      }), { done: ({ body }) => paidBack(body), during: (work) => frame.during(work), refused: (error) => fill(told, problemView(error, { currency: back.currency })) }));
       return h("li", {}, h("span", { class: "grow" }, t(tender === "cash" ? "s_cash" : tender === "card" ? "card" : "s_other_tender")), h("span", { class: "number" }, money(amount, back.currency)), pay);
     });
     fill(element, notice("ok", t("s_returned", { n: back.receipts?.[0] ?? back.return }), done.map(({ amount }) => h("p", {}, t("s_paid_back", { a: () => money(amount, back.currency) })))), told, rows.length > 0 && h("ul", { class: "list" }, rows), h("p", { class: "muted" }, t("s_next_return")));
@@ -159,7 +160,7 @@ export function returnJob(frame, { found }) {
     return skus([record.sku]).then(() => { draw(); frame.right(record.name ?? record.sku); });
   };
 
-  fill(element, empty(t("s_return_empty")), h("p", { class: "muted" }, t("s_no_receipt_hint")));
+  fill(element, empty(t("s_return_empty"), h("br"), t("s_no_receipt_hint")));
   if (link.is_offline) fill(element, notice("warn", t("s_needs_line")));
   if (found) openFound(found).catch((error) => fill(element, problemView(error)));
   return { element, scan, scanning: () => t("s_scan_return"), action: () => (stage === "lines" ? button : []), primary: () => button.click() };

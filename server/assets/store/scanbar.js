@@ -4,7 +4,9 @@ import { fill, h, icon } from "../screens/elements.js";
 import { read, typed } from "../screens/scan.js";
 import { t } from "../screens/texts.js";
 import { wedge } from "../screens/wedge.js";
-import { camera, hasCamera } from "../screens/camera.js";
+
+/** Whether there can be a camera: a safe address, a reader of codes, a camera. */
+const hasCamera = () => isSecureContext && "BarcodeDetector" in globalThis && !!navigator.mediaDevices?.getUserMedia;
 
 /** `onscan({kind, quantity, read, asks})` hears each; returns `{element, label, last, focus, stop}`. */
 export function scanBar({ onscan, patterns }) {
@@ -19,13 +21,19 @@ export function scanBar({ onscan, patterns }) {
     if (told) onscan(told);
   });
   const scanned = (text) => onscan({ kind: "code", quantity: 1, read: read(text, { patterns }) });
-  const scanner = wedge(scanned);
+  const scanner = wedge(scanned, {
+    onstray(text) {
+      input.value += text;
+      input.focus();
+    },
+  });
   let seen = null;
   const toggle = async () => {
     if (seen) {
       seen.stop();
       seen = null;
     } else {
+      const { camera } = await import("../screens/camera.js");
       seen = await camera(scanned);
       form.before(seen);
     }

@@ -6,7 +6,7 @@ import { post } from "../screens/api.js";
 import { session } from "../screens/session.js";
 import { problemView } from "../screens/problem.js";
 import { t } from "../screens/texts.js";
-import { LATE_MS } from "../screens/write.js";
+import { LATE_MS, says } from "../screens/write.js";
 import { add, repriced, saleBody, setQuantity, total } from "./basket.js";
 import { work } from "./kept.js";
 import { link } from "./link.js";
@@ -99,9 +99,10 @@ export function sellView(frame) {
   const paying = () => {
     if (stage === "lines" && basket.value.length > 0) {
       stage = "pay";
-      tenders = payment({ amount: total(basket.value), currency, take, back });
+      tenders = payment({ amount: total(basket.value), currency, listen, back });
+      frame.quiet();
       frame.refresh();
-      tenders[0].querySelector("button")?.focus();
+      tenders[0].querySelector("button")?.focus({ preventScroll: true });
     } else if (stage === "pay") {
       tenders?.[0].querySelector("button")?.click();
     }
@@ -115,8 +116,17 @@ export function sellView(frame) {
   };
 
   /** Takes the money: the sale is on this device before anything is told, and booked once. */
-  const take = (tender, given, tell) => frame.during(sell(tender, given, tell));
-  const sell = async (tender, given, tell) => {
+  const listen = (button, taken) => async () => {
+    const told = taken();
+    if (!told) return;
+    const end = says(button);
+    try {
+      await frame.during(sell(told));
+    } finally {
+      end();
+    }
+  };
+  const sell = async ({ tender, given }) => {
     const lines = basket.value;
     const is_offline = link.is_offline;
     if (is_offline && !session.may("stock")) return void fill(told, notice("warn", t("s_offline_no"), h("p", {}, t("needs", { p: "stock" }))));
@@ -124,7 +134,6 @@ export function sellView(frame) {
     const entry = await queue.sale(place, (named) => saleBody({ place, lines, tender, given, is_offline, named }), shown);
     let outcome = { state: "queued" };
     if (!is_offline) {
-      tell();
       const answered = sender.outcome(entry.id, LATE_MS);
       sender.kick();
       outcome = await answered;

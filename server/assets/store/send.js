@@ -1,13 +1,13 @@
 // Send goods to another of our places: choose it, scan, send. They are reserved and leave in two steps that a repeat does
 // not do twice; until they arrive they are on their way.
 
-import { empty, fill, h, icon, keyed, notice } from "../screens/elements.js";
+import { empty, field, fill, h, icon, keyed, notice } from "../screens/elements.js";
 import { path } from "../screens/api.js";
 import { quantity } from "../screens/format.js";
 import { locations, nameOf } from "../screens/names.js";
 import { problemView } from "../screens/problem.js";
 import { t } from "../screens/texts.js";
-import { deliver, freeze, once, unique } from "../screens/write.js";
+import { freeze, once, unique } from "../screens/write.js";
 import { add, setQuantity } from "./basket.js";
 import { work } from "./kept.js";
 import { link } from "./link.js";
@@ -18,10 +18,10 @@ export function sendJob(frame) {
   const { place } = frame;
   const kept = work("send", place.location, { lines: [], to: "", id: null });
   const told = h("div");
-  const to = h("select", { "aria-label": t("s_send_to"), on: { change: () => { kept.put({ ...kept.value, to: to.value }); draw(); } } }, h("option", { value: "" }, t("s_send_to")));
+  const to = h("select", { on: { change: () => { kept.put({ ...kept.value, to: to.value }); draw(); } } }, h("option", { value: "" }, t("s_choose_to")));
   const list = h("ul", { class: "list lines" });
   const button = h("button", { class: "primary" }, icon("store"), t("s_send_now"));
-  const element = h("div", { class: "stack" }, told, to, list);
+  const element = h("div", { class: "stack" }, told, field(t("s_send_to"), to), list);
   locations().then((items) => {
     to.append(...items.filter(({ location }) => location !== place.location).map(({ location, name }) => h("option", { value: location }, name ?? location)));
     to.value = kept.value.to;
@@ -62,26 +62,31 @@ export function sendJob(frame) {
     kept.put({ ...kept.value, id: null });
     fill(told, problemView(error, { nameOf: nameOfSku, act: ({ sku }, would) => { if (would.quantity) change(setQuantity(kept.value.lines, sku, would.quantity)); } }));
   };
-  button.addEventListener("click", once(button, () => {
+  const during = (work) => frame.during(work);
+  /** The transfer that is made and has not left yet. */
+  let made = null;
+  const create = once(button, () => {
     const id = kept.value.id ?? `send-${unique().slice(0, 12)}`;
     kept.put({ ...kept.value, id });
     const lines = kept.value.lines.map(({ sku, quantity: n }) => ({ sku, quantity: n }));
     return freeze("POST", "/v1/transfers", { transfer: id, from: place.location, to: kept.value.to, reason: "on_demand", ready: true, lines }, id);
-  }, {
-    done: async ({ body }) => {
-      try {
-        await frame.during(deliver(freeze("POST", path`/v1/transfers/${body.transfer}/ship`, {}, `${body.transfer}-ship`)));
-        const where = nameOf("location", kept.value.to);
-        kept.put({ lines: [], to: "", id: null });
-        to.value = "";
-        fill(told, notice("ok", t("s_sent", { n: body.transfer, s: where })));
-        draw();
-      } catch (error) {
-        fill(told, problemView(error));
-      }
+  }, { done: ({ body }) => { made = body.transfer; return ship(); }, refused, during });
+  const ship = once(button, () => freeze("POST", path`/v1/transfers/${made}/ship`, {}, `${made}-ship`), {
+    done: () => {
+      const where = nameOf("location", kept.value.to);
+      kept.put({ lines: [], to: "", id: null });
+      to.value = "";
+      fill(told, notice("ok", t("s_sent", { n: made, s: where })));
+      made = null;
+      draw();
     },
-    refused,
-  }));
+    refused: (error) => {
+      made = null;
+      fill(told, problemView(error));
+    },
+    during,
+  });
+  button.addEventListener("click", (event) => (made ? ship(event) : create(event)));
   draw();
   return { element, scan, scanning: () => t("s_scan_send"), action: () => button, primary: () => button.click() };
 }

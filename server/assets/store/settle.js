@@ -1,25 +1,28 @@
 // To settle: what the server refused of what was told late. Nothing vanishes: it is corrected and sent, exported, or
 // discarded by somebody who may, and stays listed.
 
-import { complain, empty, field, fill, h, notice } from "../screens/elements.js";
+import { complain, empty, field, fill, h, keyed, notice } from "../screens/elements.js";
 import { Refusal } from "../screens/api.js";
 import { moment, money, quantity } from "../screens/format.js";
 import { problemView } from "../screens/problem.js";
 import { session } from "../screens/session.js";
 import { t } from "../screens/texts.js";
-import { freeze } from "../screens/write.js";
+import { correction } from "./correct.js";
 import { queue } from "./queue.js";
 import { sender } from "./sender.js";
 
 export function settleJob() {
-  const element = h("div", { class: "stack" });
+  const head = h("div");
+  const refused = h("div", { class: "stack" });
+  const rest = h("div", { class: "stack" });
+  const element = h("div", { class: "stack" }, head, refused, rest);
   const draw = () => {
     const waiting = queue.waiting;
     const discarded = queue.entries.filter(({ state }) => state === "discarded");
-    fill(element,
-      queue.is_old && notice("bad", t("s_too_old")),
-      queue.refused.length === 0 && waiting.length === 0 && empty(t("s_settled")),
-      queue.refused.map(entryView),
+    fill(head, queue.is_old && notice("bad", t("s_too_old")), queue.refused.length === 0 && waiting.length === 0 && empty(t("s_settled")));
+    // What is being corrected stays as it is typed, whatever else moves.
+    keyed(refused, queue.refused, ({ id, refused_at }) => `${id} ${refused_at}`, entryView);
+    fill(rest,
       waiting.length > 0 && h("section", { class: "stack" }, h("h3", {}, t("s_waiting")), h("ul", { class: "list" }, waiting.map((entry) => h("li", {}, h("span", { class: "grow" }, title(entry)), h("span", { class: "number small" }, moment(entry.at)), worth(entry))))),
       discarded.length > 0 && h("details", {}, h("summary", {}, t("s_discarded", { n: discarded.length })), h("ul", { class: "list" }, discarded.map((entry) => h("li", {}, h("span", { class: "grow" }, title(entry)), h("span", { class: "small muted" }, entry.reason), worth(entry))))));
   };
@@ -27,20 +30,10 @@ export function settleJob() {
   const worth = ({ kind, shown }) => kind === "sale" && h("span", { class: "number" }, money(shown.total, shown.currency));
 
   const entryView = (entry) => {
-    const { id, shown, error, write } = entry;
-    const text = h("textarea", { rows: 6, class: "code", spellcheck: "false", value: JSON.stringify(JSON.parse(write.body), null, 1) });
+    const { id, shown, error } = entry;
     const reason = h("input", { autocomplete: "off" });
-    const correct = h("form", { class: "stack", novalidate: true }, field(t("s_body"), text), h("button", { class: "primary" }, t("s_correct")));
-    correct.addEventListener("submit", async (event) => {
-      event.preventDefault();
-      let body;
-      try {
-        body = JSON.parse(text.value);
-      } catch {
-        return complain(correct, [[text, t("s_no_json")]]);
-      }
-      // Other bytes are another write: the key of a refused one was never used up.
-      await queue.mark(id, { state: "waiting", error: null, write: freeze(write.method, write.url, body, write.key) });
+    const correct = correction(entry, async (right) => {
+      await queue.mark(id, { state: "waiting", error: null, ...right });
       return sender.kick();
     });
     const discard = h("form", { class: "stack", novalidate: true }, field(t("s_reason"), reason), h("button", { class: "danger", disabled: !session.may("refund") }, t("s_discard")), !session.may("refund") && h("p", { class: "muted" }, t("needs", { p: "refund" })));

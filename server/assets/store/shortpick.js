@@ -7,7 +7,7 @@ import { nameOf } from "../screens/names.js";
 import { problemView } from "../screens/problem.js";
 import { session } from "../screens/session.js";
 import { t } from "../screens/texts.js";
-import { deliver, freeze, once } from "../screens/write.js";
+import { freeze, once } from "../screens/write.js";
 import { elsewhere, stepOf } from "./orders.js";
 import { numberIn, whole } from "./stepper.js";
 
@@ -43,7 +43,7 @@ export function shortPick(frame, job, line, found, { cancel, done }) {
       });
     }
     return freeze("POST", stepOf(job, "cancel"), { lines: [{ sku: line.sku, location: place.location, quantity: missing }], reason: "short pick" });
-  }, { done, refused }));
+  }, { done, refused, during: (work) => frame.during(work) }));
 
   /** The count that keeps the units from being promised again: what is left, and what is in the hand. */
   const counted = (n) => freeze("POST", "/v1/stock/counts", { put_aside: "excluded", counts: [{ sku: line.sku, location: place.location, on_hand: n + found }] });
@@ -65,15 +65,11 @@ export function shortPick(frame, job, line, found, { cancel, done }) {
   const to = ({ location, name, distance_km }, n) => {
     const button = h("button", { class: "whole" }, icon("store"), h("span", { class: "grow" }, name ?? location), h("span", { class: "number" }, t("s_km", { n: () => number(distance_km, { maximumFractionDigits: distance_km < 10 ? 1 : 0 }) })));
     const count = counted(n);
-    button.addEventListener("click", async () => {
-      try {
-        if (session.may("stock")) await deliver(count);
-      } catch (error) {
-        return refused(error);
-      }
-      return send();
-    });
-    const send = once(button, () => freeze("PUT", stepOf(job, ""), { channel: place.channel, location }), { done, refused });
+    let is_counted = !session.may("stock");
+    const during = (work) => frame.during(work);
+    const send = once(button, () => freeze("PUT", stepOf(job, ""), { channel: place.channel, location }), { done, refused, during });
+    const first = once(button, () => count, { done: () => { is_counted = true; return send(); }, refused, during });
+    button.addEventListener("click", (event) => (is_counted ? send(event) : first(event)));
     return button;
   };
   return form;

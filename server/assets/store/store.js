@@ -6,14 +6,12 @@ import { shell } from "../screens/shell.js";
 import { t } from "../screens/texts.js";
 import "./texts.js";
 import { refresh } from "./catalogue.js";
-import { chooser } from "./choose.js";
 import { install, persists } from "./device.js";
 import { Frame } from "./frame.js";
 import { link } from "./link.js";
 import { known } from "./place.js";
 import { queue } from "./queue.js";
 import { sender } from "./sender.js";
-import { leaving } from "./leaving.js";
 import { status } from "./status.js";
 import { sellView } from "./sell.js";
 import { pickView } from "./pick.js";
@@ -25,7 +23,7 @@ const CATALOGUE_MS = 600_000;
 const main = document.querySelector("main");
 const here = h("button", { class: "plain here", hidden: true, on: { click: () => choose() } });
 await Promise.all([shell({ streams: true, links: [], more: [here, status()] }), queue.load()]);
-session.leave = leaving;
+session.leave = async () => (await import("./leaving.js")).leaving();
 
 let frame = null;
 
@@ -36,6 +34,7 @@ async function choose() {
   const before = frame?.place;
   frame?.end();
   frame = null;
+  const { chooser } = await import("./choose.js");
   const place = await chooser(main, before);
   return place && begin(place);
 }

@@ -133,6 +133,7 @@ const STORE: &[File] = folder! { "store":
     "catalogue.js"
     "choose.js"
     "clock.js"
+    "correct.js"
     "count.js"
     "day.js"
     "db.js"
