@@ -6,7 +6,7 @@ import { t } from "../screens/texts.js";
 import { wedge } from "../screens/wedge.js";
 import { camera, hasCamera } from "../screens/camera.js";
 
-/** `onscan({kind, quantity, read, asks})` hears each; returns `{element, label, last, focus, stop}`. */
+/** `onscan({kind, quantity, read, asks})` hears each; `patterns()` are those of the store's own codes; returns `{element, label, last, focus, stop}`. */
 export function scanBar({ onscan, patterns }) {
   const input = h("input", { class: "code-field", autocomplete: "off", spellcheck: "false", autocapitalize: "none", enterkeyhint: "go", placeholder: t("scan_or_type"), "aria-label": t("scan_or_type") });
   const label = h("span", { class: "scanning small" });
@@ -14,11 +14,11 @@ export function scanBar({ onscan, patterns }) {
   const form = h("form", { class: "scan-bar", novalidate: true }, icon("scan"), h("div", { class: "scan-words" }, label, last), input);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const told = typed(input.value, { patterns });
+    const told = typed(input.value, { patterns: patterns() });
     input.value = "";
     if (told) onscan(told);
   });
-  const scanned = (text) => onscan({ kind: "code", quantity: 1, read: read(text, { patterns }) });
+  const scanned = (text) => onscan({ kind: "code", quantity: 1, read: read(text, { patterns: patterns() }) });
   const scanner = wedge(scanned);
   let seen = null;
   const toggle = async () => {
