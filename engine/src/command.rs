@@ -3,7 +3,7 @@
 //! The edge has validated a command: its names are valid and interned if known; its numbers are in range. The journal
 //! thread decides it in log order. Refusals are data: expected, counted, answered.
 
-pub use crate::catalogue::command::{ChannelFields, LocationFields, ServiceFields, Setting, SkuFields};
+pub use crate::catalogue::command::{ChannelFields, LocationFields, ServiceFields, Setting, SkuFields, TradingFields};
 pub use crate::imports::command::{Row, Rows};
 pub use crate::kernel::name_ref::NameRef;
 pub use crate::kernel::version::{Precondition, Seen, Version, Versions};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::carts::ordered::CartOrdered;
 use crate::catalogue::details::{
-    ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails,
+    ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails, TradingDetails,
 };
 use crate::catalogue::names::{Definitions, MadeUp};
 use crate::demand::lost_demand::LostDemand;
@@ -297,6 +297,8 @@ pub enum Described<'a> {
     Services(&'a [(LocationId, ServiceDetails)]),
     /// Opening hours of locations.
     Hours(&'a [(LocationId, LocationHours)]),
+    /// Currency, address and barcodes of locations.
+    Trading(&'a [(LocationId, TradingDetails)]),
     /// Groups.
     Groups(&'a [(GroupId, GroupDetails)]),
     /// Channels.

@@ -131,7 +131,7 @@ pub use anaquel_cells::{ids, level, matrix, view};
 pub use anaquel_log::histogram;
 pub(crate) use anaquel_log::private;
 
-pub use catalogue::{business_time, geo, gtin, holders, location_facts};
+pub use catalogue::{barcodes, business_time, geo, gtin, holders, location_facts};
 pub use demand::lost;
 
 pub use engine::directory::{NewEpoch, RESTORED};

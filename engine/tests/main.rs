@@ -29,6 +29,7 @@ mod simulation;
 mod sourcing;
 mod start;
 mod supply;
+mod trading;
 mod transfers;
 mod uncounted;
 mod what_if;

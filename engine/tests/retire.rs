@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use crate::common::{ManualClock, START_MS, Shop, audit, hold, hold_in_group, hold_to_come, name, rule};
 use anaquel_engine::catalogue::ChannelDetails;
-use anaquel_engine::command::{Failure, LocationFields, Outcome, PutWhat, Refusal, RuleFields, SkuFields};
+use anaquel_engine::command::{
+    Failure, LocationFields, Outcome, PutWhat, Refusal, RuleFields, SkuFields, TradingFields,
+};
 use anaquel_engine::event::{Event, MovementKind, Purpose, ThingKind};
 use anaquel_engine::feed::{Item, Message, Mode, Selection, Start, Subscription};
 use anaquel_engine::gtin::Gtin;
@@ -289,7 +291,8 @@ fn furnish(shop: &Shop, skus: &[&str], locations: &[&str]) {
             pickup_minutes: Patch::Set(30),
             ..anaquel_engine::command::ServiceFields::default()
         };
-        let fields = LocationFields { services, pickup: Patch::Set(false), ..LocationFields::default() };
+        let trading = TradingFields { address: Patch::Set("Calle 1".into()), ..TradingFields::default() };
+        let fields = LocationFields { services, trading, pickup: Patch::Set(false), ..LocationFields::default() };
         shop.put(PutWhat::Location(name(location), fields)).unwrap();
     }
     for (sku, location) in skus.iter().flat_map(|sku| locations.iter().map(move |location| (sku, location))) {

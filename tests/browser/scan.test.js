@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Bursts, Repeats, checkDigit, gramsOf, gs1, gtin, inStore, read, strip, typed, upcE } from "../../server/assets/screens/scan.js";
+import { Bursts, Repeats, checkDigit, gs1, gtin, inStore, measured, read, strip, typed, upcE } from "../../server/assets/screens/scan.js";
 
 /** Types keys `gap` ms apart; returns the texts of bursts, and what became of the last key. */
 function keys(text, gap, end = ["Enter"]) {
@@ -98,12 +98,35 @@ test("a code is what it says", () => {
 test("codes of the store have a weight or a price", () => {
   const weighed = "2" + "123456" + "01250";
   const code = weighed + checkDigit(weighed);
-  assert.deepEqual(read(code, { patterns: ["2IIIIIIWWWWWC"] }), { kind: "in_store", item: "123456", grams: 1250, code });
-  assert.deepEqual(inStore(code, "2IIIIIIPPPPPC"), { kind: "in_store", item: "123456", amount: 1250 });
+  const base = "2" + "123456" + "00000";
+  const item = { kind: "in_store", item: "123456", gtin: `0${base}${checkDigit(base)}` };
+  assert.deepEqual(read(code, { patterns: ["2IIIIIIWWWWWC"] }), { ...item, grams: 1250, code });
+  assert.deepEqual(inStore(code, "2IIIIIIPPPPPC"), { ...item, amount: 1250 });
+  assert.equal(read(code, { patterns: ["22IIIIIWWWWWC", "21IIIIIPPPPPC", "2IIIIIIWWWWWC"] }).amount, 1250, "the first that fits");
   assert.equal(inStore(code, "21IIIIIWWWWWC").item, "23456");
   assert.equal(inStore(code, "22IIIIIWWWWWC"), null);
   assert.equal(read(code).kind, "gtin", "without a pattern it is a number like any other");
-  assert.equal(gramsOf(350, 1400), 250);
+});
+
+test("leading zeros of a store's code make no difference", () => {
+  const of_12 = "2" + "00017" + "00350";
+  const code = of_12 + checkDigit(of_12);
+  for (const pattern of ["2IIIIIWWWWWC", "02IIIIIWWWWWC"])
+    for (const text of [code, `0${code}`, `00${code}`]) {
+      const { item, grams } = read(text, { patterns: [pattern] });
+      assert.deepEqual([item, grams], ["00017", 350], `${pattern} ${text}`);
+    }
+});
+
+test("a weight or a price is units of the item", () => {
+  for (const [code, item, quantity] of [
+    [{ grams: 350 }, { unit: "kg", decimals: 3 }, 350], [{ grams: 355 }, { unit: "KG", decimals: 2 }, 36],
+    [{ grams: 400 }, { unit: "kg", decimals: 0 }, 1], [{ grams: 350 }, { unit: "g", decimals: 0 }, 350],
+    [{ grams: 350 }, { unit: null, decimals: 3 }, 350], [{ grams: 350 }, { unit: "piece", decimals: 0 }, null],
+    [{ grams: 0 }, { unit: "kg", decimals: 3 }, null], [{ amount: 700 }, { price: { amount: 2 } }, 350],
+    [{ amount: 701 }, { price: { amount: 2 } }, 351], [{ amount: 1 }, { price: { amount: 1000 } }, 1], [{ amount: 700 }, { price: null }, null],
+  ]) assert.equal(measured(code, item).quantity, quantity, JSON.stringify([code, item]));
+  assert.equal(measured({}, { unit: "kg", decimals: 3 }), null);
 });
 
 test("quantities come before a code, or after it", () => {

@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { add, correctedCount, correctedSale, repriced, saleBody, setQuantity, total } from "../../server/assets/store/basket.js";
 import { Clock, median } from "../../server/assets/store/clock.js";
 import { hoursToday } from "../../server/assets/store/hours.js";
+import { gtinsOf } from "../../server/assets/store/catalogue.js";
+import { unitsOf } from "../../server/assets/store/lookup.js";
 import { currencyOf } from "../../server/assets/store/place.js";
 import { ofOrder, ofReservation } from "../../server/assets/store/orders.js";
 import "../../server/assets/store/texts.js";
@@ -56,6 +58,22 @@ test("a store has its own currency, or that of its zone", () => {
   assert.equal(currencyOf({ currency: "CHF", timezone: "Europe/Madrid" }), "CHF");
   assert.equal(currencyOf({ timezone: "America/Cancun" }), "MXN");
   assert.equal(currencyOf({ timezone: "Atlantic/Canary" }), "EUR");
+});
+
+test("a scan means what its code says, and what was said before it", () => {
+  const kilo = { unit: "kg", decimals: 3 };
+  const label = { read: { kind: "in_store", item: "000017", grams: 350 }, quantity: 2 };
+  assert.equal(unitsOf(label, { record: kilo, measure: { grams: 350, amount: null, quantity: 350 } }), 700);
+  assert.equal(unitsOf(label, { record: kilo, measure: null }), 2, "the code is that of an item by itself");
+  assert.equal(unitsOf(label, { record: {}, measure: { grams: 350, amount: null, quantity: null } }), 2, "a piece with a weight");
+  assert.equal(unitsOf({ read: { kind: "gtin", grams: 1250 }, quantity: 1 }, { record: kilo }), 1250);
+  assert.equal(unitsOf({ read: { kind: "gtin", units: 12 }, quantity: 3 }, { record: {} }), 36);
+  assert.equal(unitsOf({ read: { kind: "id", text: "A" }, quantity: 3 }, { record: {} }), 3);
+});
+
+test("an item is kept by each of its codes", () => {
+  assert.deepEqual(gtinsOf("4006381333931; 036000291452"), ["04006381333931", "00036000291452"]);
+  assert.deepEqual([gtinsOf(null), gtinsOf("4006381333932")], [[], []]);
 });
 
 test("hours are those of the day", () => {

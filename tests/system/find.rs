@@ -103,6 +103,140 @@ fn every_kind_of_thing_is_found_by_its_codes() {
     }
 }
 
+/// Twelve digits with their check digit.
+fn ean(digits: &str) -> String {
+    assert_eq!(digits.len(), 12);
+    let weighed =
+        digits.bytes().zip([1, 3].into_iter().cycle()).map(|(digit, weight)| u32::from(digit - b'0') * weight);
+    format!("{digits}{}", (10 - weighed.sum::<u32>() % 10) % 10)
+}
+
+#[test]
+fn a_code_that_a_store_prints_has_a_weight_or_a_price() {
+    let mut shop = selling_shop(&[]);
+    let client = &mut shop.client;
+    let cheese = json!({"name": "Cheese", "unit": "kg", "decimals": 3, "gtin": ean("200001700000")});
+    put(client, "/v1/skus/CHEESE", &cheese);
+    put(client, "/v1/skus/00042", &json!({"name": "Pie", "unit": "piece"}));
+    let label = ean("200001799999");
+    put(client, "/v1/skus/FIXED", &json!({"gtin": label}));
+    let price = |sku: &str, amount: i64| json!({"sku": sku, "currency": "EUR", "amount": amount});
+    put(client, "/v1/prices", &json!({"prices": [price("CHEESE", 2), price("00042", 400)]}));
+    let (weighed, priced, pie) = (ean("200001700350"), ean("210004200820"), ean("210004200000"));
+    let find = |client: &mut anaquel_loadtest::client::Client, code: &str, more: Value| {
+        let mut body = json!({"code": code, "location": "s1"});
+        more.as_object().unwrap().iter().for_each(|(name, value)| body[name] = value.clone());
+        client.post("/v1/find", &body).unwrap()
+    };
+    let selling = || json!({"channel": "pos", "currency": "EUR"});
+    refused(&find(client, &weighed, selling()), 404, "not-found");
+    put(client, "/v1/locations/s1", &json!({"currency": "EUR", "barcodes": ["21IIIIIPPPPPC", "2IIIIIIWWWWWC"]}));
+    let told = granted(find(client, &weighed, selling()), 200);
+    assert_eq!(
+        (&told["kind"], &told["id"], &told["record"]["price"]["amount"]),
+        (&json!("sku"), &json!("CHEESE"), &json!(2))
+    );
+    let measure = json!({"pattern": "2IIIIIIWWWWWC", "item": "000017", "grams": 350, "amount": null, "quantity": 350});
+    assert_eq!(told["measure"], measure);
+    assert_eq!(granted(find(client, &format!("0{weighed}"), json!({})), 200)["measure"], measure, "as 14 digits");
+    // A price: by the price of one unit, if there is one.
+    let told = granted(find(client, &priced, selling()), 200);
+    let measure = json!({"pattern": "21IIIIIPPPPPC", "item": "00042", "grams": null, "amount": 820, "quantity": 2});
+    assert_eq!((&told["id"], &told["measure"]), (&json!("00042"), &measure));
+    assert_eq!(
+        granted(find(client, &priced, json!({})), 200)["measure"]["quantity"],
+        Value::Null,
+        "no price is asked for"
+    );
+    assert_eq!(granted(find(client, &pie, selling()), 200)["measure"]["quantity"], Value::Null, "nothing is no price");
+    // What is a SKU's own number is that SKU, and the number of an item is the item.
+    for (code, sku) in [(label.as_str(), "FIXED"), (&ean("200001700000"), "CHEESE"), ("CHEESE", "CHEESE")] {
+        let told = granted(find(client, code, selling()), 200);
+        assert_eq!((&told["id"], &told["measure"]), (&json!(sku), &Value::Null), "{code}");
+    }
+    // Another store reads its own codes only, and no location reads none.
+    for (code, more) in [
+        (&weighed, json!({"location": "s2"})),
+        (&weighed, json!({"location": null})),
+        (&ean("200009900350"), selling()),
+        (&format!("{}1", &weighed[..12]), selling()),
+        (&weighed, json!({"kinds": ["order"]})),
+    ] {
+        refused(&find(client, code, more), 404, "not-found");
+    }
+    // The sale of it, in grams.
+    let sale = json!({"order": "P-9", "channel": "pos", "location": "s1", "currency": "EUR",
+        "lines": [{"sku": "CHEESE", "quantity": 350}], "payments": [{"tender": "cash", "amount": 700}]});
+    assert_eq!(granted(post(client, "/v1/sales", &sale), 201)["total"], 700);
+}
+
+#[test]
+fn how_a_location_trades_is_set_once_and_refused_by_name() {
+    let mut shop = selling_shop(&[]);
+    let body = json!({"currency": "MXN", "address": "Madero 1, M\u{e9}xico", "barcodes": ["2IIIIIIWWWWWC"]});
+    let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "trades")];
+    let set = |shop: &mut anaquel_tests::Shop| {
+        shop.client.send("PUT", "/v1/locations/s1", &headers, body.to_string().as_bytes()).unwrap()
+    };
+    let first = set(&mut shop);
+    assert_eq!(first.status, 200, "{}", first.json());
+    let tag = first.header("etag").unwrap().to_owned();
+    assert_eq!(shop.client.get("/v1/locations/s1").unwrap().header("etag"), Some(tag.as_str()));
+    for (field, value) in body.as_object().unwrap() {
+        assert_eq!(&first.json()[field], value);
+    }
+    // It comes twice; the process dies; it comes again: one answer, and nothing new.
+    let seq = shop.seq();
+    assert_eq!((set(&mut shop).json(), shop.seq()), (first.json(), seq));
+    let mut shop = shop.killed_and_restarted();
+    let again = set(&mut shop);
+    assert_eq!((again.json(), again.header("idempotent-replayed")), (first.json(), Some("true")));
+    // Another change in between is seen by who has the older version.
+    put(&mut shop.client, "/v1/locations/s1", &json!({"address": "Madero 2"}));
+    let json_type = ("Content-Type", "application/json");
+    let stale = [json_type, ("If-Match", tag.as_str())];
+    let late = shop.client.send("PUT", "/v1/locations/s1", &stale, br#"{"currency": "EUR"}"#).unwrap();
+    refused(&late, 412, "stale-version");
+    let events = shop.client.get("/v1/events?kind=trading_set&after=0").unwrap().json();
+    let told: Vec<&Value> = events["items"].as_array().unwrap().iter().map(|event| &event["locations"]).collect();
+    assert_eq!(told, [&json!(["s1"]), &json!(["s1"])], "{events}");
+    let listed = shop.client.get("/v1/locations").unwrap().json();
+    let s1 = listed["items"].as_array().unwrap().iter().find(|item| item["location"] == "s1").unwrap();
+    assert_eq!((&s1["currency"], &s1["address"]), (&json!("MXN"), &json!("Madero 2")));
+    let seq = shop.seq();
+    for (wrong, field, words) in [
+        (json!({"currency": "mxn"}), "currency", "write MXN"),
+        (json!({"currency": "XXX"}), "currency", "three capital letters"),
+        (json!({"currency": 3}), "currency", "string"),
+        (json!({"address": ""}), "address", "null to remove it"),
+        (json!({"address": "a\nb"}), "address", "one line"),
+        (json!({"address": "x".repeat(1025)}), "address", "1024 bytes"),
+        (json!({"address": {"street": "Madero 1"}}), "address", "string"),
+        (json!({"barcodes": "2IIIIIIWWWWWC"}), "barcodes", "sequence"),
+        (json!({"barcodes": ["2IIIIIIWWWWWC", "2iiiiiiwwwwwc"]}), "barcodes[1]", "in capitals"),
+        (json!({"barcodes": ["4IIIIIIWWWWWC"]}), "barcodes[0]", "begin with the digit 2"),
+        (json!({"barcodes": ["2IIIIIIWWWWW"]}), "barcodes[0]", "the check digit"),
+        (json!({"barcodes": ["2IIIIIIIIIIIC"]}), "barcodes[0]", "either W"),
+        (json!({"barcodes": ["2IIIIIIWWWWWC", "21IIIIIPPPPPC"]}), "barcodes[1]", "never be used"),
+        (json!({"barcode": ["2IIIIIIWWWWWC"]}), "barcode", "barcode"),
+    ] {
+        let told = refused(&shop.client.put("/v1/locations/s1", &wrong).unwrap(), 400, "invalid-request");
+        let detail = told["detail"].as_str().unwrap();
+        assert!(told["field"] == field && detail.contains(words), "{wrong}: {told}");
+    }
+    // In files, by line and column; a good row beside them counts.
+    let file = "location,currency,address,barcodes\ns1,eur,,\ns2,EUR,Calle 2,21IIIIIPPPPPC;2IIIIIIWWWWWC\ns3,,,2XC\n";
+    assert_eq!(shop.seq(), seq, "a refusal leaves nothing");
+    let told = shop.client.import("/v1/import/locations", file.as_bytes()).unwrap().json();
+    assert_eq!((&told["accepted"], &told["rejected"]), (&json!(1), &json!(2)), "{told}");
+    let fields: Vec<&Value> = told["errors"].as_array().unwrap().iter().map(|error| &error["field"]).collect();
+    assert_eq!(fields, ["currency", "barcodes"], "{told}");
+    let s2 = shop.client.get("/v1/locations/s2").unwrap().json();
+    assert_eq!(s2["barcodes"], json!(["21IIIIIPPPPPC", "2IIIIIIWWWWWC"]));
+    let (_folder, data) = shop.stopped();
+    anaquel_loadtest::server::verify(anaquel_tests::binary(), &data).unwrap();
+}
+
 #[test]
 fn a_key_finds_what_it_may_and_no_more() {
     let house = House::default();

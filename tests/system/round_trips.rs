@@ -49,11 +49,11 @@ fn opened() -> Shop {
     let mut shop = Shop::default();
     shop.declare_channels(&["web", "pos"]);
     set(&mut shop, "/v1/channels/app", &json!({"buffer": 1}));
-    let locations = "location,name,kind,latitude,longitude,timezone,pickup,ship,groups,pickup_minutes,transfer_group,transfer_minutes\n\
-                     mx-3,Sur,store,19.3,-99.1,America/Mexico_City,true,false,city;all,30,,\n\
-                     mx-1,Centro,store,19.4,-99.1,America/Mexico_City,true,true,city;all,45,all,600\n\
-                     mx-2,Norte,store,19.5,-99.2,America/Mexico_City,false,true,all,0,,\n\
-                     dc,,warehouse,,,,false,true,all,0,,\n";
+    let locations = "location,name,kind,latitude,longitude,timezone,pickup,ship,groups,pickup_minutes,transfer_group,transfer_minutes,currency,address,barcodes\n\
+                     mx-3,Sur,store,19.3,-99.1,America/Mexico_City,true,false,city;all,30,,,MXN,,\n\
+                     mx-1,Centro,store,19.4,-99.1,America/Mexico_City,true,true,city;all,45,all,600,MXN,\"Madero 1, Centro\",21IIIIIPPPPPC;2IIIIIIWWWWWC\n\
+                     mx-2,Norte,store,19.5,-99.2,America/Mexico_City,false,true,all,0,,,,Norte 2,2IIIIIIWWWWWC\n\
+                     dc,,warehouse,,,,false,true,all,0,,,,,\n";
     assert_eq!(counts(&import(&mut shop, "locations", locations.as_bytes())), (4, 0, 0));
     let skus = "sku,name,unit,decimals,product,categories,tracked,attr.colour\n\
                 PEN,Pen,piece,0,PEN,desk;small,,blue\nSOFA,,piece,0,,home,,\nTEE,Tee,piece,0,TEE,tops,true,red\n\

@@ -282,4 +282,12 @@ fn the_skus_of_the_demo_can_be_scanned() {
     let weighed = get(client, "/v1/skus/BUTTONS-MIXED-KG");
     assert_eq!((&weighed["unit"], &weighed["decimals"]), (&json!("kg"), &json!(3)));
     assert!(weighed["gtin"].as_str().unwrap().starts_with("2000017"));
+    let store = get(client, "/v1/locations/mx-001");
+    assert_eq!((&store["currency"], &store["barcodes"]), (&json!("MXN"), &json!(["2IIIIIIWWWWWC"])), "{store}");
+    assert!(store["address"].as_str().unwrap().ends_with("M\u{e9}xico"));
+    // 350 g, as a scale of the store prints it.
+    let body = json!({"code": "2000017003504", "location": "mx-001", "channel": "pos", "currency": store["currency"]});
+    let told = granted(post(client, "/v1/find", &body), 200);
+    assert_eq!((&told["id"], &told["measure"]["quantity"]), (&json!("BUTTONS-MIXED-KG"), &json!(350)), "{told}");
+    assert!(told["record"]["price"]["amount"].is_u64(), "{told}");
 }

@@ -60,6 +60,47 @@ fn a_sale_is_scanned_paid_and_receipted() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
+/// Labels of the store's scale: 350 g, as a weight and as a price, are scanned and sold, and once more without a connection.
+#[test]
+fn a_label_of_a_scale_is_sold_by_weight() {
+    let Some(mut browser) = Browser::open("en-GB") else { return };
+    let mut shop = stores();
+    let client = &mut shop.client;
+    put(
+        client,
+        "/v1/skus/CHEESE",
+        &json!({"name": "Cheese", "unit": "kg", "decimals": 3, "gtin": format!("{A};2000017000008")}),
+    );
+    put(client, "/v1/skus/A", &json!({"gtin": null}));
+    put(client, "/v1/skus/00042", &json!({"name": "Ham", "unit": "kg", "decimals": 3}));
+    let price = |sku: &str, currency: &str| json!({"sku": sku, "currency": currency, "amount": 2});
+    put(client, "/v1/prices", &json!({"prices": [price("CHEESE", "GBP"), price("00042", "GBP")]}));
+    put(client, "/v1/locations/s1", &json!({"currency": "GBP", "barcodes": ["21IIIIIPPPPPC", "2IIIIIIWWWWWC"]}));
+    browser.viewport(390, 844);
+    open(&mut browser, shop.server.address, "Gran Vía");
+    scan(&mut browser, "2000017003504");
+    browser.reads("Pay £7.00");
+    scan(&mut browser, "2100042005006");
+    lines(&mut browser, 2);
+    browser.reads("Pay £12.00");
+    tap(&mut browser, "Pay £12.00");
+    tap(&mut browser, "Card");
+    browser.reads("Sold.");
+    let sold = rows(&mut shop.client, "location=s1");
+    let units = |sku: &str| sold.iter().find(|row| row["sku"] == sku).unwrap()["quantity"].clone();
+    assert_eq!((units("CHEESE"), units("00042"), &sold[0]["currency"]), (json!(350), json!(250), &json!("GBP")));
+    let kept = "new Promise((done) => { const open = indexedDB.open('anaquel.store'); open.onsuccess = () => { \
+                const read = open.result.transaction('till').objectStore('till').get('catalogue'); \
+                read.onsuccess = () => { open.result.close(); done(read.result?.count ?? 0); }; }; })";
+    browser.until(kept);
+    shop.server.kill().unwrap();
+    for (code, paid) in [("2000017003504", "£7.00"), ("2100042005006", "£12.00"), (A, "£12.02")] {
+        scan(&mut browser, code);
+        browser.reads(&format!("Pay {paid}"));
+    }
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
 /// A web order shows by itself, is picked by scans, handed over by its code, and paid there; it is in the ledger. What was
 /// not found of another is counted and given up, and a wrong code is told.
 #[test]

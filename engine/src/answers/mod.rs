@@ -5,7 +5,7 @@ pub mod event;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::details::{
-    ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails,
+    ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails, TradingDetails,
 };
 use crate::catalogue::names::ThingKind;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
@@ -58,6 +58,8 @@ pub enum Thing {
     Carts(Box<crate::carts::CartAnswer>),
     /// Of returns.
     Returns(Box<crate::returns::ReturnAnswer>),
+    /// A location with a currency, an address or barcodes; any other is a [`Thing::LocationSet`].
+    LocationTrading(Box<PlaceSet>, TradingDetails),
 }
 
 /// A location, with everything that is said of it.

@@ -1,5 +1,6 @@
 //! Audits names: their ids, retirement and return, from the events alone.
 
+use super::details::TradingDetails;
 use super::names::{Definitions, ThingKind};
 use crate::audit::{Audited, Books};
 use crate::effect::Naming;
@@ -43,6 +44,20 @@ pub(crate) fn check_tracking(books: &Books, rows: &[(SkuId, bool)]) -> Result<()
         let mut row = books.cells.range((*sku, LocationId(0))..=(*sku, LocationId(u32::MAX)));
         if row.any(|(_, (level, _))| level.is_stocked()) {
             return Err("an event changed `tracked` of a SKU while one of its cells held something".into());
+        }
+    }
+    Ok(())
+}
+
+/// Only locations of the retailer trade, and their barcodes are made of the marks that a pattern may have.
+pub(crate) fn check_trading(books: &Books, rows: &[(LocationId, TradingDetails)]) -> Result<(), String> {
+    for (location, details) in rows {
+        if books.quarantines.contains_key(location) {
+            return Err("an event set how a quarantine trades".into());
+        }
+        let is_mark = |mark: char| mark.is_ascii_digit() || matches!(mark, 'I' | 'W' | 'P' | 'C');
+        if let Some(wrong) = details.barcodes.iter().find(|text| !text.ends_with('C') || !text.chars().all(is_mark)) {
+            return Err(format!("an event gave a location the barcodes {wrong:?}, which no code fits"));
         }
     }
     Ok(())

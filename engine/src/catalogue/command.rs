@@ -3,12 +3,14 @@
 use crate::kernel::asked::Asked;
 use std::collections::BTreeMap;
 
+use super::barcodes::Patterns;
 use super::details::{ChannelDetails, LocationKind};
 use super::names::ThingKind;
 use crate::catalogue::business_time::SpecialDates;
 use crate::ids::{ChannelId, Name, Seq, SkuId};
 use crate::kernel::patch::Patch;
 use crate::kernel::version::Precondition;
+use crate::prices::list::Currency;
 use crate::state::DurableState;
 
 /// A command of the catalogue.
@@ -151,6 +153,19 @@ pub struct LocationFields {
     pub groups: Patch<Vec<Name>>,
     /// Its opening hours.
     pub services: ServiceFields,
+    /// How it trades.
+    pub trading: TradingFields,
+}
+
+/// The new fields of how a location trades.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TradingFields {
+    /// The currency in which it sells.
+    pub currency: Patch<Currency>,
+    /// Its postal address.
+    pub address: Patch<String>,
+    /// The forms of its own barcodes: the whole list.
+    pub barcodes: Patch<Patterns>,
 }
 
 /// The new service fields of a location.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::command::{Command, LocationFields, ServiceFields, Setting, SkuFields};
+use super::barcodes::Patterns;
+use super::command::{Command, LocationFields, ServiceFields, Setting, SkuFields, TradingFields};
 use super::details::{
     BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails,
+    TradingDetails,
 };
 use super::event::Event;
 use super::names::ThingKind;
@@ -25,7 +27,7 @@ use crate::refusal::{Failure, Refusal};
 /// What a command sets.
 enum Set {
     Sku(SkuId, bool, Option<Name>),
-    Location(LocationId, Option<ServiceDetails>, Option<LocationHours>),
+    Location(LocationId, Option<ServiceDetails>, Option<LocationHours>, Option<TradingDetails>),
     Group(GroupId),
     Channel(ChannelId, ChannelDetails),
 }
@@ -50,6 +52,7 @@ fn put_thing(
         return Err(Refusal::StaleVersion { actual: version }.into());
     }
     let (mut groups, mut services, mut hours) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut trading = BTreeMap::new();
     let (mut tracking, mut taxed) = (None, None);
     let what;
     let event = match setting {
@@ -76,13 +79,18 @@ fn put_thing(
             let location = cx.draft.intern_location(&NameRef::New(name)).ok_or_else(|| left::locations("location"))?;
             describe_services(cx, location, &fields.services, &mut services)?;
             describe_hours(cx, location, &fields.services, &mut hours);
+            describe_trading(cx, location, &fields.trading, &mut trading);
             let details = describe_location(cx, location, &fields, &mut groups)?;
-            what = Set::Location(location, services.get(&location).cloned(), hours.get(&location).cloned());
-            match (details, services.is_empty(), hours.is_empty()) {
+            let set = (services.get(&location), hours.get(&location), trading.get(&location));
+            what = Set::Location(location, set.0.cloned(), set.1.cloned(), set.2.cloned());
+            match (details, services.is_empty(), hours.is_empty(), trading.is_empty()) {
                 (Some(details), ..) => Some(Event::LocationsSet(vec![(location, details)])),
-                (None, false, _) => Some(Event::ServicesSet(std::mem::take(&mut services).into_iter().collect())),
-                (None, true, false) => Some(Event::HoursSet(std::mem::take(&mut hours).into_iter().collect())),
-                (None, true, true) => None,
+                (None, false, ..) => Some(Event::ServicesSet(std::mem::take(&mut services).into_iter().collect())),
+                (None, true, false, _) => Some(Event::HoursSet(std::mem::take(&mut hours).into_iter().collect())),
+                (None, true, true, false) => {
+                    Some(Event::TradingSet(std::mem::take(&mut trading).into_iter().collect()))
+                }
+                (None, true, true, true) => None,
             }
         }
         Setting::Group(name, members) => {
@@ -124,7 +132,10 @@ fn put_thing(
         cx.log_details(of_part.clone(), Event::ServicesSet(services.into_iter().collect()));
     }
     if !hours.is_empty() {
-        cx.log_details(of_part, Event::HoursSet(hours.into_iter().collect()));
+        cx.log_details(of_part.clone(), Event::HoursSet(hours.into_iter().collect()));
+    }
+    if !trading.is_empty() {
+        cx.log_details(of_part, Event::TradingSet(trading.into_iter().collect()));
     }
     let of_effect = effect_of(cause);
     let seq = cx.log_details(of_effect, event);
@@ -143,7 +154,7 @@ fn thing_set(cx: &Decide<'_>, what: Set, groups: &BTreeMap<GroupId, GroupDetails
                 (None, false) => Thing::Uncounted(sku, details),
             }
         }
-        Set::Location(location, services, hours) => {
+        Set::Location(location, services, hours, trading) => {
             let hours = hours.unwrap_or_else(|| cx.state.catalogue.hours(location).details);
             let details = draft.location_details(location).map(|(_, set)| (*set).clone()).unwrap_or_default();
             let durable = || cx.state.catalogue.services(location).map(|set| set.details.clone());
@@ -153,7 +164,12 @@ fn thing_set(cx: &Decide<'_>, what: Set, groups: &BTreeMap<GroupId, GroupDetails
             let holds = |details: &GroupDetails| details.locations.binary_search(&location).is_ok();
             of.extend(groups.iter().filter(|(_, details)| holds(details)).map(|(group, _)| *group));
             of.sort_unstable();
-            Thing::LocationSet(Box::new(PlaceSet { location, details, services, hours, groups: of }))
+            let place = Box::new(PlaceSet { location, details, services, hours, groups: of });
+            let durable = || cx.state.catalogue.trading(location).map(|set| set.details.clone());
+            match trading.or_else(durable).filter(|trading| *trading != TradingDetails::default()) {
+                Some(trading) => Thing::LocationTrading(place, trading),
+                None => Thing::LocationSet(place),
+            }
         }
         Set::Group(group) => {
             Thing::Group(group, draft.group_details(group).map(|(_, set)| (*set).clone()).unwrap_or_default())
@@ -177,7 +193,8 @@ fn version_of(cx: &Decide<'_>, setting: &Setting) -> Option<Version> {
             let details = draft.location_details(location).map(|(version, _)| version);
             let served = cx.state.catalogue.services(location).map(|set| set.version);
             let hours = Some(cx.state.catalogue.hours(location).version);
-            let seq = details.max(served).max(hours).unwrap_or(0);
+            let traded = cx.state.catalogue.trading(location).map(|set| set.version);
+            let seq = details.max(served).max(hours).max(traded).unwrap_or(0);
             return Some(Version::of_location(seq, &cx.state.catalogue.groups_of(location)));
         }
         Setting::Group(name, _) | Setting::Retire(ThingKind::Group, name) => {
@@ -313,6 +330,30 @@ pub(crate) fn describe_hours(
     let changed = hours != known;
     if changed {
         set.insert(location, hours);
+    }
+    changed
+}
+
+/// Sets how a location trades; true if anything changes.
+pub(crate) fn describe_trading(
+    cx: &Decide<'_>,
+    location: LocationId,
+    fields: &TradingFields,
+    set: &mut BTreeMap<LocationId, TradingDetails>,
+) -> bool {
+    let durable = || cx.state.catalogue.trading(location).map(|set| set.details.clone());
+    let known = set.get(&location).cloned().or_else(durable).unwrap_or_default();
+    let mut details = known.clone();
+    fields.currency.apply(&mut details.currency);
+    fields.address.apply(&mut details.address);
+    match &fields.barcodes {
+        Patch::Keep => {}
+        Patch::Clear => details.barcodes.clear(),
+        Patch::Set(patterns) => details.barcodes = Patterns::texts(patterns),
+    }
+    let changed = details != known;
+    if changed {
+        set.insert(location, details);
     }
     changed
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::business_time::{Span, SpecialDates};
 use crate::ids::{GroupId, LocationId};
+use crate::prices::list::Currency;
 
 /// Details of a SKU.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -102,6 +103,18 @@ pub struct LocationHours {
     pub weekly: Option<Vec<Span>>,
     /// Dates with other spans.
     pub special: SpecialDates,
+}
+
+/// How a location trades: what its tills, its screens and its papers say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TradingDetails {
+    /// The currency in which it sells.
+    pub currency: Option<Currency>,
+    /// Its postal address: one line of text.
+    pub address: Option<String>,
+    /// The forms of its own barcodes, as [`Pattern`](crate::catalogue::barcodes::Pattern) parses them, in the order in
+    /// which they are tried.
+    pub barcodes: Vec<String>,
 }
 
 /// The source of missing units, and the time that they take.

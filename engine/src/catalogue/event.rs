@@ -1,6 +1,8 @@
 //! The events of the catalogue: names, and details of SKUs, locations, groups and channels.
 
-use super::details::{ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails};
+use super::details::{
+    ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails, TradingDetails,
+};
 use super::names::{Definitions, MadeUp};
 use crate::effect::{Described, Effect, Naming, Tell};
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
@@ -37,6 +39,8 @@ tagged! {
         39 => Revived(Box<Definitions>),
         /// SKUs became tracked (true) or untracked (false). None of their cells holds anything at that moment.
         40 => TrackingSet(Vec<(SkuId, bool)>),
+        /// Locations got their currency, address and barcodes.
+        70 => TradingSet(Vec<(LocationId, TradingDetails)>),
     }
 }
 
@@ -56,6 +60,7 @@ impl Event {
             Self::LocationsSet(rows) => Effect::Described(Described::Locations(rows)),
             Self::ServicesSet(rows) => Effect::Described(Described::Services(rows)),
             Self::HoursSet(rows) => Effect::Described(Described::Hours(rows)),
+            Self::TradingSet(rows) => Effect::Described(Described::Trading(rows)),
             Self::GroupsSet(rows) => Effect::Described(Described::Groups(rows)),
             Self::ChannelsSet(rows) => Effect::Described(Described::Channels(rows)),
         });
@@ -75,6 +80,7 @@ impl Event {
             | Self::LocationsSet(_)
             | Self::ServicesSet(_)
             | Self::HoursSet(_)
+            | Self::TradingSet(_)
             | Self::GroupsSet(_)
             | Self::ChannelsSet(_) => Repeat::Never,
         }

@@ -66,6 +66,11 @@ pub(crate) fn described(writer: &mut Writer, state: &DurableState, at: At<'_>, d
             }
             state.places.fold();
         }
+        Described::Trading(rows) => {
+            for (location, details) in rows {
+                state.catalogue.fold_trading(*location, at.seq, details.clone());
+            }
+        }
         Described::Groups(rows) => {
             for (group, details) in rows {
                 state.catalogue.fold_group(*group, at.seq, details.clone());

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use super::details::{ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails};
+use super::details::{
+    ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails, TradingDetails,
+};
 use super::fold::define;
 use super::names::Definitions;
 use super::{Registry, RetiredNames, Undeclared, Versioned};
@@ -36,6 +38,8 @@ tagged! {
         27 => Retired(Box<RetiredNames>),
         /// `tracked` of SKUs. Before the cells.
         28 => Tracking(Vec<(SkuId, Versioned<bool>)>),
+        /// Currency, address and barcodes of locations.
+        46 => Trading(Vec<(LocationId, Versioned<TradingDetails>)>),
     }
 }
 
@@ -72,8 +76,10 @@ pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Resul
     let locations = (0..catalogue.locations.count()).map(LocationId);
     let services = locations.clone().filter_map(|id| Some((id, catalogue.services(id)?.as_ref().clone())));
     in_frames(services, |rows| put(Frame::Services(rows)))?;
-    let hours = locations.filter_map(|id| Some((id, catalogue.own_hours(id)?.as_ref().clone())));
-    in_frames(hours, |rows| put(Frame::Hours(rows)))
+    let hours = locations.clone().filter_map(|id| Some((id, catalogue.own_hours(id)?.as_ref().clone())));
+    in_frames(hours, |rows| put(Frame::Hours(rows)))?;
+    let trading = locations.filter_map(|id| Some((id, catalogue.trading(id)?.as_ref().clone())));
+    in_frames(trading, |rows| put(Frame::Trading(rows)))
 }
 
 fn details<I, D>(registry: &Registry<I, D>) -> impl Iterator<Item = (I, Versioned<D>)>
@@ -113,6 +119,9 @@ pub(crate) fn restore(state: &DurableState, frame: Frame) {
         }
         Frame::Hours(rows) => {
             rows.into_iter().for_each(|(id, set)| catalogue.fold_hours(id, set.version, set.details));
+        }
+        Frame::Trading(rows) => {
+            rows.into_iter().for_each(|(id, set)| catalogue.fold_trading(id, set.version, set.details));
         }
     }
 }

@@ -42,6 +42,12 @@ impl Gtin {
         }
     }
 
+    /// Adds the check digit to 13 digits.
+    pub(crate) fn complete(digits: &str) -> Option<Self> {
+        let digit = check_digit(&format!("{digits}0"))?;
+        Self::parse(&format!("{digits}{}", char::from(digit))).ok()
+    }
+
     /// Parses all codes of a SKU, separated by semicolons.
     ///
     /// # Errors

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::command::{LocationFields, SkuFields};
 use super::decide::{
     describe_group, describe_hours, describe_location, describe_services, describe_sku, describe_tracking,
+    describe_trading,
 };
-use super::details::{GroupDetails, LocationHours, SkuDetails};
+use super::details::{GroupDetails, LocationHours, SkuDetails, TradingDetails};
 use super::event::Event as CatalogueEvent;
 use crate::decide::load::{chunks, row_error};
 use crate::decide::{Decide, left};
@@ -28,6 +29,7 @@ pub(crate) fn locations(
 ) {
     let mut set = Vec::new();
     let (mut groups, mut services, mut hours) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut trading = BTreeMap::new();
     for row in rows {
         let defined = cx.draft.defined_so_far();
         let Some(location) = cx.draft.intern_location(&row.id) else {
@@ -35,9 +37,11 @@ pub(crate) fn locations(
             continue;
         };
         let fields = &row.fields.services;
+        let before = (services.get(&location).cloned(), hours.get(&location).cloned(), trading.get(&location).cloned());
         let served = describe_services(cx, location, fields, &mut services);
         let described = served.and_then(|served| {
             let served = describe_hours(cx, location, fields, &mut hours) || served;
+            let served = describe_trading(cx, location, &row.fields.trading, &mut trading) || served;
             Ok((served, describe_location(cx, location, &row.fields, &mut groups)?))
         });
         match described {
@@ -47,6 +51,9 @@ pub(crate) fn locations(
                 loaded.count(changed.then_some(()));
             }
             Err(failure) => {
+                put_back(&mut services, location, before.0);
+                put_back(&mut hours, location, before.1);
+                put_back(&mut trading, location, before.2);
                 cx.draft.forget_definitions(defined);
                 loaded.errors.push(row_error(row.line, failure));
             }
@@ -55,7 +62,16 @@ pub(crate) fn locations(
     events.extend(chunks(set, |_| 256, CatalogueEvent::LocationsSet));
     events.extend(chunks(services.into_iter().collect(), |_| 256, CatalogueEvent::ServicesSet));
     events.extend(chunks(hours.into_iter().collect(), hours_weight, CatalogueEvent::HoursSet));
+    events.extend(chunks(trading.into_iter().collect(), trading_weight, CatalogueEvent::TradingSet));
     events.extend(chunks(groups.into_iter().collect(), group_weight, CatalogueEvent::GroupsSet));
+}
+
+/// Restores what was set for a location before its row was refused.
+fn put_back<T>(set: &mut BTreeMap<LocationId, T>, location: LocationId, before: Option<T>) {
+    match before {
+        Some(before) => drop(set.insert(location, before)),
+        None => drop(set.remove(&location)),
+    }
 }
 
 /// Groups.
@@ -139,6 +155,11 @@ pub(crate) fn channels(
 fn hours_weight((_, hours): &(LocationId, LocationHours)) -> usize {
     64 + 4 * hours.weekly.iter().flatten().count()
         + hours.special.iter().map(|(_, spans)| 16 + 4 * spans.len()).sum::<usize>()
+}
+
+fn trading_weight((_, details): &(LocationId, TradingDetails)) -> usize {
+    64 + details.address.as_ref().map_or(0, String::len)
+        + details.barcodes.iter().map(|pattern| 8 + pattern.len()).sum::<usize>()
 }
 
 fn group_weight((_, details): &(GroupId, GroupDetails)) -> usize {

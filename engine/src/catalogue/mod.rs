@@ -5,6 +5,7 @@
 //! is one load away.
 
 pub(crate) mod audit;
+pub mod barcodes;
 pub mod business_time;
 pub mod command;
 pub(crate) mod decide;
@@ -26,7 +27,8 @@ mod store;
 mod undeclared;
 
 pub use details::{
-    BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, ServiceDetails, SkuDetails,
+    BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, ServiceDetails,
+    SkuDetails, TradingDetails,
 };
 pub use registry::{Registry, Versioned};
 pub use store::Catalogue;

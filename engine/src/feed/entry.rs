@@ -172,6 +172,6 @@ fn described_entries(described: Described<'_>, push: &mut impl FnMut(What)) {
         Described::Channels(rows) => {
             rows.iter().for_each(|(channel, details)| push(What::Channel(*channel, details.buffer)));
         }
-        Described::Services(_) | Described::Hours(_) => {}
+        Described::Services(_) | Described::Hours(_) | Described::Trading(_) => {}
     }
 }

@@ -175,7 +175,7 @@ impl RuleAudit {
                 self.groups.extend(rows.iter().map(|(id, details)| (*id, details.locations.clone())));
             }
             Described::Channels(rows) => self.buffers.extend(rows.iter().map(|(id, details)| (*id, details.buffer))),
-            Described::Services(_) | Described::Hours(_) => {}
+            Described::Services(_) | Described::Hours(_) | Described::Trading(_) => {}
         }
     }
 

@@ -1,7 +1,8 @@
 //! The bytes of every format that was ever shipped can be read, and today's are what they were.
 //!
 //! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1, `v2.hex` to `v9.hex`
-//! what came with formats 2 to 9, and `v9_carts.hex`, `v9_returns.hex`, `v9_imported.hex` and `v9_archive.hex` what did not fit beside it. They are never changed again; another format gets a file of its own.
+//! what came with formats 2 to 9, and `v9_carts.hex`, `v9_returns.hex`, `v9_imported.hex`, `v9_archive.hex` and
+//! `v9_trading.hex` what did not fit beside it. They are never changed again; another format gets a file of its own.
 
 mod v1;
 mod v2;
@@ -14,6 +15,7 @@ mod v8;
 mod v9;
 mod v9_archive;
 mod v9_returns;
+mod v9_trading;
 
 use std::collections::BTreeSet;
 
@@ -36,6 +38,7 @@ use v8::events_of_v8;
 use v9::{events_of_v9, events_of_v9_carts};
 use v9_archive::events_of_v9_archive;
 use v9_returns::{events_of_v9_imported, events_of_v9_returns};
+use v9_trading::events_of_v9_trading;
 
 const V1: &str = include_str!("v1.hex");
 const V2: &str = include_str!("v2.hex");
@@ -50,6 +53,7 @@ const V9_CARTS: &str = include_str!("v9_carts.hex");
 const V9_RETURNS: &str = include_str!("v9_returns.hex");
 const V9_IMPORTED: &str = include_str!("v9_imported.hex");
 const V9_ARCHIVE: &str = include_str!("v9_archive.hex");
+const V9_TRADING: &str = include_str!("v9_trading.hex");
 
 fn name(text: &str) -> Name {
     Name::parse_sku(text).unwrap()
@@ -147,6 +151,7 @@ fn every_format_is_read_as_it_was_written() {
     assert_eq!(events(V9_RETURNS), events_of_v9_returns());
     assert_eq!(events(V9_IMPORTED), events_of_v9_imported());
     assert_eq!(events(V9_ARCHIVE), events_of_v9_archive());
+    assert_eq!(events(V9_TRADING), events_of_v9_trading());
 }
 
 #[test]
@@ -172,6 +177,7 @@ fn records_are_written_as_they_were() {
         (V9_RETURNS, events_of_v9_returns()),
         (V9_IMPORTED, events_of_v9_imported()),
         (V9_ARCHIVE, events_of_v9_archive()),
+        (V9_TRADING, events_of_v9_trading()),
     ];
     for (golden, events) in current {
         assert_eq!(hex(&encoded(events)), golden, "a change of the format needs a new version beside this one");
@@ -182,11 +188,12 @@ fn records_are_written_as_they_were() {
 #[test]
 fn every_tag_has_a_golden_record() {
     let kind = |event: &Event| format!("{event:?}").splitn(3, '(').take(2).collect::<Vec<_>>().join("(");
-    let golden: BTreeSet<String> = [V1, V2, V3, V4, V5, V6, V7, V8, V9, V9_CARTS, V9_RETURNS, V9_IMPORTED, V9_ARCHIVE]
-        .into_iter()
-        .flat_map(events)
-        .map(|(_, event)| kind(&event))
-        .collect();
+    let golden: BTreeSet<String> =
+        [V1, V2, V3, V4, V5, V6, V7, V8, V9, V9_CARTS, V9_RETURNS, V9_IMPORTED, V9_ARCHIVE, V9_TRADING]
+            .into_iter()
+            .flat_map(events)
+            .map(|(_, event)| kind(&event))
+            .collect();
     let tags: Vec<&(u32, &str)> = Event::TAGS.iter().copied().flatten().collect();
     assert_eq!(golden.len(), tags.len(), "golden: {golden:#?}\nall: {tags:?}");
 }
@@ -209,6 +216,7 @@ fn write_golden_file() {
         ("v9_returns", events_of_v9_returns()),
         ("v9_imported", events_of_v9_imported()),
         ("v9_archive", events_of_v9_archive()),
+        ("v9_trading", events_of_v9_trading()),
     ];
     for (file, events) in files {
         let path = format!("{}/tests/golden/{file}.hex", env!("CARGO_MANIFEST_DIR"));

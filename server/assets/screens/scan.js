@@ -170,22 +170,27 @@ function item(fields) {
 const packed = (gtin14) => (/^[1-8]/.test(gtin14) ? { is_case: true } : {});
 
 /**
- * A code of a store's own, 20 to 29, by its pattern: `I` is the item, `W` grams, `P` the price in minor units, `C` the check
- * digit, a digit itself.
+ * A code of a store's own, 20 to 29, by a pattern in the `barcodes` of its location: `I` is the item, `W` grams, `P` the price
+ * in minor units, `C` the check digit, a digit itself. `gtin` is the item's number, with zeros in place of weight or price.
+ * As everywhere, leading zeros make no difference.
  */
 export function inStore(digits, pattern) {
-  if (digits.length !== pattern.length || !isChecked(digits)) return null;
+  const whole = gtin(digits);
+  if (!whole) return null;
   const parts = { I: "", W: "", P: "" };
-  for (const [at, mark] of [...pattern].entries()) {
-    if (/\d/.test(mark) && mark !== digits[at]) return null;
-    if (mark in parts) parts[mark] += digits[at];
+  let base = "";
+  for (const [at, mark] of [...pattern.padStart(14, "0").slice(0, -1)].entries()) {
+    if (/\d/.test(mark) && mark !== whole[at]) return null;
+    if (mark in parts) parts[mark] += whole[at];
+    base += mark === "W" || mark === "P" ? "0" : whole[at];
   }
   if (!parts.I) return null;
-  return { kind: "in_store", item: parts.I, ...(parts.W && { grams: Number(parts.W) }), ...(parts.P && { amount: Number(parts.P) }) };
+  const measure = parts.W ? { grams: Number(parts.W) } : { amount: Number(parts.P) };
+  return { kind: "in_store", item: parts.I, gtin: base + checkDigit(base), ...measure };
 }
 
 /**
- * What a code is: `{kind: "gtin", gtin, …}`, `{kind: "in_store", item, …}`, `{kind: "receipt", key}`, or `{kind: "id", text}`,
+ * What a code is: `{kind: "gtin", gtin, …}`, `{kind: "in_store", item, gtin, …}`, `{kind: "receipt", key}`, or `{kind: "id", text}`,
  * which may be a SKU, an order, a pickup code or a number; each has `code`, the text without its frame.
  */
 export function read(raw, { patterns = [] } = {}) {
@@ -201,10 +206,8 @@ export function read(raw, { patterns = [] } = {}) {
     if (found) return told(found);
   }
   if (/^\d+$/.test(text)) {
-    if (/^2\d{12}$/.test(text)) {
-      const own = patterns.map((pattern) => inStore(text, pattern)).find(Boolean);
-      if (own) return told(own);
-    }
+    const own = patterns.map((pattern) => inStore(text, pattern)).find(Boolean);
+    if (own) return told(own);
     const plain = gtin(text);
     if (plain) return told({ kind: "gtin", gtin: plain, ...packed(plain) });
     const short = upcE(text);
@@ -213,8 +216,26 @@ export function read(raw, { patterns = [] } = {}) {
   return told({ kind: "id", text });
 }
 
-/** The grams of a price: price ÷ price of a kilogram, both in minor units. */
-export const gramsOf = (amount, kilogram) => Math.round((amount * 1000) / kilogram);
+/** Grams of a counted unit, by the unit of a SKU. */
+const GRAMS = { kg: 1000, kgm: 1000, g: 1, grm: 1 };
+
+const nearest = (of, by) => (of > 0 && by > 0 ? Math.max(Math.round(of / by), 1) : null);
+
+/** The units of a SKU that weigh so much, to the nearest one; null if it is not counted by weight. */
+export function unitsOfGrams(grams, { unit, decimals = 0 }) {
+  const per_unit = unit ? GRAMS[unit.toLowerCase()] : decimals > 0 && 1000;
+  return per_unit ? nearest(grams * 10 ** decimals, per_unit) : null;
+}
+
+/** The units of a SKU that a price is the price of: price ÷ price of one unit. For a SKU in grams, these are grams. */
+export const unitsOfAmount = (amount, unit_amount) => nearest(amount, unit_amount);
+
+/** What a code with a weight or a price says of an item: `{grams, amount, quantity}`, as `POST /v1/find` tells it; else null. */
+export function measured({ grams, amount }, item) {
+  if (grams === undefined && amount === undefined) return null;
+  const quantity = grams === undefined ? unitsOfAmount(amount, item.price?.amount) : unitsOfGrams(grams, item);
+  return { grams: grams ?? null, amount: amount ?? null, quantity };
+}
 
 /**
  * What stands in the scan field: `3*CODE` and `3xCODE` are a quantity and a code, `3*` is a quantity for the scan to come,

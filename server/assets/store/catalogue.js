@@ -62,7 +62,7 @@ async function store({ rows, cursor, is_whole }, { location, channel, currency }
     if (is_whole) await asked(catalogue.clear());
     for (const row of rows) {
       if (row.removed) catalogue.delete(row.sku);
-      else catalogue.put({ sku: row.sku, name: row.name ?? null, gtin: row.gtin ? gtin(row.gtin) ?? row.gtin : "", amount: row.amount ?? row.price ?? null, decimals: row.decimals ?? 0, unit: row.unit ?? null });
+      else catalogue.put({ sku: row.sku, name: row.name ?? null, gtins: gtinsOf(row.gtin), amount: row.amount ?? row.price ?? null, decimals: row.decimals ?? 0, unit: row.unit ?? null });
     }
     const count = await asked(catalogue.count());
     till.put({ at: new Date().toISOString(), location, channel, currency, cursor, count }, "catalogue");
@@ -70,11 +70,21 @@ async function store({ rows, cursor, is_whole }, { location, channel, currency }
   names = null;
 }
 
-/** The item of a code, as far as it is kept. */
-export async function find({ code, gtin: gtin14, item }) {
+/** The codes of an item, which stand between semicolons, with 14 digits each. */
+export const gtinsOf = (codes) => (codes ?? "").split(";").map((code) => gtin(code.trim())).filter(Boolean);
+
+/**
+ * The item of a code, as far as it is kept, as the server looks it up: by the code itself, and only then what a store's own
+ * code names by its pattern; that one is `is_measured`.
+ */
+export async function find(code) {
   return transact(["catalogue"], "readonly", async ({ catalogue }) => {
-    const exact = await asked(catalogue.get(item ?? code));
-    return exact ?? (gtin14 ? asked(catalogue.index("gtin").get(gtin14)) : null);
+    const byId = (id) => asked(catalogue.get(id));
+    const byGtin = (digits) => (digits ? asked(catalogue.index("gtins").get(digits)) : undefined);
+    const exact = (await byId(code.code)) ?? (await byGtin(code.kind === "in_store" ? gtin(code.code) : code.gtin));
+    if (exact || code.kind !== "in_store") return exact ?? null;
+    const own = (await byGtin(code.gtin)) ?? (await byId(code.item));
+    return own ? { ...own, is_measured: true } : null;
   });
 }
 

@@ -32,17 +32,16 @@ function form(stores, through, name, before, done) {
   const search = h("input", { type: "search", autocomplete: "off" });
   const channel = h("select", {}, through.map((id) => h("option", { value: id }, id)));
   const till = h("input", { value: name, maxlength: 16, autocomplete: "off", autocapitalize: "characters", spellcheck: "false" });
-  const pattern = h("input", { value: before?.pattern ?? "", maxlength: 13, autocomplete: "off", spellcheck: "false", placeholder: "2IIIIIIWWWWWC" });
   if (before) channel.value = before.channel;
   const list = h("ul", { class: "list" });
   const device = h("details", {}, h("summary", {}, t("s_device")), h("div", { class: "stack panel" },
-    field(t("channel"), channel), field(t("s_till"), till, t("s_till_hint")), field(t("s_pattern"), pattern, t("s_pattern_hint"))));
+    field(t("channel"), channel), field(t("s_till"), till, t("s_till_hint"))));
   const take = (record) => {
     if (!/^[A-Za-z0-9]{1,16}$/.test(till.value)) {
       device.open = true;
       return complain(device, [[till, t("s_till_wrong")]]);
     }
-    return done(record, { name: till.value, channel: channel.value, pattern: pattern.value });
+    return done(record, { name: till.value, channel: channel.value });
   };
   const draw = () => {
     const wanted = search.value.toLowerCase();

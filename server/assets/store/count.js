@@ -68,7 +68,7 @@ export function countJob(frame, { close }) {
     fill(told);
     const { record } = found;
     const before = kept.value.find(({ sku }) => sku === record.sku);
-    const counted = (before?.counted ?? 0) + unitsOf(typed, record);
+    const counted = (before?.counted ?? 0) + unitsOf(typed, found);
     const line = { sku: record.sku, name: record.name ?? record.sku, counted, counted_at: new Date(clock.now()).toISOString() };
     put([...kept.value.filter(({ sku }) => sku !== record.sku), line]);
     return frame.right(h("span", { class: "grow" }, line.name), h("span", { class: "number" }, quantity(counted)));

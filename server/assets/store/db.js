@@ -2,7 +2,7 @@
 // when there is no connection). An upgrade of the form keeps `queue`.
 
 const NAME = "anaquel.store";
-const VERSION = 1;
+const VERSION = 2;
 
 let opened = null;
 
@@ -14,8 +14,10 @@ function open() {
       const has = (name) => db.objectStoreNames.contains(name);
       if (!has("queue")) db.createObjectStore("queue", { keyPath: "id" });
       if (!has("till")) db.createObjectStore("till");
+      // The catalogue is read anew, as if nothing was kept of it.
       if (has("catalogue")) db.deleteObjectStore("catalogue");
-      db.createObjectStore("catalogue", { keyPath: "sku" }).createIndex("gtin", "gtin");
+      db.createObjectStore("catalogue", { keyPath: "sku" }).createIndex("gtins", "gtins", { multiEntry: true });
+      request.transaction.objectStore("till").delete("catalogue");
     };
     request.onsuccess = () => {
       // Another tab with a newer form of it may go on; this one opens it again when it needs it.

@@ -26,7 +26,7 @@ export class Frame {
     this.area = h("div", { class: "view" });
     this.action = h("div", { class: "action" });
     this.said = h("div", { class: "said", role: "status" });
-    this.bar = scanBar({ onscan: (typed) => this.#heard(typed), patterns: place.pattern ? [place.pattern] : [] });
+    this.bar = scanBar({ onscan: (typed) => this.#heard(typed), patterns: () => place.barcodes ?? [] });
     this.tabs = h("nav", { class: "tabs", "aria-label": t("s_tabs") }, Object.keys(views).map((name) => this.#tab(name)));
     fill(main, h("h1", { class: "visually-hidden" }, place.name), h("div", { class: "till" }, this.tabs, this.area, h("div", { class: "foot" }, this.said, this.action, this.bar.element)));
     document.addEventListener("keydown", (event) => this.#key(event), { signal: this.#controller.signal });

@@ -1,7 +1,7 @@
 // What a code is: the server's answer in one request, or what this device keeps while nobody answers.
 
 import { Refusal, Unreachable, post } from "../screens/api.js";
-import { checkDigit } from "../screens/scan.js";
+import { checkDigit, measured } from "../screens/scan.js";
 import { find as findKept } from "./catalogue.js";
 
 /** So long is waited for the server before the kept catalogue is asked. */
@@ -13,13 +13,12 @@ const ORDERS_FIRST = ["reservation", "order", "transfer", "return", "receipt", "
 /** The text that is asked for: digits as they were scanned, a longer code by its GTIN. */
 function asked(code) {
   if (code.kind === "receipt") return code.key;
-  if (code.kind === "in_store") return code.item;
   if (code.kind === "gtin" && ![8, 12, 13, 14].includes(code.code.length)) return code.gtin;
   return code.code;
 }
 
 /**
- * `{kind, id, record, fulfilment, of}` as `POST /v1/find` tells it; `is_kept` where this device told it; `is_case` where
+ * `{kind, id, record, fulfilment, of, measure}` as `POST /v1/find` tells it; `is_kept` where this device told it; `is_case` where
  * only the unit of a case is known. Null if nothing has this code. `goes` says what is looked for first: "goods", "orders".
  */
 export async function lookup(code, place, goes = "goods") {
@@ -40,8 +39,10 @@ export async function lookup(code, place, goes = "goods") {
     if (!is_away || !kinds.includes("sku")) throw error;
     const kept = (await findKept(code)) ?? (code.is_case ? await findKept({ ...code, gtin: unit(code.gtin) }) : null);
     if (!kept) throw error instanceof Refusal ? error : new Unreachable(error);
-    const price = kept.amount === null ? null : { amount: kept.amount, currency };
-    return { kind: "sku", id: kept.sku, record: { ...kept, price, cell: null }, is_kept: true, is_case: code.is_case && kept.gtin !== code.gtin };
+    const { is_measured, ...item } = kept;
+    const record = { ...item, price: kept.amount === null ? null : { amount: kept.amount, currency }, cell: null };
+    const measure = is_measured ? measured(code, record) : null;
+    return { kind: "sku", id: kept.sku, record, measure, is_kept: true, is_case: code.is_case && !kept.gtins.includes(code.gtin) };
   }
 }
 
@@ -53,11 +54,12 @@ function unit(gtin) {
 
 const unitOf = (found) => found && { ...found, is_case: true };
 
-/** How many units a scan means: those in the code, its grams, or what was said before it. */
-export function unitsOf(typed, record) {
-  const { read: code, quantity } = typed;
+/**
+ * How many units a scan means: those in the code, those of its weight or price, or what was said before it. What a code of
+ * the store's own says is told with what was found; a GTIN with a weight says it itself.
+ */
+export function unitsOf({ read: code, quantity }, { record, measure }) {
   if (code.units) return code.units * quantity;
-  if (code.grams && record.decimals > 0) return Math.round(code.grams / 10 ** (3 - record.decimals)) * quantity;
-  if (code.amount && record.price?.amount > 0) return Math.max(Math.round(code.amount / record.price.amount), 1) * quantity;
-  return quantity;
+  const told = measure ?? (code.kind === "gtin" ? measured(code, record) : null);
+  return (told?.quantity ?? 1) * quantity;
 }

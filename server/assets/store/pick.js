@@ -10,7 +10,7 @@ import { session } from "../screens/session.js";
 import { Shown } from "../screens/shown.js";
 import { stateWord } from "../screens/problem.js";
 import { spoken, t } from "../screens/texts.js";
-import { lookup } from "./lookup.js";
+import { lookup, unitsOf } from "./lookup.js";
 import { again, jobOf, ofOrder, ofReservation } from "./orders.js";
 
 /** Records within this time are one reading of the lists; within a longer one where a reading takes long. */
@@ -217,12 +217,12 @@ export function pickView(frame) {
     if (found.kind === "transfer") return frame.open("more", { job: "receive", found });
     if (found.kind !== "sku") return openFound(found, typed.read.code);
     const { sku, name } = found.record;
-    if (detail?.wants?.(sku)) return detail.pick(sku, typed.quantity);
+    if (detail?.wants?.(sku)) return detail.pick(sku, unitsOf(typed, found));
     if (detail?.wants) return frame.wrong(t("s_not_wanted", { i: name ?? sku }));
     const wanting = lists.confirmed.all.filter(({ lines }) => lines.some((line) => line.sku === sku && line.quantity > (line.collected ?? 0))).sort(oldest)[0];
     if (!wanting) return frame.wrong(t("s_none_wants", { i: name ?? sku }));
     const opened = await openReservation(wanting);
-    return opened?.pick?.(sku, typed.quantity);
+    return opened?.pick?.(sku, unitsOf(typed, found));
   };
 
   return {

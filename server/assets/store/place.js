@@ -1,4 +1,4 @@
-// Where this device sells: the store, its channel and currency, the name of the till. It is the device's, so that all of
+// Where this device sells: the store, its channel, currency and barcodes, the name of the till. It is the device's, so that all of
 // its tabs agree; it changes only while nothing waits to be sent.
 
 import { all, get, path } from "../screens/api.js";
@@ -49,17 +49,29 @@ export async function channels() {
   return ids.length > 0 ? [...ids].sort((one, other) => first(one) - first(other)) : ["pos"];
 }
 
+/** What is needed of a location without a connection. */
+const ofRecord = (record) => ({
+  location: record.location, name: record.name ?? record.location, timezone: record.timezone ?? null, hours: record.hours ?? null,
+  latitude: record.latitude ?? null, longitude: record.longitude ?? null, groups: record.groups ?? [], barcodes: record.barcodes ?? [],
+});
+
 /** Chooses a store: keeps what is needed of it without a connection. */
-export async function choose(record, { name, channel, pattern = "" }) {
+export async function choose(record, { name, channel }) {
   await keep("name", name);
-  const place = {
-    location: record.location, name: record.name ?? record.location, timezone: record.timezone ?? null, hours: record.hours ?? null,
-    latitude: record.latitude ?? null, longitude: record.longitude ?? null, groups: record.groups ?? [],
-    channel, currency: currencyOf(record), till: name, pattern, documents: await documents(record.location, channel),
-  };
+  const place = { ...ofRecord(record), channel, currency: currencyOf(record), till: name, documents: await documents(record.location, channel) };
   await keep("place", place);
   use(place);
   return place;
+}
+
+/**
+ * Reads a store anew: its hours and barcodes may have changed since it was chosen. Its currency stays until it is chosen again,
+ * because a started sale has prices in it.
+ */
+export async function renew(place) {
+  Object.assign(place, ofRecord(await get(path`/v1/locations/${place.location}`)));
+  await keep("place", place);
+  use(place);
 }
 
 /** Which documents are issued here: a store without a series of receipts sells without them. */

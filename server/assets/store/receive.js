@@ -104,7 +104,7 @@ export function receiveJob(frame, { found }) {
     if (what.kind !== "sku" || !document) return frame.wrong(t("s_scan_paper"));
     const { record } = what;
     await skus([record.sku]);
-    const now = (came.value[record.sku] ?? 0) + unitsOf(typed, record);
+    const now = (came.value[record.sku] ?? 0) + unitsOf(typed, what);
     came.put({ ...came.value, [record.sku]: now });
     draw();
     const listed = document.lines.find(({ sku }) => sku === record.sku)?.quantity ?? 0;

@@ -10,7 +10,7 @@ import { session } from "../screens/session.js";
 import { t } from "../screens/texts.js";
 import { freeze, once } from "../screens/write.js";
 import { link } from "./link.js";
-import { lookup } from "./lookup.js";
+import { lookup, unitsOf } from "./lookup.js";
 import { stepper } from "./stepper.js";
 
 const CONDITIONS = [["sellable", "shelf"], ["inspect", "check_goods"], ["damaged", "damaged"]];
@@ -140,7 +140,7 @@ export function returnJob(frame, { found }) {
     const what = await lookup(typed.read, place, stage === "lines" ? "goods" : "orders");
     if (!what) return frame.unknown(typed.read.code);
     if (what.kind === "location") return frame.elsewhere(what);
-    if (what.kind === "sku") return goods(what.record, typed.quantity);
+    if (what.kind === "sku") return goods(what.record, unitsOf(typed, what));
     if (!["receipt", "order", "return"].includes(what.kind)) return frame.wrong(t("s_no_order"));
     await openFound(what);
     return frame.right(typed.read.code);

@@ -8,7 +8,7 @@ import { wedge } from "../screens/wedge.js";
 /** Whether there can be a camera: a safe address, a reader of codes, a camera. */
 const hasCamera = () => isSecureContext && "BarcodeDetector" in globalThis && !!navigator.mediaDevices?.getUserMedia;
 
-/** `onscan({kind, quantity, read, asks})` hears each; returns `{element, label, last, focus, stop}`. */
+/** `onscan({kind, quantity, read, asks})` hears each; `patterns()` are those of the store's own codes; returns `{element, label, last, focus, stop}`. */
 export function scanBar({ onscan, patterns }) {
   const input = h("input", { class: "code-field", autocomplete: "off", spellcheck: "false", autocapitalize: "none", enterkeyhint: "go", placeholder: t("scan_or_type"), "aria-label": t("scan_or_type") });
   const label = h("span", { class: "scanning small" });
@@ -16,11 +16,11 @@ export function scanBar({ onscan, patterns }) {
   const form = h("form", { class: "scan-bar", novalidate: true }, icon("scan"), h("div", { class: "scan-words" }, label, last), input);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const told = typed(input.value, { patterns });
+    const told = typed(input.value, { patterns: patterns() });
     input.value = "";
     if (told) onscan(told);
   });
-  const scanned = (text) => onscan({ kind: "code", quantity: 1, read: read(text, { patterns }) });
+  const scanned = (text) => onscan({ kind: "code", quantity: 1, read: read(text, { patterns: patterns() }) });
   const scanner = wedge(scanned, {
     onstray(text) {
       input.value += text;

@@ -87,7 +87,7 @@ export function sellView(frame) {
     if (found.kind === "transfer") return frame.open("more", { job: "receive", found });
     const { record } = found;
     if (record.price === null || record.price === undefined) return frame.wrong(t("s_no_price", { i: record.name ?? record.sku }));
-    const units = found.is_case ? await caseSize(record, unitsOf(typed, record)) : unitsOf(typed, record);
+    const units = found.is_case ? await caseSize(record, unitsOf(typed, found)) : unitsOf(typed, found);
     if (!units) return undefined;
     begin();
     fill(told);

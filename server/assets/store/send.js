@@ -54,7 +54,7 @@ export function sendJob(frame) {
     if (!found || found.kind !== "sku") return frame.unknown(typed.read.code);
     const { record } = found;
     fill(told);
-    change(add(kept.value.lines, { sku: record.sku, name: record.name ?? record.sku }, unitsOf(typed, record)));
+    change(add(kept.value.lines, { sku: record.sku, name: record.name ?? record.sku }, unitsOf(typed, found)));
     return frame.right(h("span", { class: "grow" }, record.name ?? record.sku), h("span", { class: "number" }, quantity(kept.value.lines.at(-1).quantity)));
   };
   const nameOfSku = (sku) => kept.value.lines.find((line) => line.sku === sku)?.name ?? sku;

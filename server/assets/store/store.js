@@ -9,7 +9,7 @@ import { refresh } from "./catalogue.js";
 import { install, persists } from "./device.js";
 import { Frame } from "./frame.js";
 import { link } from "./link.js";
-import { known } from "./place.js";
+import { known, renew } from "./place.js";
 import { queue } from "./queue.js";
 import { sender } from "./sender.js";
 import { status } from "./status.js";
@@ -48,7 +48,11 @@ function begin(place) {
   frame = new Frame(main, place, { sell: sellView, pick: pickView, find: findView, more: moreView });
   frame.choose = choose;
   sender.kick();
-  const read = () => { if (!link.is_offline) refresh(place).catch(() => {}); };
+  const read = () => {
+    if (link.is_offline) return;
+    renew(place).catch(() => {});
+    refresh(place).catch(() => {});
+  };
   setTimeout(read, 3000);
   clearInterval(begin.timer);
   begin.timer = setInterval(read, CATALOGUE_MS);

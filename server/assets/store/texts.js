@@ -14,8 +14,6 @@ add({
   s_till: ["Till", "Caja"],
   s_till_hint: ["Each device has its own: it stands in the number of a sale", "Cada dispositivo tiene el suyo: figura en el número de venta"],
   s_till_wrong: ["1 to 16 letters and digits", "De 1 a 16 letras y cifras"],
-  s_pattern: ["Codes of this store, 20 to 29", "Códigos de esta tienda, del 20 al 29"],
-  s_pattern_hint: ["I item, W grams, P price, C check digit", "I artículo, W gramos, P precio, C dígito de control"],
   s_kept_safe: ["The browser keeps what waits here", "El navegador conserva lo que está en espera"],
   s_kept_unsafe: ["The browser may delete what waits here when the disk is full", "El navegador puede borrar lo que está en espera si se llena el disco"],
   s_new_version: ["A new version is here.", "Hay una versión nueva."],

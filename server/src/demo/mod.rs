@@ -11,10 +11,11 @@ mod products;
 mod returns;
 
 use anaquel_engine::Engine;
+use anaquel_engine::barcodes::Patterns;
 use anaquel_engine::business_time::DAY_MINUTES;
 use anaquel_engine::catalogue::{ChannelDetails, LocationKind};
 use anaquel_engine::command::{
-    Command, Count, LocationFields, NameRef, Precondition, Put, PutWhat, Row, Rows, ServiceFields,
+    Command, Count, LocationFields, NameRef, Precondition, Put, PutWhat, Row, Rows, ServiceFields, TradingFields,
 };
 use anaquel_engine::patch::Patch;
 use anaquel_engine::prices::command::RowFields;
@@ -94,7 +95,14 @@ fn location(place: &DemoLocation) -> anyhow::Result<Row<anaquel_engine::ids::Loc
         transfer_group: Patch::Set(name(warehouses)?),
         transfer_minutes: Patch::Set(DAY_MINUTES.into()),
     };
+    let sells = place.kind == LocationKind::Store;
+    let trading = TradingFields {
+        currency: Patch::Set(Currency(if place.country == "es" { *b"EUR" } else { *b"MXN" })),
+        address: Patch::Set(place.address()),
+        barcodes: if sells { Patch::Set(barcodes()?) } else { Patch::Keep },
+    };
     let fields = LocationFields {
+        trading,
         services: if place.kind == LocationKind::Store { services } else { ServiceFields::default() },
         name: Patch::Set(place.name.to_owned()),
         kind: Patch::Set(place.kind),
@@ -105,6 +113,11 @@ fn location(place: &DemoLocation) -> anyhow::Result<Row<anaquel_engine::ids::Loc
         groups: Patch::Set(groups.into_iter().map(name).collect::<anyhow::Result<_>>()?),
     };
     Ok(Row { line: 0, id: NameRef::New(name(place.id)?), fields })
+}
+
+/// The labels of the stores' scales: an item and its weight.
+fn barcodes() -> anyhow::Result<Patterns> {
+    Patterns::parse(&["2IIIIIIWWWWWC".to_owned()]).map_err(|(_, error)| error.into())
 }
 
 /// Warehouses stock most SKUs, large stores many, small ones few; popular sizes more than rare ones. A few cells are

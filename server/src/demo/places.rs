@@ -15,6 +15,16 @@ pub struct DemoLocation {
     pub size: u64,
 }
 
+impl DemoLocation {
+    /// Its postal address: the street and the city of its name, and the country.
+    pub fn address(&self) -> String {
+        let (city, street) = self.name.split_once(", ").unwrap_or((self.name, ""));
+        let country = if self.country == "es" { "Espa\u{f1}a" } else { "M\u{e9}xico" };
+        let parts = [street, city, country];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    }
+}
+
 #[rustfmt::skip]
 const fn place(
     id: &'static str, name: &'static str, country: &'static str, kind: LocationKind,

@@ -96,11 +96,17 @@ fn whatever_the_api_takes_goes_out_and_comes_in_again() {
             "ship": one(&mut runner, &any::<bool>()),
             "groups": one(&mut runner, &proptest::collection::vec("[a-e./-]", 0..3)),
             "pickup_minutes": one(&mut runner, &(0..44_640)),
+            "currency": one(&mut runner, &prop_oneof![Just("EUR"), Just("MXN"), Just("JPY")]),
+            "barcodes": one(&mut runner, &proptest::sample::subsequence(vec!["21IIIIIPPPPPC", "22IIIWWWWWWWC", "2IIIWWWC", "2IIIIIIWWWWWC"], 0..=4)),
         });
+        let address =
+            text().prop_filter("one line", |text| !text.trim().is_empty() && !text.contains(char::is_control));
+        let address = one(&mut runner, &optional(address.boxed()));
         let hours =
             [json!({}), json!({"mon": "10:00-14:00,17:00-20:00", "tue": "closed"}), json!({"sun": "00:00-24:00"})];
         let dates = json!([{"date": "2027-01-06", "hours": []}, {"date": "2027-01-05", "hours": ["10:00-14:00", "17:00-22:00"]}]);
         let mut place = place;
+        place["address"] = address.into();
         match locations.len() % 4 {
             3 => place["special_hours"] = dates,
             at => place["hours"] = hours[at].clone(),

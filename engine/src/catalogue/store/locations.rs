@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::Catalogue;
 use super::bits::{MADE_UP, NO_PICKUP, NO_SHIP};
-use crate::catalogue::details::{LocationDetails, LocationHours, ServiceDetails};
+use crate::catalogue::details::{LocationDetails, LocationHours, ServiceDetails, TradingDetails};
 use crate::catalogue::registry::Versioned;
 use crate::hash::Part;
 use crate::ids::{LocationId, Seq};
@@ -118,6 +118,27 @@ impl Catalogue {
         let before = self.served(location);
         self.hours.insert(location, Arc::new(Versioned { version, details }));
         self.rehash_served(location, before);
+    }
+
+    /// The currency, address and barcodes of a location, if they were ever set.
+    pub fn trading(&self, location: LocationId) -> Option<Arc<Versioned<TradingDetails>>> {
+        self.trading.get(&location).map(|trading| trading.clone())
+    }
+
+    /// What is digested of them: `None` if nothing is set.
+    pub(super) fn traded(&self, location: LocationId) -> Option<TradingDetails> {
+        self.trading(location).map(|set| set.details.clone()).filter(|details| *details != TradingDetails::default())
+    }
+
+    pub(super) fn rehash_traded(&self, location: LocationId, before: Option<&TradingDetails>) {
+        let after = self.traded(location);
+        self.rehash(Part::Locations, self.locations.digest(location), before, after.as_ref());
+    }
+
+    pub(crate) fn fold_trading(&self, location: LocationId, version: Seq, details: TradingDetails) {
+        let before = self.traded(location);
+        self.trading.insert(location, Arc::new(Versioned { version, details }));
+        self.rehash_traded(location, before.as_ref());
     }
 
     /// The service times of a location and the source of its missing units, if they were ever set.

@@ -17,7 +17,7 @@ use serde::Serialize;
 use smallvec::SmallVec;
 
 use crate::catalogue::details::{
-    ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails,
+    ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails, TradingDetails,
 };
 use crate::catalogue::gtin::Gtin;
 use crate::catalogue::registry::{Map, Registry, Versioned};
@@ -43,6 +43,7 @@ pub struct Catalogue {
     pub channels: Registry<ChannelId, ChannelDetails>,
     services: Map<LocationId, Arc<Versioned<ServiceDetails>>>,
     hours: Map<LocationId, Arc<Versioned<LocationHours>>>,
+    trading: Map<LocationId, Arc<Versioned<TradingDetails>>>,
     /// By location: the purposes that it does not serve.
     barred: Arena<AtomicU8, 12, 12>,
     pub(super) groups_of: Map<LocationId, Vec<GroupId>>,
@@ -101,6 +102,9 @@ impl Catalogue {
             }
             if let Some(served) = self.served(id) {
                 put(Part::Services, hash::content::digest(self, Part::Services, key, &served));
+            }
+            if let Some(trading) = self.traded(id) {
+                put(Part::Locations, hash::content::digest(self, Part::Locations, key, &trading));
             }
         }
         for id in (0..self.groups.count()).map(GroupId) {

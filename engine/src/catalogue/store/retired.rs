@@ -33,11 +33,14 @@ impl Catalogue {
         }
         for (location, _) in &names.locations {
             let (known, served) = (self.locations.details(*location), self.served(*location));
+            let traded = self.traded(*location);
             let known = known.as_deref().map(|set| &set.details);
             self.rehash(Part::Locations, self.locations.digest(*location), known, None);
             self.services.remove(location);
             self.hours.remove(location);
             self.rehash_served(*location, served);
+            self.trading.remove(location);
+            self.rehash_traded(*location, traded.as_ref());
             self.retire_location(*location);
         }
         for (group, _) in &names.groups {

@@ -79,7 +79,7 @@ impl Draft {
                     rows.iter().for_each(|(id, details)| self.set_channel_details(*id, seq, *details));
                 }
                 // These rows are checked against the durable view, because their command ends the batch.
-                Described::Tracking(_) | Described::Services(_) | Described::Hours(_) => {}
+                Described::Tracking(_) | Described::Services(_) | Described::Hours(_) | Described::Trading(_) => {}
             }
         });
     }

@@ -196,8 +196,15 @@ fn check_effect(books: &mut Books, at: At<'_>, effect: Effect<'_>) -> Result<(),
             catalogue::audit::names(books, naming)
         }
         Effect::Described(described) => {
-            if let Described::Tracking(rows) = described {
-                catalogue::audit::check_tracking(books, rows)?;
+            match described {
+                Described::Tracking(rows) => catalogue::audit::check_tracking(books, rows)?,
+                Described::Trading(rows) => catalogue::audit::check_trading(books, rows)?,
+                Described::Skus(_)
+                | Described::Locations(_)
+                | Described::Services(_)
+                | Described::Hours(_)
+                | Described::Groups(_)
+                | Described::Channels(_) => {}
             }
             books.rules.describe(described);
             Ok(())

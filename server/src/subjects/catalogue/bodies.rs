@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::http::problem::Problem;
-use crate::subjects::catalogue::hours;
+use crate::subjects::catalogue::{hours, trading};
 use crate::wire::patch::{self, Said};
 use crate::wire::{TEXT_BYTES_MAX, location_kind, name};
 
@@ -128,6 +128,20 @@ pub struct LocationBody {
     #[schema(value_type = Option<i64>)]
     #[serde(deserialize_with = "patch::whole")]
     pub transfer_minutes: Said<i64>,
+    /// The currency in which the location sells: its tills and screens ask for prices in it.
+    #[schema(example = "EUR", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub currency: Said<String>,
+    /// Its postal address: one line of text.
+    #[schema(example = "Gran V\u{ed}a 32, 28013 Madrid", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub address: Said<String>,
+    /// The forms of the barcodes that the location prints itself, 20 to 29, in the order in which they are tried: the
+    /// whole list. A digit is itself, `I` a digit of the item, `W` of its weight in grams, `P` of its price in minor
+    /// units, `C` the check digit.
+    #[schema(example = json!(["2IIIIIIWWWWWC"]), value_type = Option<Vec<String>>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub barcodes: Said<Vec<String>>,
 }
 
 /// The members of a group.
@@ -214,8 +228,12 @@ impl LocationBody {
             Patch::said(self.transfer_minutes),
         )
         .map_err(|(field, reason)| Problem::invalid(field, reason))?;
+        let (currency, address) = (Patch::said(self.currency), Patch::said(self.address));
+        let trading = trading::fields(currency, address, Patch::said(self.barcodes))
+            .map_err(|wrong| Problem::invalid(&wrong.path(), wrong.reason))?;
         Ok(LocationFields {
             services,
+            trading,
             name: text("name", self.name)?,
             kind,
             coordinates,

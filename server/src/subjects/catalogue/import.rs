@@ -14,7 +14,7 @@ use crate::files::csv;
 use crate::files::export::{Texts, row};
 use crate::files::kind::{FileKind, FileRow, flag, list, number, text, word};
 use crate::subjects::catalogue::bodies::{ATTRIBUTES_MAX, coordinates, decimals, services};
-use crate::subjects::catalogue::hours;
+use crate::subjects::catalogue::{hours, trading};
 use crate::wire::{TEXT_BYTES_MAX, location_kind};
 
 /// Locations.
@@ -36,6 +36,9 @@ pub static LOCATIONS: FileKind = FileKind {
         number("pickup_minutes"),
         word("transfer_group"),
         number("transfer_minutes"),
+        word("currency"),
+        text("address"),
+        list("barcodes"),
     ],
     required: 1,
     either: &[],
@@ -160,7 +163,11 @@ fn location_fields(cells: &mut Cells, numbers: &Numbers) -> Result<LocationField
         group.into(),
         transfer_minutes.into(),
     );
+    let barcodes = cells.remove("barcodes").map(|text| csv::unlist(&text));
+    let trading = trading::fields(cells.remove("currency").into(), cells.remove("address").into(), barcodes.into())
+        .map_err(|told| wrong(told.column(), told.reason))?;
     Ok(LocationFields {
+        trading,
         services: services.map_err(|(field, reason)| wrong(field, reason))?,
         name: read_text(cells, "name")?.into(),
         kind: kind.into(),
@@ -227,6 +234,7 @@ fn export_locations(engine: &Engine, texts: Texts, out: &mut dyn Write) -> io::R
         groups.sort_unstable();
         let services = catalogue.services(id).map(|set| set.details.clone()).unwrap_or_default();
         let worked = catalogue.hours(id).details;
+        let trading = catalogue.trading(id).map(|set| set.details.clone()).unwrap_or_default();
         let degrees = |of: fn((f64, f64)) -> f64| details.coordinates.map(|at| of(at).to_string()).unwrap_or_default();
         let fields = [
             texts.cell(catalogue.locations.name(id).as_str()),
@@ -247,6 +255,9 @@ fn export_locations(engine: &Engine, texts: Texts, out: &mut dyn Write) -> io::R
                 .map(|brought| texts.cell(catalogue.groups.name(brought.from).as_str()))
                 .unwrap_or_default(),
             services.brought_from.map(|brought| brought.minutes.to_string()).unwrap_or_default(),
+            trading.currency.map(|currency| currency.as_str().to_owned()).unwrap_or_default(),
+            texts.optional(trading.address.as_deref()),
+            csv::list(trading.barcodes.iter().map(String::as_str)),
         ];
         row(out, &fields)?;
         rows += 1;

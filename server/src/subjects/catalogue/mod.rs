@@ -4,6 +4,7 @@ pub mod bodies;
 pub mod hours;
 pub mod import;
 pub mod routes;
+mod trading;
 pub mod views;
 pub mod words;
 

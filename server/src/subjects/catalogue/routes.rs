@@ -167,7 +167,7 @@ pub(crate) fn done(app: &App, caller: &Caller, executed: Executed) -> Result<Don
     }
     let version = match &**thing {
         Thing::Location(.., groups) => Version::of_location(*seq, groups),
-        Thing::LocationSet(set) => Version::of_location(*seq, &set.groups),
+        Thing::LocationSet(set) | Thing::LocationTrading(set, _) => Version::of_location(*seq, &set.groups),
         _ => Version::new(*seq),
     };
     Ok(Done { version, item, replayed: executed.replayed })

@@ -1,10 +1,11 @@
 //! JSON of SKUs, locations, groups and channels.
 
 use anaquel_engine::Engine;
-use anaquel_engine::catalogue::{LocationDetails, LocationHours, ServiceDetails, SkuDetails, Versioned};
+use anaquel_engine::catalogue::{SkuDetails, TradingDetails, Versioned};
 use anaquel_engine::command::Version;
 use anaquel_engine::event::{CellToCome, PlaceSet, Thing};
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, SkuId};
+use anaquel_engine::prices::list::Currency;
 use anaquel_engine::prices::tax::STANDARD;
 use serde_json::{Value, json};
 
@@ -59,7 +60,10 @@ pub fn location(engine: &Engine, id: LocationId) -> (Version, Value) {
     let services = served.as_deref().map(|set| set.details.clone()).unwrap_or_default();
     let hours = catalogue.hours(id);
     let groups = catalogue.groups_of(id);
-    let mut item = location_item(engine, id, &details, &services, &hours.details, &groups);
+    let traded = catalogue.trading(id);
+    let trading = traded.as_deref().map(|set| set.details.clone()).unwrap_or_default();
+    let place = PlaceSet { location: id, details, services, hours: hours.details, groups };
+    let mut item = location_item(engine, &place, &trading);
     if let Value::Object(members) = &mut item {
         members.insert("declared".into(), (!catalogue.locations.is_made_up(id)).into());
         if let Some(of) = catalogue.quarantine_of(id) {
@@ -70,21 +74,16 @@ pub fn location(engine: &Engine, id: LocationId) -> (Version, Value) {
         }
     }
     let seq = set.map_or(0, |set| set.version).max(served.map_or(0, |set| set.version)).max(hours.version);
-    (Version::of_location(seq, &groups), item)
+    let seq = seq.max(traded.map_or(0, |set| set.version));
+    (Version::of_location(seq, &place.groups), item)
 }
 
-fn location_item(
-    engine: &Engine,
-    id: LocationId,
-    details: &LocationDetails,
-    services: &ServiceDetails,
-    hours: &LocationHours,
-    groups: &[GroupId],
-) -> Value {
+fn location_item(engine: &Engine, place: &PlaceSet, trading: &TradingDetails) -> Value {
+    let PlaceSet { location, details, services, hours, groups } = place;
     let catalogue = &engine.state().catalogue;
     let groups: Vec<_> = groups.iter().map(|group| catalogue.groups.name(*group).to_string()).collect();
     json!({
-        "location": catalogue.locations.name(id).as_str(),
+        "location": catalogue.locations.name(*location).as_str(),
         "name": details.name,
         "kind": details.kind.as_str(),
         "latitude": details.coordinates.map(|(latitude, _)| latitude),
@@ -99,6 +98,9 @@ fn location_item(
         "pickup_minutes": services.pickup_minutes,
         "transfer_group": services.brought_from.map(|brought| catalogue.groups.name(brought.from).as_str()),
         "transfer_minutes": services.brought_from.map(|brought| brought.minutes),
+        "currency": trading.currency.as_ref().map(Currency::as_str),
+        "address": trading.address,
+        "barcodes": trading.barcodes,
         "declared": true,
     })
 }
@@ -138,12 +140,13 @@ pub fn thing(engine: &Engine, thing: &Thing, sight: &Visibility) -> Value {
         Thing::Uncounted(id, details) => sku_item(engine, *id, details, (true, false), STANDARD),
         Thing::Taxed(id, details, tracked, class) => sku_item(engine, *id, details, (true, *tracked), class.as_str()),
         Thing::Location(id, details, services, groups) => {
-            location_item(engine, *id, details, services, &services.old_hours(), groups)
+            let (details, services, groups) = (details.clone(), services.clone(), groups.clone());
+            let hours = services.old_hours();
+            let place = PlaceSet { location: *id, details, services, hours, groups };
+            location_item(engine, &place, &TradingDetails::default())
         }
-        Thing::LocationSet(place) => {
-            let PlaceSet { location, details, services, hours, groups } = &**place;
-            location_item(engine, *location, details, services, hours, groups)
-        }
+        Thing::LocationSet(place) => location_item(engine, place, &TradingDetails::default()),
+        Thing::LocationTrading(place, trading) => location_item(engine, place, trading),
         Thing::Group(id, details) => group_item(engine, *id, &details.locations),
         Thing::Channel(id, details) => channel_item(engine, *id, details.buffer, true),
         Thing::Rule(standing) => crate::subjects::rules::views::standing(engine, standing).1,

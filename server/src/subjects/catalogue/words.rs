@@ -1,9 +1,11 @@
 //! Texts of this folder in the OpenAPI document: calls, examples, records, bounds of words.
 
+use anaquel_engine::barcodes::PATTERNS_MAX;
 use serde_json::json;
 
 use crate::http::document::bounds::one_of;
 use crate::http::document::words::{Bound, DURABLE, NEXT, Words};
+use crate::wire::TEXT_BYTES_MAX;
 
 /// The texts of this folder.
 pub static WORDS: Words = Words {
@@ -82,7 +84,8 @@ pub static WORDS: Words = Words {
         (
             "PUT /v1/locations/{location}",
             r#"{"name": "Madrid, Atocha", "kind": "store", "timezone": "Europe/Madrid", "latitude": 40.41, "longitude": -3.69, "pickup": true,
-            "hours": {"mon": "10:00-14:00,17:00-20:00", "sat": "10:00-21:00"}, "pickup_minutes": 60}"#,
+            "hours": {"mon": "10:00-14:00,17:00-20:00", "sat": "10:00-21:00"}, "pickup_minutes": 60,
+            "currency": "EUR", "address": "Avenida Ciudad de Barcelona 8, 28007 Madrid", "barcodes": ["2IIIIIIWWWWWC"]}"#,
         ),
         (
             "PUT /v1/skus/{sku}",
@@ -136,5 +139,8 @@ fn bounds() -> Vec<Bound> {
         (json!({"pattern": format!("^(closed|{open}(, ?{open})*)?$")}), "hours.value"),
         (one_of(&["store", "warehouse", "supplier"]), "LocationBody.kind location_kinds"),
         (json!({"pattern": "^[0-9]{8}([0-9]{4,6})?$"}), "/v1/skus.gtin"),
+        (json!({"minLength": 1, "maxLength": TEXT_BYTES_MAX}), "LocationBody.address"),
+        (json!({"maxItems": PATTERNS_MAX}), "LocationBody.barcodes[]"),
+        (json!({"pattern": "^[0-9IWP]{7}([0-9IWP]{4,6})?C$"}), "LocationBody.barcodes"),
     ]
 }

@@ -88,7 +88,7 @@ fn look(record: &Record, till: &Till, skus: &mut BTreeSet<SkuId>) -> bool {
         | Effect::Described(Described::Channels(_) | Described::Groups(_) | Described::Locations(_)) => is_all = true,
         // No row tells of these, but by the cells that they change.
         Effect::Names(Naming::Quarantines(_))
-        | Effect::Described(Described::Services(_) | Described::Hours(_))
+        | Effect::Described(Described::Services(_) | Described::Hours(_) | Described::Trading(_))
         | Effect::Moved(..)
         | Effect::Counted(..)
         | Effect::CountsConfirmed(_)

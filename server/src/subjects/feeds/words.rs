@@ -10,7 +10,8 @@ pub static WORDS: Words = Words {
         "GET /v1/feeds/till",
         "Every SKU with what a till needs offline, a line each: `sku`, `name`, `gtin`, `unit`, `decimals`, `product`, \
          `currency`, `amount`, `price_list`, `regular_amount`, `ends_at`, `tax_class`, `tax_rate`, `on_hand`, `available`; \
-         without a price `amount` is null, without a cell `on_hand`. `removed: true` is a SKU that is gone.",
+         without a price `amount` is null, without a cell `on_hand`. `removed: true` is a SKU that is gone. The store's `currency`, and the `barcodes` by which \
+         a till reads codes with a weight or a price offline, are fields of `GET /v1/locations/{location}`.",
         &[("200", "application/x-ndjson")],
     )],
     tags: &[("feeds", "Copies for readers: a snapshot, then what changed")],

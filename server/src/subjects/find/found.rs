@@ -2,10 +2,12 @@
 
 use std::time::Instant;
 
+use anaquel_engine::barcodes::{InStore, Measure, Patterns, units_of_amount};
 use anaquel_engine::gtin::Gtin;
 use anaquel_engine::ids::{ChannelId, LocationId, SkuId, Timestamp};
 use anaquel_engine::orders::Source;
 use anaquel_engine::prices::book::Asked;
+use anaquel_engine::prices::query::LinePrice;
 use anaquel_engine::reservation::{Filter, Reservation};
 use anaquel_engine::reservations::parent::ParentKind;
 use serde_json::{Value, json};
@@ -29,7 +31,7 @@ use crate::subjects::{prices, transfers};
 /// What a code may name, in the order in which it is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A SKU, by its id or GTIN.
+    /// A SKU, by its id or GTIN, or by a barcode of the location's own.
     Sku,
     /// A reservation, by its pickup code or id.
     Reservation,
@@ -91,24 +93,28 @@ pub struct Found {
     fulfilment: Option<String>,
     /// What waits at the location, if only that is told.
     of: Option<&'static str>,
+    /// What a barcode of the location's own says of the SKU.
+    measure: Option<Value>,
 }
 
 impl Found {
     fn new(kind: Kind, id: impl Into<String>, record: Value) -> Self {
-        Self { kind: kind.as_str(), id: id.into(), record, fulfilment: None, of: None }
+        Self { kind: kind.as_str(), id: id.into(), record, fulfilment: None, of: None, measure: None }
     }
 
     /// What a caller hears of something that is at another location.
     fn elsewhere(app: &App, kind: Kind, location: LocationId) -> Self {
         let record = catalogue::location(&app.engine, location).1;
         let id = app.engine.state().catalogue.locations.name(location).to_string();
-        Self { kind: "location", id, record, fulfilment: None, of: Some(kind.as_str()) }
+        Self { of: Some(kind.as_str()), kind: "location", ..Self::new(kind, id, record) }
     }
 
     /// The answer.
     pub fn into_value(self, seq: u64) -> Value {
-        let Self { kind, id, record, fulfilment, of } = self;
-        json!({"seq": seq, "kind": kind, "id": id, "record": record, "fulfilment": fulfilment, "of": of})
+        let Self { kind, id, record, fulfilment, of, measure } = self;
+        json!({
+            "seq": seq, "kind": kind, "id": id, "record": record, "fulfilment": fulfilment, "of": of, "measure": measure,
+        })
     }
 }
 
@@ -149,27 +155,47 @@ fn nothing<T>(problem: Problem) -> Result<Option<T>, Problem> {
 
 fn sku(app: &App, code: &str, place: &Place) -> Option<Found> {
     let state = app.engine.state();
-    let by_gtin = || {
-        let gtin = Gtin::parse(code).ok()?;
-        state.catalogue.skus_of_gtin(gtin).into_iter().find(|id| state.catalogue.skus.is_live(*id))
+    let by_id = |text: &str| state.catalogue.skus.id(text).filter(|id| state.catalogue.skus.is_live(*id));
+    let by_gtin = |gtin| state.catalogue.skus_of_gtin(gtin).into_iter().find(|id| state.catalogue.skus.is_live(*id));
+    let (id, read) = match by_id(code).or_else(|| by_gtin(Gtin::parse(code).ok()?)) {
+        Some(id) => (id, None),
+        None => {
+            let read = in_store(app, code, place)?;
+            (by_gtin(read.gtin).or_else(|| by_id(&read.item))?, Some(read))
+        }
     };
-    let id = state.catalogue.skus.id(code).filter(|id| state.catalogue.skus.is_live(*id)).or_else(by_gtin)?;
     let name = state.catalogue.skus.name(id);
+    let price = price(app, id, place);
+    let measure = read.map(|read| measure(app, id, &read, price.as_ref()));
+    let price = price.zip(place.price.as_ref());
+    let price = price.map(|(line, asked)| prices::views::line(name.as_str(), 1, asked.currency.as_str(), &line));
     let mut record = catalogue::sku(&app.engine, id).1;
     if let Value::Object(members) = &mut record {
-        members.insert("price".into(), price(app, id, place));
+        members.insert("price".into(), price.into());
         members.insert("cell".into(), cell(app, id, place));
     }
-    Some(Found::new(Kind::Sku, name.as_str(), record))
+    Some(Found { measure, ..Found::new(Kind::Sku, name.as_str(), record) })
 }
 
-fn price(app: &App, id: SkuId, place: &Place) -> Value {
-    let Some(asked) = &place.price else { return Value::Null };
-    let state = app.engine.state();
-    let quote = state.quote(asked, &[(Some(id), 1)]);
-    let line = quote.lines.into_iter().next().flatten();
-    let name = state.catalogue.skus.name(id);
-    line.map_or(Value::Null, |line| prices::views::line(name.as_str(), 1, asked.currency.as_str(), &line))
+/// A code that the location printed itself, as its patterns read it.
+fn in_store(app: &App, code: &str, place: &Place) -> Option<InStore> {
+    let trading = app.engine.state().catalogue.trading(place.location?)?;
+    Patterns::of_details(&trading.details.barcodes).read(code)
+}
+
+/// What such a code says of its SKU.
+fn measure(app: &App, id: SkuId, read: &InStore, price: Option<&LinePrice>) -> Value {
+    let details = app.engine.state().catalogue.skus.details_or_default(id);
+    let (grams, amount, quantity) = match read.measure {
+        Measure::Grams(grams) => (Some(grams), None, details.units_of_grams(grams)),
+        Measure::Amount(amount) => (None, Some(amount), price.and_then(|price| units_of_amount(amount, price.amount))),
+    };
+    json!({"pattern": read.pattern, "item": read.item, "grams": grams, "amount": amount, "quantity": quantity})
+}
+
+fn price(app: &App, id: SkuId, place: &Place) -> Option<LinePrice> {
+    let quote = app.engine.state().quote(place.price.as_ref()?, &[(Some(id), 1)]);
+    quote.lines.into_iter().next().flatten()
 }
 
 /// The cell at the location, as the channel sees it.

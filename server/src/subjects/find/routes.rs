@@ -25,9 +25,10 @@ pub fn routes() -> OpenApiRouter<App> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FindBody {
-    /// What was scanned or typed: a GTIN, the id of a SKU, a pickup code, the number of a receipt, its link, or any id.
+    /// What was scanned or typed: a GTIN, a barcode of the location's own, the id of a SKU, a pickup code, the number of
+    /// a receipt, its link, or any id.
     code: String,
-    /// Where. What waits at another location is told by its location alone.
+    /// Where. What waits at another location is told by its location alone; its `barcodes` read a weight or a price.
     location: Option<String>,
     /// Through which channel a SKU would be sold.
     channel: Option<String>,

@@ -23,6 +23,7 @@ pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {
         Event::LocationsSet(rows) => ("locations_set", json!({"locations": locations(of, rows)})),
         Event::ServicesSet(rows) => ("services_set", json!({"locations": locations(of, rows)})),
         Event::HoursSet(rows) => ("hours_set", json!({"locations": locations(of, rows)})),
+        Event::TradingSet(rows) => ("trading_set", json!({"locations": locations(of, rows)})),
         Event::GroupsSet(rows) => {
             let group = |(group, details): &(GroupId, GroupDetails)| {
                 let members: Vec<_> = details.locations.iter().map(|member| of.location(*member)).collect();
