@@ -34,7 +34,8 @@ pub struct Settings {
     pub in_flight_max: usize,
     /// The maximum number of commands in one batch.
     pub batch_commands_max: usize,
-    /// Bytes of log after which the next checkpoint is taken; after as many as the newest has, if those are more.
+    /// Bytes of log after which the next checkpoint is taken; after as many as the newest has, if those are more and
+    /// it is not a day old.
     pub checkpoint_bytes: u64,
     /// How far the clock may be ahead of the log at a start before it is not trusted: expiring every hold because the
     /// clock jumped is worse than keeping expired ones for a while.

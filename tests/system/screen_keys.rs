@@ -6,9 +6,9 @@ use anaquel_loadtest::server::Server;
 use anaquel_tests::browser::{Browser, SIZES};
 use anaquel_tests::calls::{get, put};
 use anaquel_tests::house::House;
+use anaquel_tests::selling;
 use anaquel_tests::selling::{granted, post};
 use anaquel_tests::store_page::{A, declare, scan, tap};
-use anaquel_tests::selling;
 use serde_json::json;
 
 /// A server with stock, and an owner.

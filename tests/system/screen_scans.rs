@@ -37,7 +37,8 @@ fn keys_without_names_are_scans() {
     lines(&mut browser, 2);
     // Keys that have names come once, though they would fill the field, too.
     scan_into_focus(&mut browser, A);
-    browser.until("[...document.querySelectorAll('.sell .line output')].map((one) => one.textContent).join() === '2,1'");
+    browser
+        .until("[...document.querySelectorAll('.sell .line output')].map((one) => one.textContent).join() === '2,1'");
     // A tap elsewhere does not take the focus away for good, a tapped field does.
     browser.click(".tab:nth-child(2)");
     browser.until(holds);
@@ -49,7 +50,8 @@ fn keys_without_names_are_scans() {
     browser.insert("7");
     browser.until("document.activeElement.classList.contains('code-field') && document.activeElement.value === '7'");
     browser.keys(ENTER);
-    browser.until("[...document.querySelectorAll('.sell .line output')].map((one) => one.textContent).join() === '7,1'");
+    browser
+        .until("[...document.querySelectorAll('.sell .line output')].map((one) => one.textContent).join() === '7,1'");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

@@ -81,7 +81,8 @@ fn a_late_step_is_checked_and_done_once() {
             "fulfilments": [{"fulfilment": "f", "purpose": "pickup", "location": "s1", "lines": [line]}]});
         granted(post(&mut shop.client, "/v1/orders", &body), 201);
         granted(post(&mut shop.client, "/v1/orders/W-1/fulfilments/f/ready", &json!({})), 200);
-        let code = get(&mut shop.client, "/v1/orders/W-1")["fulfilments"][0]["pickup_code"].as_str().unwrap().to_owned();
+        let code =
+            get(&mut shop.client, "/v1/orders/W-1")["fulfilments"][0]["pickup_code"].as_str().unwrap().to_owned();
         browser.viewport(width, height);
         open(&mut browser, shop.server.address, "Gran Vía");
         browser.click(".tab:nth-child(2)");

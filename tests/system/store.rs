@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anaquel_loadtest::client::Client;
 use anaquel_tests::binary;
 use anaquel_tests::browser::{Browser, SIZES};
-use anaquel_tests::calls::get;
+use anaquel_tests::calls::{get, put};
 use anaquel_tests::house::{House, ask};
 use anaquel_tests::selling::{granted, post};
 use anaquel_tests::store_page::{A, B, declare, lines, open, rows, scan, stores, tap, time};
@@ -127,7 +127,8 @@ fn a_web_order_is_picked_and_handed_over() {
         browser.reads("2 / 2");
         tap(&mut browser, "Marcar como listo");
         browser.until("document.querySelector('.said .code') !== null");
-        let code = get(&mut shop.client, "/v1/orders/W-1")["fulfilments"][0]["pickup_code"].as_str().unwrap().to_owned();
+        let code =
+            get(&mut shop.client, "/v1/orders/W-1")["fulfilments"][0]["pickup_code"].as_str().unwrap().to_owned();
         let wrong = if code == "ZZZZZ2" { "ZZZZZ3" } else { "ZZZZZ2" };
         scan(&mut browser, wrong);
         browser.reads("Código incorrecto");
@@ -370,7 +371,9 @@ fn what_was_refused_is_corrected_and_sent() {
         browser.keys("\u{E00C}");
         tap(&mut browser, "Waiting and to settle");
         browser.until("document.querySelectorAll('.correction').length === 2");
-        browser.evaluate("document.querySelectorAll('.correction').forEach((form) => { form.closest('details').open = true; })");
+        browser.evaluate(
+            "document.querySelectorAll('.correction').forEach((form) => { form.closest('details').open = true; })",
+        );
         browser.reads("Total €10.00");
         let set = |browser: &mut Browser, label: &str, text: &str| {
             browser.evaluate(&format!(

@@ -178,8 +178,16 @@ impl Engine {
             let shared = Arc::clone(&shared);
             move || {
                 let noted_at = shared.clock.now();
-                JournalThread { shared, sequencer, sleeper, ask_checkpoint: ask, bytes_since_checkpoint: 0, noted_at }
-                    .run()
+                JournalThread {
+                    shared,
+                    sequencer,
+                    sleeper,
+                    ask_checkpoint: ask,
+                    bytes_since_checkpoint: 0,
+                    checkpoint_asked_at: noted_at,
+                    noted_at,
+                }
+                .run()
             }
         };
         let thread = std::thread::Builder::new().name("journal".into()).spawn(run);

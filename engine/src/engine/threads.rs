@@ -19,6 +19,9 @@ use crate::journal::Journal;
 use crate::outcome::CommandResult;
 use crate::{catalogue, demand};
 
+/// The longest that a long checkpoint is waited for, in milliseconds: a day.
+const CHECKPOINT_WAIT_MS: u64 = 86_400_000;
+
 /// Channels whose ids may be released after one checkpoint: the maximum of one record.
 const RELEASED_PER_IMAGE: usize = 4096;
 
@@ -28,6 +31,8 @@ pub(super) struct JournalThread {
     pub(super) sleeper: Sleeper,
     pub(super) ask_checkpoint: Sender<CheckpointRequest>,
     pub(super) bytes_since_checkpoint: u64,
+    /// When the last one was asked for.
+    pub(super) checkpoint_asked_at: Timestamp,
     /// When lost demand was last logged.
     pub(super) noted_at: Timestamp,
 }
@@ -65,7 +70,7 @@ impl JournalThread {
             if waiting > 0 || due {
                 let cycle = self.sequencer.cycle(now, &mut commands);
                 let taken = waiting - commands.len();
-                self.ask_checkpoint_when_due(&cycle);
+                self.ask_checkpoint_when_due(&cycle, now);
                 self.shared.intake.answered(taken);
             } else {
                 self.sequencer.forget(now);
@@ -151,14 +156,16 @@ impl JournalThread {
         }
     }
 
-    fn ask_checkpoint_when_due(&mut self, cycle: &Cycle) {
+    fn ask_checkpoint_when_due(&mut self, cycle: &Cycle, now: Timestamp) {
         self.bytes_since_checkpoint += cycle.bytes as u64;
-        // A checkpoint is written whole: what it costs a record must not grow with all that memory holds.
-        let length = self.shared.checkpoint_length.load(Ordering::Relaxed);
-        if self.bytes_since_checkpoint >= self.shared.settings.checkpoint_bytes.max(length)
+        // A checkpoint is written whole: what it costs a record must not grow with all that memory holds. But what it ends
+        // with, such as the trim of the log, waits for no more than a day.
+        let is_long = self.bytes_since_checkpoint >= self.shared.checkpoint_length.load(Ordering::Relaxed);
+        if self.bytes_since_checkpoint >= self.shared.settings.checkpoint_bytes
+            && (is_long || now.since_ms(self.checkpoint_asked_at) >= CHECKPOINT_WAIT_MS)
             && self.ask_checkpoint.try_send(CheckpointRequest(None)).is_ok()
         {
-            self.bytes_since_checkpoint = 0;
+            (self.bytes_since_checkpoint, self.checkpoint_asked_at) = (0, now);
         }
     }
 }
@@ -173,9 +180,11 @@ pub(super) fn take_checkpoints(shared: &Shared, directory: &Path, asked: &Receiv
             shared.sync_up_to(seq)
         });
         let taken = taken.map_err(|error| error.to_string());
+        // After a failure the next one is tried without waiting for its length.
+        let length = if taken.is_ok() { checkpoint::newest_length(directory) } else { 0 };
+        shared.checkpoint_length.store(length, Ordering::Relaxed);
         if taken.is_ok() {
             shared.counters.checkpoints.fetch_add(1, Ordering::Relaxed);
-            shared.checkpoint_length.store(checkpoint::newest_length(directory), Ordering::Relaxed);
             let unused = shared.state.unused_channels(RELEASED_PER_IMAGE);
             if !unused.1.is_empty() {
                 *shared.unused.lock().unwrap_or_else(PoisonError::into_inner) = Some(unused);

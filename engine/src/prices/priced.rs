@@ -17,17 +17,17 @@ pub struct Brief {
     /// When the row ends, as far as is known.
     pub end: Timestamp,
     /// Where the row is among those of the SKU.
-    pub(super) at: u16,
+    at: u32,
     pub(super) from: Timestamp,
     starts_at: Timestamp,
     min_quantity: u32,
     pub(super) currency: Currency,
-    is_of_channel: bool,
-    is_of_location: bool,
+    /// What of channel and location it names: 2 for a location, 1 for a channel, 3 for both.
+    narrows: u8,
 }
 
 impl Brief {
-    fn of(at: u16, row: &Row) -> Self {
+    fn of(at: u32, row: &Row) -> Self {
         let key = &row.key;
         Self {
             list: key.list,
@@ -38,8 +38,7 @@ impl Brief {
             starts_at: key.starts_at.unwrap_or_default(),
             min_quantity: key.min_quantity,
             currency: key.currency,
-            is_of_channel: key.channel.is_some(),
-            is_of_location: key.location.is_some(),
+            narrows: 2 * u8::from(key.location.is_some()) + u8::from(key.channel.is_some()),
         }
     }
 
@@ -51,8 +50,8 @@ impl Brief {
 
     /// Which of two rows of one list counts: the larger one.
     #[inline]
-    pub(super) fn rank_within(&self) -> (u32, bool, bool, Timestamp) {
-        (self.min_quantity, self.is_of_location, self.is_of_channel, self.starts_at)
+    pub(super) fn rank_within(&self) -> (u32, u8, Timestamp) {
+        (self.min_quantity, self.narrows, self.starts_at)
     }
 }
 
@@ -87,7 +86,7 @@ impl Priced {
 
     /// The row that a brief is of.
     pub(super) fn row(&self, brief: &Brief) -> Option<&Row> {
-        self.kept.rows.get(usize::from(brief.at))
+        self.kept.rows.get(brief.at as usize)
     }
 
     /// Whether a row is for a request, regardless of its dates and its list.
@@ -95,7 +94,7 @@ impl Priced {
     pub(super) fn fits(&self, brief: &Brief, asked: &Asked, quantity: u32) -> bool {
         brief.currency == asked.currency
             && brief.min_quantity <= quantity
-            && (!(brief.is_of_channel || brief.is_of_location) || self.fits_here(brief, asked))
+            && (brief.narrows == 0 || self.fits_here(brief, asked))
     }
 
     fn fits_here(&self, brief: &Brief, asked: &Asked) -> bool {
@@ -114,3 +113,5 @@ impl Priced {
         turns.min().unwrap_or(Timestamp(u64::MAX))
     }
 }
+
+const _: () = assert!(size_of::<Brief>() == 48, "four fit beside the counts of an `Arc` into four lines of cache");

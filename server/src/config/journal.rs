@@ -35,8 +35,8 @@ pub struct JournalConfig {
     pub sync_interval_ms: u64,
     /// How long events can be read and streams can resume.
     pub retention_seconds: u64,
-    /// Bytes of log between two checkpoints, or as many as a checkpoint has, if those are more. Existing settings files use
-    /// this name.
+    /// Bytes of log between two checkpoints, or as many as a checkpoint has, if those are more, for a day at most. Existing
+    /// settings files use this name.
     #[serde(rename = "image_bytes")]
     pub checkpoint_bytes: u64,
     /// Bytes of the file system that the server leaves free.
