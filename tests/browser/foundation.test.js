@@ -114,6 +114,7 @@ test("a write is the same bytes under the same key until it is answered", async 
 test("a write goes on under another key only if nothing is unknown", async () => {
   Object.assign(session, { state: "open" });
   const write = freeze("POST", "/v1/orders", {});
+  assert.equal("conditions" in write, false, "a write has conditions only if it names some");
   for (const [answers, is_done] of [[[[401], [201]], true], [[[0], [401], [201]], false]]) {
     server([...answers]);
     const tell = (state) => {

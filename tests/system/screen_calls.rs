@@ -116,6 +116,19 @@ fn lists_are_counted_and_sorted_in_several_states() {
     }
     let told = get(client, "/v1/transfers?to=s2&state=draft&state=ready&total=true");
     assert_eq!((ids(&told, "transfer"), &told["total"]), (vec!["T-2".to_owned(), "T-1".into()], &json!(2)));
+
+    let sale = json!({"order": "P-1", "channel": "pos", "location": "s1", "currency": "EUR",
+        "lines": [{"sku": "B", "quantity": 2}], "payments": [{"tender": "cash", "amount": 500}]});
+    granted(post(client, "/v1/sales", &sale), 201);
+    for id in ["R-1", "R-2"] {
+        let body = json!({"return": id, "channel": "web", "order": "P-1", "announced": true, "lines": [{"sku": "B", "quantity": 1}]});
+        granted(post(client, "/v1/returns", &body), 201);
+    }
+    granted(post(client, "/v1/returns/R-1/cancel", &json!({"channel": "web"})), 200);
+    let told = get(client, "/v1/returns?state=announced&state=cancelled&total=true&limit=1");
+    assert_eq!((ids(&told, "return"), &told["total"]), (vec!["R-2".to_owned()], &json!(2)));
+    assert_eq!(get(client, "/v1/returns?state=cancelled&total=true")["total"], 1);
+    assert_eq!(get(client, "/v1/returns?state=cancelled").get("total"), None);
 }
 
 #[test]

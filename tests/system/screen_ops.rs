@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use anaquel_loadtest::client::Client;
 use anaquel_tests::browser::{Browser, SIZES};
-use anaquel_tests::calls::get;
+use anaquel_tests::calls::{get, put};
 use anaquel_tests::house::House;
 use anaquel_tests::selling::selling_shop;
 use serde_json::json;
@@ -95,6 +95,18 @@ fn a_rule_is_tried_put_in_force_and_explained() {
     browser.click(".editor .primary");
     browser.reads("keep-two is in force.");
     assert_eq!(get(&mut shop.client, "/v1/rules/keep-two")["units"], 2);
+    // Somebody else changes it while it is edited: that is told, and nothing is overwritten.
+    browser.until("[...document.querySelectorAll('[data-panel=rules] button')].some((one) => one.textContent === 'Edit' && (one.click(), true))");
+    browser.until("document.querySelector('.editor input[name=rule]')?.value === 'keep-two'");
+    put(&mut shop.client, "/v1/rules/keep-two", &json!({"kind": "safety_stock", "units": 2, "channels": ["web"]}));
+    browser.fill(".editor input[name=units]", "5");
+    browser.click(".editor .primary");
+    browser.reads("Someone else changed it meanwhile");
+    assert_eq!(get(&mut shop.client, "/v1/rules/keep-two")["channels"], json!(["web"]));
+    browser.until("[...document.querySelectorAll('.editor button')].some((one) => one.textContent === 'Open it as it is now' && (one.click(), true))");
+    browser.until("document.querySelector('.editor input[name=channels]')?.value === 'web'");
+    browser.click(".editor .primary");
+    browser.until("document.querySelector('.editor') === null");
     for (name, value) in [("sku", "A"), ("location", "s1"), ("channel", "web")] {
         browser.fill(&format!("[data-panel=rules] form.asked input[name={name}]"), value);
     }

@@ -1,12 +1,12 @@
 // Rules: what is in force, an editor, what a rule would have changed, and why a cell is as it is.
 
-import { Refusal, all, path, post } from "/screens/api.js";
+import { Refusal, all, call, path, post } from "/screens/api.js";
 import { ask, complain, empty, field, fill, h, locked, notice } from "/screens/elements.js";
 import { number } from "/screens/format.js";
 import { problemView } from "/screens/problem.js";
 import { session } from "/screens/session.js";
 import { t } from "/screens/texts.js";
-import { freeze, once, press } from "/screens/write.js";
+import { freeze, once, press, unique } from "/screens/write.js";
 import { explainPanel } from "./explain.js";
 import { reading } from "./reading.js";
 import { CONDITIONS, KINDS, TIMES, applies, bodyOf, effect } from "./rule.js";
@@ -19,35 +19,60 @@ export function rulesPanel() {
   const told = h("div");
   const editor = h("div");
   const look = reading(list, async () => fill(list, table(await all("/v1/rules"))));
-  const edit = (rule) => {
+  const show = (rule, conditions) => {
     fill(told);
-    fill(editor, form(rule, {
+    fill(editor, form(rule, conditions, {
       done: (name) => { fill(editor); fill(told, notice("ok", t("o_now_in_force", { r: name }))); look(); },
       closed: () => fill(editor),
+      anew: (name) => { look(); return edit(name); },
     }));
     editor.querySelector("input, select").focus();
   };
+  /** Opens a rule as it is now; what is put counts only if nobody changed it meanwhile. */
+  const edit = async (name) => {
+    try {
+      const { body, headers } = await version(name);
+      show(body, { "If-Match": headers.get("ETag") });
+    } catch (error) {
+      fill(told, problemView(error));
+    }
+  };
   const remove = async (rule, button) => {
     // A button that offers "Check" was asked already.
-    const is_sure = button.is_sure || await ask(t("o_delete_title", { r: rule }), h("p", {}, rule), [["yes", t("o_delete"), "danger"], [null, t("cancel")]]) === "yes";
-    if (!is_sure) return;
-    button.is_sure = await press(button, () => freeze("DELETE", path`/v1/rules/${rule}`), { done: look, refused: (error) => fill(told, problemView(error)) });
+    if (!button.is_sure) {
+      try {
+        button.seen = (await version(rule)).headers.get("ETag");
+      } catch (error) {
+        return fill(told, problemView(error));
+      }
+      if (await ask(t("o_delete_title", { r: rule }), h("p", {}, rule), [["yes", t("o_delete"), "danger"], [null, t("cancel")]]) !== "yes") return undefined;
+    }
+    const make = () => freeze("DELETE", path`/v1/rules/${rule}`, undefined, unique(), { "If-Match": button.seen });
+    const refused = (error) => {
+      look();
+      fill(told, problemView(error));
+    };
+    button.is_sure = await press(button, make, { done: look, refused });
+    return undefined;
   };
   const row = (rule) => h("tr", {}, h("th", { scope: "row" }, rule.rule), h("td", {}, rule.kind), h("td", {}, effect(rule)), h("td", {}, applies(rule) || t("o_everything")),
     h("td", {}, rule.in_force ? t("o_in_force") : t("o_not_now")),
-    h("td", {}, session.may("rules") && h("div", { class: "row" }, h("button", { "aria-label": t("o_edit_of", { r: rule.rule }), on: { click: () => edit(rule) } }, t("o_edit")), h("button", { class: "plain", "aria-label": t("o_delete_title", { r: rule.rule }), on: { click: ({ currentTarget }) => remove(rule.rule, currentTarget) } }, t("o_delete")))));
+    h("td", {}, session.may("rules") && h("div", { class: "row" }, h("button", { "aria-label": t("o_edit_of", { r: rule.rule }), on: { click: () => edit(rule.rule) } }, t("o_edit")), h("button", { class: "plain", "aria-label": t("o_delete_title", { r: rule.rule }), on: { click: ({ currentTarget }) => remove(rule.rule, currentTarget) } }, t("o_delete")))));
   const table = (rules) => (rules.length === 0 ? empty(t("o_no_rules"))
     : h("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": t("o_rules") }, h("table", {},
       h("thead", {}, h("tr", {}, ["o_rule", "o_rule_kind", "o_does", "o_applies", "o_state", "more"].map((head) => h("th", { scope: "col" }, t(head))))),
       h("tbody", {}, rules.map(row)))));
   look();
   return h("div", { class: "stack" }, list, told,
-    session.may("rules") ? h("div", {}, h("button", { on: { click: () => edit({ rule: "", kind: "safety_stock" }) } }, t("o_new_rule"))) : locked("rules"),
+    session.may("rules") ? h("div", {}, h("button", { on: { click: () => show({ rule: "", kind: "safety_stock" }, { "If-None-Match": "*" }) } }, t("o_new_rule"))) : locked("rules"),
     editor, explainPanel());
 }
 
-/** The form of a rule: its fields follow its kind. */
-function form(rule, { done, closed }) {
+/** A rule with its version. */
+const version = (rule) => call("GET", path`/v1/rules/${rule}`);
+
+/** The form of a rule: its fields follow its kind. It is put under `conditions`; `anew(name)` opens it as it is now. */
+function form(rule, conditions, { done, closed, anew }) {
   const inputs = {};
   const input = (name, attributes = {}) => (inputs[name] = h("input", { name, autocomplete: "off", spellcheck: "false", ...attributes }));
   const id = input("rule", { value: rule.rule, readonly: rule.rule !== "" });
@@ -76,6 +101,7 @@ function form(rule, { done, closed }) {
   const refused = (error) => {
     const name = error instanceof Refusal ? error.problem.field?.split(/[.[]/).find((part) => inputs[part]) : null;
     if (name) complain(form, [[inputs[name], error.message]]);
+    else if (error.status === 412) fill(answer, problemView(error), h("button", { type: "button", on: { click: () => anew(id.value.trim()) } }, t("o_read_anew")));
     else fill(answer, problemView(error));
   };
   what_if.addEventListener("click", async () => {
@@ -91,7 +117,7 @@ function form(rule, { done, closed }) {
       what_if.removeAttribute("aria-busy");
     }
   });
-  const make = () => { const body = typed(); return body && freeze("PUT", path`/v1/rules/${id.value.trim()}`, body); };
+  const make = () => { const body = typed(); return body && freeze("PUT", path`/v1/rules/${id.value.trim()}`, body, unique(), conditions); };
   form.addEventListener("submit", once(put, make, { done: () => done(id.value.trim()), refused }));
   return form;
 }

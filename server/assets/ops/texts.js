@@ -119,6 +119,7 @@ add({
   o_accepted_units: ["Accepted units", "Unidades aceptadas"],
   o_refused_n: ["Refused requests", "Peticiones rechazadas"],
   o_lost_units: ["Lost units", "Unidades perdidas"],
+  o_read_anew: ["Open it as it is now", "Abrirla como está ahora"],
   o_now_in_force: ["{r} is in force.", "{r} está en vigor."],
 
   o_keys: ["Keys", "Claves"],

@@ -26,14 +26,14 @@ export function unique() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Fixes the bytes and the key of a write. */
-export function freeze(method, url, body, key = unique()) {
-  return Object.freeze({ method, url, key, body: JSON.stringify(body), made_at: new Date().toISOString() });
+/** Fixes the bytes and the key of a write, and its `conditions`: `{"If-Match": tag}` of the version that was read. */
+export function freeze(method, url, body, key = unique(), conditions = undefined) {
+  return Object.freeze({ method, url, key, body: JSON.stringify(body), made_at: new Date().toISOString(), ...(conditions && { conditions }) });
 }
 
 /** Sends a write once. */
-export function send({ method, url, key, body }, { signal } = {}) {
-  return call(method, url, { headers: { "Content-Type": "application/json", "Idempotency-Key": key }, body, signal });
+export function send({ method, url, key, body, conditions }, { signal } = {}) {
+  return call(method, url, { headers: { "Content-Type": "application/json", "Idempotency-Key": key, ...conditions }, body, signal });
 }
 
 /** How long to wait before try `attempt` (from 1): doubled each time, between 1 and 60 s, and at least `Retry-After`. */

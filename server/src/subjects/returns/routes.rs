@@ -1,6 +1,6 @@
 //! Returns over HTTP.
 
-use anaquel_engine::returns::{Filter, ReturnId, ReturnState};
+use anaquel_engine::returns::{Filter, Return, ReturnId, ReturnState};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::Uri;
@@ -17,10 +17,14 @@ use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::reply::json_answer;
 use crate::subjects::orders::bodies::money::one_of;
+use crate::subjects::reservations::lists;
 use crate::wire;
 
 /// Returns that one page examines.
 const LOOKS_PER_PAGE: usize = 20_000;
+
+/// Returns that are counted at a time.
+const COUNTED_TOGETHER: usize = 1000;
 
 /// Its routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -69,6 +73,7 @@ pub async fn get(State(app): State<App>, caller: Caller, PathId(id): PathId, uri
         ("order" = Option<String>, Query, description = "Of this order"),
         ("location" = Option<String>, Query, description = "At this location"),
         ("state" = Option<Vec<String>>, Query, description = "In one of these states"),
+        ("total" = Option<bool>, Query, description = "Whether to add `total`, the number of matches; beyond 10,000 it is 10,000, and `more` is true"),
         ("after" = Option<String>, Query, description = "`next` of the previous page"),
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
@@ -81,6 +86,7 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
     let location = params.one("location")?;
     let state = |text: &String| one_of("state", text, &ReturnState::ALL, ReturnState::as_str);
     let states = params.all("state").iter().map(state).collect::<Result<Vec<_>, _>>()?;
+    let counts = params.flag("total")?;
     let (after, limit, min_seq) = (params.number::<u64>("after")?, params.limit()?, params.number("min_seq")?);
     params.done()?;
     let catalogue = &app.engine.state().catalogue;
@@ -93,10 +99,16 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
     app.wait_for(min_seq).await?;
     let page = move |app: &App| {
         let seq = app.engine.state().view.seq();
-        let (found, next) = app.engine.returns(&filter, after.map(ReturnId), limit, LOOKS_PER_PAGE)?;
+        let is_asked = |returned: &Return| {
+            (states.is_empty() || states.contains(&returned.state)) && act::sees(app, &caller, returned)
+        };
         let mut page = Page::new(app);
-        let is_asked = |state| states.is_empty() || states.contains(&state);
-        for returned in found.iter().filter(|returned| is_asked(returned.state) && act::sees(app, &caller, returned)) {
+        if counts {
+            let (total, more) = count(app, &filter, is_asked)?;
+            lists::tell_total(&mut page, total, more);
+        }
+        let (found, next) = app.engine.returns(&filter, after.map(ReturnId), limit, LOOKS_PER_PAGE)?;
+        for returned in found.iter().filter(|returned| is_asked(returned)) {
             if !page.add(views::item(&app.engine, returned)) {
                 break;
             }
@@ -105,6 +117,23 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
         Ok(page.end_before(seq, next.map(|id| id.0.to_string())))
     };
     crate::http::page::list(&app, &payer, page).await
+}
+
+/// How many returns match, up to as many as are counted, and whether there are more.
+fn count(app: &App, filter: &Filter, is_asked: impl Fn(&Return) -> bool) -> Result<(usize, bool), Problem> {
+    let (mut total, mut before) = (0, None);
+    for _ in 0..lists::READS_MAX {
+        let (found, next) = app.engine.returns(filter, before, COUNTED_TOGETHER, LOOKS_PER_PAGE)?;
+        total += found.iter().filter(|returned| is_asked(returned)).count();
+        if total > lists::MATCHES_MAX {
+            break;
+        }
+        if next.is_none() {
+            return Ok((total, false));
+        }
+        before = next;
+    }
+    Ok((total.min(lists::MATCHES_MAX), true))
 }
 
 /// Take announced goods back, at any place.

@@ -129,6 +129,8 @@ pub static WORDS: Words = Words {
             &[
                 ("seq", "int", "The record that this answer reflects"),
                 ("items", "[Return]", "The returns"),
+                ("total?", "int", "With `total=true`: how many match, at most 10,000"),
+                ("more?", "flag", "True if more than 10,000 match"),
                 ("next", "text?", NEXT),
             ],
         ),
