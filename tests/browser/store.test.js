@@ -6,6 +6,7 @@ import { hoursToday } from "../../server/assets/store/hours.js";
 import { currencyOf } from "../../server/assets/store/place.js";
 import { ofOrder, ofReservation } from "../../server/assets/store/orders.js";
 import "../../server/assets/store/texts.js";
+import "../../server/assets/store/job-texts.js";
 
 const shirt = { sku: "A", name: "Shirt", unit_amount: 1000 };
 const socks = { sku: "B", name: "Socks", unit_amount: 250 };
