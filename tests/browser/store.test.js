@@ -8,6 +8,7 @@ import { unitsOf } from "../../server/assets/store/lookup.js";
 import { currencyOf } from "../../server/assets/store/place.js";
 import { ofOrder, ofReservation } from "../../server/assets/store/orders.js";
 import "../../server/assets/store/texts.js";
+import "../../server/assets/store/job-texts.js";
 
 const shirt = { sku: "A", name: "Shirt", unit_amount: 1000 };
 const socks = { sku: "B", name: "Socks", unit_amount: 250 };

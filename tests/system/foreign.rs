@@ -50,11 +50,14 @@ fn sunrise_files_load_as_they_are() {
     let map = [
         ("map", "location=key"),
         ("map", "name=name.en"),
+        ("map", "address=address.streetName"),
         ("map", "longitude=geoLocation.coordinates.0"),
         ("map", "latitude=geoLocation.coordinates.1"),
     ];
     assert_eq!(load(&mut shop, "locations", NDJSON, &lines_of(stores.as_array().unwrap()), &map), (18, 0, 0));
     assert_eq!(load(&mut shop, "locations", CSV, b"location,kind\ncentral,warehouse\n", &[]), (1, 0, 0));
+    let boston = shop.client.get("/v1/locations/sunrise-store-boston-2").unwrap().json();
+    assert!(boston["address"].as_str().is_some_and(|street| !street.is_empty()), "{boston}");
     let products = std::fs::read(folder.join("products.csv")).unwrap();
     let map =
         [("map", "name=name.en"), ("map", "product=baseId"), ("map", "attr.size=size"), ("map", "attr.colour=color")];

@@ -144,6 +144,7 @@ fn the_shop_outlives_its_server() {
         browser.until("document.querySelector('.way [aria-current]')?.textContent === 'Being prepared'");
         let orders = get(&mut Client::new(address), "/v1/orders")["items"].as_array().unwrap().clone();
         assert_eq!(orders.len(), 1, "{orders:?}");
+        browser.until("document.querySelector('.bar .state')?.dataset.state === 'live'");
         drop(second);
         browser.reads("Reconnecting");
         let _third = again(address, &data);

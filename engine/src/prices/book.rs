@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::list::{BASE, BASE_PRIORITY, Currency, ListId, ListKind, ListStanding, PriceList};
-use super::priced::{Brief, Priced};
+use super::priced::{Brief, Buyer, Priced};
 use super::tax::TaxClass;
 use crate::ids::{GroupId, LocationId, Name, Seq, Timestamp};
 
@@ -37,6 +37,18 @@ pub struct Asked {
     pub at: Timestamp,
     /// When it is asked.
     pub now: Timestamp,
+}
+
+impl Asked {
+    /// For whom rows may be.
+    #[inline]
+    pub(super) fn buyer(&self) -> Buyer<'_> {
+        let location = match &self.place {
+            PriceTarget::Location(_, at) => Some(at),
+            PriceTarget::Nowhere | PriceTarget::Group(_) => None,
+        };
+        Buyer { channel: &self.channel, location, currency: self.currency }
+    }
 }
 
 /// The row that counts.
@@ -279,7 +291,8 @@ impl<'a> Reader<'a> {
     pub fn price(&self, prices: &Priced, quantity: u32) -> (Option<Winner>, Option<Winner>) {
         let at = self.asked.at;
         let rows = prices.briefs().iter();
-        let rows = rows.filter(|row| row.is_in_force(at) && prices.fits(row, self.asked, quantity));
+        let buyer = self.asked.buyer();
+        let rows = rows.filter(|row| row.is_in_force(at) && prices.fits(row, buyer, quantity));
         best(rows, |id| self.holding(id))
     }
 

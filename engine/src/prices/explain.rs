@@ -91,7 +91,8 @@ impl Book {
                 None if list == BASE => (ListKind::Regular, super::list::BASE_PRIORITY),
                 None => continue,
             };
-            let fitting = rows.iter().filter(|row| row.is_in_force(asked.at) && prices.fits(row, asked, quantity));
+            let fitting =
+                rows.iter().filter(|row| row.is_in_force(asked.at) && prices.fits(row, asked.buyer(), quantity));
             let holding = self.holding_at(list, asked, asked.at);
             let row = super::book::best(fitting, |_| holding).0;
             let verdict = match (&row, &winner) {

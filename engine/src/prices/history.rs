@@ -99,7 +99,7 @@ impl Reader<'_> {
         let at = self.asked.at;
         let briefs = prices.briefs().iter();
         let mut rows: SmallVec<[&Brief; 16]> =
-            briefs.filter(|row| row.from <= at && prices.fits(row, self.asked, quantity)).collect();
+            briefs.filter(|row| row.from <= at && prices.fits(row, self.asked.buyer(), quantity)).collect();
         let mut lists: SmallVec<[(ListId, Term); 8]> = SmallVec::new();
         let mut turns: SmallVec<[Timestamp; 32]> = SmallVec::new();
         // Rows of one list stand together.

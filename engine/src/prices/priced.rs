@@ -2,10 +2,18 @@
 
 use smallvec::SmallVec;
 
-use super::book::{Asked, PriceTarget};
 use super::list::{Currency, ListId};
 use super::row::{Row, SkuPrices};
-use crate::ids::Timestamp;
+use crate::ids::{Name, Timestamp};
+
+/// For whom a row may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Buyer<'a> {
+    pub channel: &'a Name,
+    /// The location; none elsewhere.
+    pub location: Option<&'a Name>,
+    pub currency: Currency,
+}
 
 /// What pricing looks at of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,20 +99,16 @@ impl Priced {
 
     /// Whether a row is for a request, regardless of its dates and its list.
     #[inline]
-    pub(super) fn fits(&self, brief: &Brief, asked: &Asked, quantity: u32) -> bool {
-        brief.currency == asked.currency
+    pub(super) fn fits(&self, brief: &Brief, buyer: Buyer<'_>, quantity: u32) -> bool {
+        brief.currency == buyer.currency
             && brief.min_quantity <= quantity
-            && (brief.narrows == 0 || self.fits_here(brief, asked))
+            && (brief.narrows == 0 || self.fits_here(brief, buyer))
     }
 
-    fn fits_here(&self, brief: &Brief, asked: &Asked) -> bool {
+    fn fits_here(&self, brief: &Brief, buyer: Buyer<'_>) -> bool {
         let Some(Row { key, .. }) = self.row(brief) else { return false };
-        key.channel.as_ref().is_none_or(|channel| *channel == asked.channel)
-            && match (&key.location, &asked.place) {
-                (None, _) => true,
-                (Some(location), PriceTarget::Location(_, at)) => location == at,
-                (Some(_), PriceTarget::Nowhere | PriceTarget::Group(_)) => false,
-            }
+        key.channel.as_ref().is_none_or(|channel| channel == buyer.channel)
+            && key.location.as_ref().is_none_or(|location| buyer.location == Some(location))
     }
 
     /// When the next of its rows begins or ends after `at`.

@@ -20,6 +20,7 @@ export class Table {
   #keyOf;
   #onmore;
   #named = new Set();
+  #watch = null;
 
   constructor(parent, { keyOf, onsort, onsearch, ontake, onmore }) {
     this.#keyOf = keyOf;
@@ -41,7 +42,9 @@ export class Table {
       h("div", { class: "tools" }, h("label", {}, t("search"), this.search), h("label", { class: "sorts" }, t("sort"), this.sorts), this.total, this.fresh),
       (this.table = h("div", { role: "table", class: "table", hidden: true, "aria-label": t("live_stock") }, head, this.body)),
       this.instead, this.more);
-    new IntersectionObserver(([seen]) => { if (seen.isIntersecting) this.#grow(); }, { rootMargin: "400px" }).observe(this.more);
+    // It may have come and gone since it was looked at last: the latest counts.
+    this.#watch = new IntersectionObserver((seen) => { if (seen.at(-1).isIntersecting) this.#grow(); }, { rootMargin: "400px" });
+    this.#watch.observe(this.more);
     addEventListener("language", () => this.names());
   }
 
@@ -73,6 +76,9 @@ export class Table {
   #grow() {
     this.#rows_max += ROWS_AT_ONCE;
     if (this.#shown) this.#drawn();
+    // Still in sight, it is told of again.
+    this.#watch.unobserve(this.more);
+    this.#watch.observe(this.more);
   }
 
   #drawn() {

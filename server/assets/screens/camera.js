@@ -1,6 +1,5 @@
 // The camera as a scanner, where the browser reads codes itself (Android, ChromeOS, macOS).
 
-import { Repeats } from "./scan.js";
 import { h, notice } from "./elements.js";
 import { t } from "./texts.js";
 
@@ -25,10 +24,21 @@ export async function camera(onscan) {
   const video = h("video", { muted: true, playsinline: true, "aria-label": t("camera") });
   video.srcObject = stream;
   await video.play();
-  const repeats = new Repeats();
+  /** The codes of late, each with the time since when no look has found it; null while it is in the frame. */
+  const gone = new Map();
   const look = async () => {
     const found = await detector.detect(video).catch(() => []);
-    for (const { rawValue } of found) if (repeats.isNew(rawValue, performance.now(), OUT_OF_FRAME_MS)) onscan(rawValue);
+    const codes = new Set(found.map(({ rawValue }) => rawValue));
+    const now = performance.now();
+    for (const [code, since] of gone) {
+      if (codes.has(code)) continue;
+      if (since === null) gone.set(code, now);
+      else if (now - since >= OUT_OF_FRAME_MS) gone.delete(code);
+    }
+    for (const code of codes) {
+      if (!gone.has(code)) onscan(code);
+      gone.set(code, null);
+    }
     if (stream.active) setTimeout(look, LOOKS_EVERY_MS);
   };
   const [track] = stream.getVideoTracks();

@@ -94,12 +94,19 @@ class Stream extends EventTarget {
   }
 
   #hear(state) {
-    clearTimeout(this.#timer);
     if (state === "connecting" && this.state === "idle") return this.#become("connecting");
-    if (state === "open") return this.#become("live");
-    if (state === "closed") return this.#become("refused");
+    if (state === "open" || state === "closed") {
+      this.#fresh();
+      return this.#become(state === "open" ? "live" : "refused");
+    }
     if (this.state === "live") this.#become("reconnecting");
-    this.#timer = setTimeout(() => this.#become("stale"), STALE_MS);
+    // It counts from the loss on, however often it is tried meanwhile.
+    this.#timer ??= setTimeout(() => this.#become("stale"), STALE_MS);
+  }
+
+  #fresh() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
   }
 
   #become(state) {
@@ -112,7 +119,7 @@ class Stream extends EventTarget {
     if (this.#watched.size === 0) this.#become("idle");
     const stream = this.#stream;
     this.#stream = null;
-    clearTimeout(this.#timer);
+    this.#fresh();
     stream?.close();
   }
 

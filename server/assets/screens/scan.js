@@ -69,9 +69,8 @@ export class Repeats {
   #last = null;
   #at = -Infinity;
 
-  /** `within` is 250 ms for a scanner; a camera sees a code until it is out of its frame for 800 ms. */
-  isNew(code, now, within = REPEAT_MS) {
-    const is_same = code === this.#last && now - this.#at <= within;
+  isNew(code, now) {
+    const is_same = code === this.#last && now - this.#at <= REPEAT_MS;
     this.#last = code;
     this.#at = now;
     return !is_same;

@@ -27,6 +27,7 @@ export async function shell({ streams = false, more = [], links = LINKS } = {}) 
     h("a", { class: "home", href: "/" }, "Anaquel"),
     nav,
     h("div", { class: "end" }, streams && streamState(main), more, languages(), who()));
+  document.querySelector(".bar-first")?.remove();
   main.before(bar, keyPlace());
   translate(main);
   setInterval(() => { if (stream.state === "idle" && !document.hidden) session.check(); }, CHECKS_EVERY_MS);

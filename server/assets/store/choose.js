@@ -5,6 +5,7 @@ import { problemView } from "../screens/problem.js";
 import { session } from "../screens/session.js";
 import { t } from "../screens/texts.js";
 import { channels, choices, choose, till } from "./place.js";
+import "./job-texts.js";
 
 /** Shows the choice; resolves to the place. */
 export async function chooser(main, before) {

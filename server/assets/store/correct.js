@@ -6,6 +6,7 @@ import { amountOf, amountText, money, typedNumber, typedText } from "../screens/
 import { t } from "../screens/texts.js";
 import { freeze } from "../screens/write.js";
 import { correctedCount, correctedSale } from "./basket.js";
+import "./job-texts.js";
 
 const TENDERS = { cash: "s_cash", card: "card" };
 

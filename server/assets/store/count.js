@@ -15,6 +15,7 @@ import { lookup, unitsOf } from "./lookup.js";
 import { queue } from "./queue.js";
 import { sender } from "./sender.js";
 import { stepper } from "./stepper.js";
+import "./job-texts.js";
 
 /** A difference beyond this is counted once more. */
 const ASKS_BEYOND = 5;

@@ -7,6 +7,7 @@ import { problemView } from "../screens/problem.js";
 import { t } from "../screens/texts.js";
 import { clock } from "./clock.js";
 import { queue } from "./queue.js";
+import "./job-texts.js";
 
 const TENDERS = { cash: "s_cash", card: "card" };
 

@@ -7,6 +7,7 @@ import { session } from "../screens/session.js";
 import { t } from "../screens/texts.js";
 import { freeze, once } from "../screens/write.js";
 import { stepOf } from "./orders.js";
+import "./job-texts.js";
 
 /** A folded form; the end of the chosen day counts. */
 export function extend(frame, job, { changed }) {

@@ -12,6 +12,7 @@ import { extend } from "./extend.js";
 import { link } from "./link.js";
 import { again, ofOrder, stepOf } from "./orders.js";
 import { payment } from "./payment.js";
+import "./job-texts.js";
 
 /** `code` is what the customer showed; null where they have none. */
 export function handOver(frame, job, { code = null, close, again: openAgain, changed }) {

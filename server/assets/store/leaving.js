@@ -4,6 +4,7 @@ import { ask } from "../screens/elements.js";
 import { t } from "../screens/texts.js";
 import { queue } from "./queue.js";
 import { sender } from "./sender.js";
+import "./job-texts.js";
 
 const PATIENCE_MS = 5000;
 

@@ -11,6 +11,7 @@ import { extend } from "./extend.js";
 import { work } from "./kept.js";
 import { again, stepOf } from "./orders.js";
 import { shortPick } from "./shortpick.js";
+import "./job-texts.js";
 
 export function picking(frame, job, { close, again: openAgain, changed }) {
   const { place } = frame;

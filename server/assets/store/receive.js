@@ -12,6 +12,7 @@ import { link } from "./link.js";
 import { lookup, unitsOf } from "./lookup.js";
 import { work } from "./kept.js";
 import { stepper } from "./stepper.js";
+import "./job-texts.js";
 
 /** The documents that are on their way: `{id, kind, from, expected_at, lines: [{sku, quantity}]}`. */
 async function onTheWay(location) {

@@ -12,6 +12,7 @@ import { freeze, once } from "../screens/write.js";
 import { link } from "./link.js";
 import { lookup, unitsOf } from "./lookup.js";
 import { stepper } from "./stepper.js";
+import "./job-texts.js";
 
 const CONDITIONS = [["sellable", "shelf"], ["inspect", "check_goods"], ["damaged", "damaged"]];
 

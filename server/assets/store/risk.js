@@ -8,6 +8,7 @@ import { nameOf, skus } from "../screens/names.js";
 import { problemView } from "../screens/problem.js";
 import { session } from "../screens/session.js";
 import { t } from "../screens/texts.js";
+import "./job-texts.js";
 
 const TOGETHER_MS = 200;
 

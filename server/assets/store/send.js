@@ -13,6 +13,7 @@ import { work } from "./kept.js";
 import { link } from "./link.js";
 import { lookup, unitsOf } from "./lookup.js";
 import { stepper } from "./stepper.js";
+import "./job-texts.js";
 
 export function sendJob(frame) {
   const { place } = frame;

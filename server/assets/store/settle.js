@@ -10,6 +10,7 @@ import { t } from "../screens/texts.js";
 import { correction } from "./correct.js";
 import { queue } from "./queue.js";
 import { sender } from "./sender.js";
+import "./job-texts.js";
 
 export function settleJob() {
   const head = h("div");

@@ -10,6 +10,7 @@ import { t } from "../screens/texts.js";
 import { freeze, once } from "../screens/write.js";
 import { elsewhere, stepOf } from "./orders.js";
 import { numberIn, whole } from "./stepper.js";
+import "./job-texts.js";
 
 /** `found` units of the line were found. */
 export function shortPick(frame, job, line, found, { cancel, done }) {

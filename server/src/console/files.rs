@@ -144,6 +144,7 @@ const STORE: &[File] = folder! { "store":
     "handover.js"
     "history.js"
     "hours.js"
+    "job-texts.js"
     "kept.js"
     "leaving.js"
     "link.js"
