@@ -92,6 +92,11 @@ impl Priced {
         &self.briefs
     }
 
+    /// What is kept, without what was compiled.
+    pub(super) fn into_kept(self) -> SkuPrices {
+        self.kept
+    }
+
     /// The row that a brief is of.
     pub(super) fn row(&self, brief: &Brief) -> Option<&Row> {
         self.kept.rows.get(brief.at as usize)

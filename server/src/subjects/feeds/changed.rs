@@ -47,23 +47,8 @@ pub fn changed(engine: &Engine, till: &Till, since: Seq) -> Result<Changed, Read
         Some(record) => record.time,
         None => first_at.unwrap_or(Timestamp(0)),
     };
-    by_time(engine, from, &mut skus);
+    skus.extend(engine.state().own.prices.turned(from, engine.now()));
     Ok(Changed::Skus(skus))
-}
-
-/// Adds the SKUs whose prices began or ended by time after `from`.
-fn by_time(engine: &Engine, from: Timestamp, skus: &mut BTreeSet<SkuId>) {
-    let (state, now) = (engine.state(), engine.now());
-    let is_within = |at: Timestamp| from < at && at <= now;
-    for id in (0..state.catalogue.skus.count()).map(SkuId) {
-        let Some(prices) = state.own.prices.get(id) else { continue };
-        let turned = |row: &anaquel_engine::prices::row::Row| {
-            row.key.starts_at.is_some_and(is_within) || row.ends_at.is_some_and(is_within)
-        };
-        if prices.rows.iter().any(turned) {
-            skus.insert(id);
-        }
-    }
 }
 
 /// Adds the SKUs of a record; true if it may change all rows.
