@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::error::ArchiveError;
 use super::keys::{self, Sold};
-use super::lists::Walk;
 use super::opened::Archive;
+use super::page::Walk;
 use crate::engine::Engine;
 use crate::ids::{Seq, Timestamp};
 use crate::orders::{Order, SaleRow, SalesFilter};

@@ -12,6 +12,7 @@ use rustc_hash::FxHashSet;
 use super::error::ArchiveError;
 use super::keys::{self, Issued};
 use super::opened::Archive;
+use super::page::{Walk, newest_first};
 use crate::engine::Engine;
 use crate::ids::{Seq, Timestamp};
 use crate::orders::{Filter, Order, OrderId};
@@ -25,46 +26,6 @@ pub type ReceiptPage = (Vec<Arc<Receipt>>, Option<Arc<Receipt>>);
 
 /// Receives an order; breaks to end the walk.
 pub type EachOrder<'a> = dyn FnMut(&Order) -> ControlFlow<()> + 'a;
-
-/// Collects a page from entries of the index.
-pub(super) struct Walk<T> {
-    found: Vec<T>,
-    looked: usize,
-    failed: Option<ArchiveError>,
-    ended: bool,
-}
-
-impl<T> Walk<T> {
-    pub fn new() -> Self {
-        Self { found: Vec::new(), looked: 0, failed: None, ended: true }
-    }
-
-    /// Whether the page is full: then this entry is not examined.
-    pub fn is_full(&mut self, limit: usize, looks: usize) -> bool {
-        let is_full = self.found.len() == limit || self.looked == looks;
-        self.looked += 1;
-        self.ended &= !is_full;
-        is_full
-    }
-
-    /// Takes what an entry holds, if it matches.
-    pub fn take(&mut self, read: Result<Option<T>, ArchiveError>) -> ControlFlow<()> {
-        match read {
-            Ok(found) => {
-                self.found.extend(found);
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                self.failed = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    }
-
-    pub fn end(self) -> Result<(Vec<T>, bool), ArchiveError> {
-        self.failed.map_or(Ok((self.found, self.ended)), Err)
-    }
-}
 
 impl Engine {
     /// Up to `limit` matching orders, newest first, before `before`; examines at most `looks` in memory and as many in
@@ -82,14 +43,7 @@ impl Engine {
         let (here, next) = self.state().own.orders.list(filter, before, limit, looks);
         let Some(archive) = self.archived() else { return Ok((here, next)) };
         let (there, next_there) = self.archived_orders(archive, filter, before, limit, looks)?;
-        let ends_at = next.max(next_there);
-        let all: BTreeMap<OrderId, _> = there.into_iter().chain(here).map(|order| (order.id, order)).collect();
-        let whole = all.into_values().rev().take_while(|order| ends_at.is_none_or(|end| order.id >= end));
-        let mut page: Vec<_> = whole.collect();
-        let is_cut = page.len() > limit;
-        page.truncate(limit);
-        let next = if is_cut { page.last().map(|last| last.id) } else { ends_at };
-        Ok((page, next))
+        Ok(newest_first((here, next), (there, next_there), limit, |order| order.id))
     }
 
     fn archived_orders(

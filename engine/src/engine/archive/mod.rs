@@ -15,6 +15,7 @@ mod lists;
 mod mend;
 mod now;
 mod opened;
+mod page;
 mod preview;
 mod reader;
 mod recall;

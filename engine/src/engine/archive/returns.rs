@@ -1,13 +1,12 @@
 //! Lists of returns over memory and the archive together, newest first, each once.
 
-use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
 use super::error::ArchiveError;
-use super::lists::Walk;
+use super::page::{Walk, newest_first};
 use super::{Archive, keys};
 use crate::engine::Engine;
 use crate::ids::{Seq, Timestamp};
@@ -35,14 +34,7 @@ impl Engine {
         let (here, next) = self.state().own.returns.list(filter, before, limit, looks);
         let Some(archive) = self.archived() else { return Ok((here, next)) };
         let (there, next_there) = self.archived_returns(archive, filter, before, limit, looks)?;
-        let ends_at = next.max(next_there);
-        let all: BTreeMap<ReturnId, _> = there.into_iter().chain(here).map(|back| (back.id, back)).collect();
-        let whole = all.into_values().rev().take_while(|back| ends_at.is_none_or(|end| back.id >= end));
-        let mut page: Vec<_> = whole.collect();
-        let is_cut = page.len() > limit;
-        page.truncate(limit);
-        let next = if is_cut { page.last().map(|last| last.id) } else { ends_at };
-        Ok((page, next))
+        Ok(newest_first((here, next), (there, next_there), limit, |back| back.id))
     }
 
     fn archived_returns(
