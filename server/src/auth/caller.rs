@@ -107,7 +107,7 @@ impl Caller {
     ///
     /// # Errors
     /// `forbidden`, naming the field.
-    pub fn may_use_location(&self, field: &str, location: Option<&str>) -> Result<(), Problem> {
+    pub fn may_use_location(&self, field: impl std::fmt::Display, location: Option<&str>) -> Result<(), Problem> {
         self.principal.as_ref().map_or(Ok(()), |principal| principal.identity.may_use_location(field, location))
     }
 }

@@ -1,6 +1,6 @@
 //! The rights of a caller: scopes, channels, locations.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use anaquel_engine::settings::PromiseLimits;
@@ -165,12 +165,12 @@ impl Identity {
     ///
     /// # Errors
     /// `forbidden`, naming the field and the allowed locations.
-    pub fn may_use_location(&self, field: &str, location: Option<&str>) -> Result<(), Problem> {
+    pub fn may_use_location(&self, field: impl Display, location: Option<&str>) -> Result<(), Problem> {
         bound(field, location, &self.locations, "location")
     }
 }
 
-fn bound(field: &str, given: Option<&str>, allowed: &[String], what: &str) -> Result<(), Problem> {
+fn bound(field: impl Display, given: Option<&str>, allowed: &[String], what: &str) -> Result<(), Problem> {
     if allowed.is_empty() || given.is_some_and(|given| allowed.iter().any(|one| one == given)) {
         return Ok(());
     }
@@ -179,7 +179,7 @@ fn bound(field: &str, given: Option<&str>, allowed: &[String], what: &str) -> Re
         Some(given) => format!("{field}: this key is bound to the {what} {only}, not to {given}"),
         None => format!("{field}: this key is bound to the {what} {only}; name it"),
     };
-    Err(Problem::new(Slug::Forbidden, detail).with("field", field))
+    Err(Problem::new(Slug::Forbidden, detail).with("field", field.to_string()))
 }
 
 #[cfg(test)]

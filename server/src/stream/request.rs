@@ -24,6 +24,7 @@ use crate::stream::operation::{Asked, Members, Operation, from_value};
 use crate::subjects::SUBJECTS;
 use crate::subjects::reservations::bodies::ReserveBody;
 use crate::subjects::reservations::ops;
+use crate::wire::lists::each;
 use crate::wire::strict::Object;
 use crate::wire::{name, objects, outside_name, sku_name};
 
@@ -257,7 +258,7 @@ fn skus(SkusBody { skus }: SkusBody) -> Result<Vec<Name>, Problem> {
     if skus.is_empty() {
         return Err(Problem::invalid("skus", "is empty; name at least one"));
     }
-    names("skus", &skus, sku_name)
+    each("skus", &skus, NAMES_MAX, sku_name)
 }
 
 fn subscribe(principal: Option<&Principal>, body: SubscribeBody) -> Result<Request, Problem> {
@@ -300,7 +301,7 @@ fn follow(principal: Option<&Principal>, body: FollowBody) -> Result<Request, Pr
         let field = format!("locations[{at}]");
         identity.map_or(Ok(()), |identity| identity.may_use_location(&field, Some(text)))?;
     }
-    let locations = names("locations", &texts, name)?;
+    let locations = each("locations", &texts, NAMES_MAX, name)?;
     let customer = body.customer.map(|text| outside_name("customer", &text)).transpose()?;
     let start = body.cursor.as_deref().map_or(Ok(Start::Fresh), read_cursor)?;
     Ok(Request::Follow { asked: Followed { kinds, locations, customer }, start })
@@ -323,22 +324,11 @@ pub fn selection(
         return Err(Problem::invalid("skus", reason));
     }
     Ok(Selection {
-        skus: names("skus", skus, sku_name)?,
-        locations: names("locations", locations, name)?,
-        groups: names("groups", groups, name)?,
+        skus: each("skus", skus, NAMES_MAX, sku_name)?,
+        locations: each("locations", locations, NAMES_MAX, name)?,
+        groups: each("groups", groups, NAMES_MAX, name)?,
         channel: channel.map(|text| name("channel", text)).transpose()?,
     })
-}
-
-fn names(
-    field: &str,
-    texts: &[String],
-    read: impl Fn(&str, &str) -> Result<Name, Problem>,
-) -> Result<Vec<Name>, Problem> {
-    if texts.len() > NAMES_MAX {
-        return Err(Problem::invalid(field, format!("has {} entries; at most {NAMES_MAX} are allowed", texts.len())));
-    }
-    texts.iter().enumerate().map(|(at, text)| read(&format!("{field}[{at}]"), text)).collect()
 }
 
 /// Parses the mode of a subscription.

@@ -4,6 +4,8 @@
 //! strict: an unknown field is refused by name.
 
 pub mod currency;
+pub mod declared;
+pub mod lists;
 pub mod objects;
 pub mod patch;
 pub mod put;
@@ -12,7 +14,7 @@ pub mod strict;
 pub mod whole;
 
 use anaquel_engine::catalogue::LocationKind;
-use std::fmt::Arguments;
+use std::fmt::Display;
 use std::sync::OnceLock;
 
 use anaquel_engine::Engine;
@@ -96,10 +98,10 @@ fn date_of(days: u64) -> (u64, u64, u64) {
 }
 
 /// Parses a time.
-pub fn parse_time(field: &str, text: &str) -> Result<Timestamp, Problem> {
+pub fn parse_time(field: impl Display, text: &str) -> Result<Timestamp, Problem> {
     let at: jiff::Timestamp = text.parse().map_err(|_| {
         Problem::invalid(
-            field,
+            &field.to_string(),
             format!(
                 "{text:?} is not an RFC 3339 time with an offset; write it like \
             2026-11-01T06:00:00Z"
@@ -107,7 +109,7 @@ pub fn parse_time(field: &str, text: &str) -> Result<Timestamp, Problem> {
         )
     })?;
     let ms = u64::try_from(at.as_millisecond()).ok().filter(|ms| *ms <= Timestamp::MAX.0);
-    ms.map(|ms| meant(Timestamp(ms))).ok_or_else(|| Problem::invalid(field, "lies outside 1970 to 2109"))
+    ms.map(|ms| meant(Timestamp(ms))).ok_or_else(|| Problem::invalid(&field.to_string(), "lies outside 1970 to 2109"))
 }
 
 /// Deserialises a field that is required and may be null.
@@ -116,22 +118,12 @@ pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) ->
 }
 
 /// Parses the id of a location, a group, a channel or a rule.
-pub fn name(field: &str, text: &str) -> Result<Name, Problem> {
-    name_at(format_args!("{field}"), text)
-}
-
-/// The same in a list: the field is written out only where it is wrong.
-pub fn name_at(field: Arguments<'_>, text: &str) -> Result<Name, Problem> {
+pub fn name(field: impl Display, text: &str) -> Result<Name, Problem> {
     Name::parse(text).map_err(|error: NameError| Problem::invalid(&field.to_string(), error))
 }
 
 /// Parses a SKU.
-pub fn sku_name(field: &str, text: &str) -> Result<Name, Problem> {
-    sku_name_at(format_args!("{field}"), text)
-}
-
-/// The same in a list: the field is written out only where it is wrong.
-pub fn sku_name_at(field: Arguments<'_>, text: &str) -> Result<Name, Problem> {
+pub fn sku_name(field: impl Display, text: &str) -> Result<Name, Problem> {
     Name::parse_sku(text).map_err(|error| Problem::invalid(&field.to_string(), error))
 }
 
@@ -159,51 +151,17 @@ pub fn asking_channel(engine: &Engine, name: Option<&Name>) -> Result<Option<Cha
 }
 
 /// Parses an id of another system: a customer, an order, a document.
-pub fn outside_name(field: &str, text: &str) -> Result<Name, Problem> {
-    Name::parse_printable(text).map_err(|error| Problem::invalid(field, error))
+pub fn outside_name(field: impl Display, text: &str) -> Result<Name, Problem> {
+    Name::parse_printable(text).map_err(|error| Problem::invalid(&field.to_string(), error))
 }
 
 /// The same for an optional id.
-pub fn optional_name(field: &str, text: Option<&str>) -> Result<Option<Box<str>>, Problem> {
+pub fn optional_name(field: impl Display, text: Option<&str>) -> Result<Option<Box<str>>, Problem> {
     text.map(|text| outside_name(field, text).map(|name| name.as_str().into())).transpose()
 }
 
-/// The path of an object in a request; its fields are named in one buffer, since only what is wrong needs the text.
-#[derive(Debug)]
-pub struct FieldPath {
-    text: String,
-    base: usize,
-}
-
-impl FieldPath {
-    /// Of the object at this path.
-    pub fn new(base: impl Into<String>) -> Self {
-        let text = base.into();
-        Self { base: text.len(), text }
-    }
-
-    /// One of its fields.
-    pub fn of(&mut self, field: &str) -> &str {
-        self.text.truncate(self.base);
-        self.text.push('.');
-        self.text.push_str(field);
-        &self.text
-    }
-
-    /// The path of the object.
-    pub fn whole(mut self) -> String {
-        self.text.truncate(self.base);
-        self.text
-    }
-}
-
 /// Parses the quantity of a line.
-pub fn quantity(field: &str, value: i64) -> Result<u32, Problem> {
-    quantity_at(format_args!("{field}"), value)
-}
-
-/// The same in a list: the field is written out only where it is wrong.
-pub fn quantity_at(field: Arguments<'_>, value: i64) -> Result<u32, Problem> {
+pub fn quantity(field: impl Display, value: i64) -> Result<u32, Problem> {
     u32::try_from(value).ok().filter(|quantity| (1..=LINE_QUANTITY_MAX).contains(quantity)).ok_or_else(|| {
         Problem::invalid(&field.to_string(), format!("{value} is not between 1 and {LINE_QUANTITY_MAX}"))
     })

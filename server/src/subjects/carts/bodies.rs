@@ -189,10 +189,10 @@ fn lines(rows: &[CartLineBody]) -> Result<Vec<LineFields>, Problem> {
         return Err(Problem::invalid("lines", format!("has {} entries; send at most {LINES_MAX}", rows.len())));
     }
     let read = |(at, row): (usize, &CartLineBody)| {
-        let line = row.line.as_deref().map(|line| outside_name(&format!("lines[{at}].line"), line));
+        let line = row.line.as_deref().map(|line| outside_name(format!("lines[{at}].line"), line));
         Ok(LineFields {
             line: line.transpose()?,
-            sku: sku_name(&format!("lines[{at}].sku"), &row.sku)?,
+            sku: sku_name(format!("lines[{at}].sku"), &row.sku)?,
             quantity: units(&format!("lines[{at}].quantity"), row.quantity)?,
         })
     };
@@ -207,7 +207,7 @@ impl CartBody {
             return Err(Problem::invalid("codes", reason));
         }
         let code = |(at, code): (usize, &String)| {
-            outside_name(&format!("codes[{at}]"), code).map(|code| Box::from(code.as_str()))
+            outside_name(format!("codes[{at}]"), code).map(|code| Box::from(code.as_str()))
         };
         let ttl_seconds = self.ttl_seconds.unwrap_or(TTL_DEFAULT);
         if !(TTL_MIN..=TTL_MAX).contains(&ttl_seconds) {

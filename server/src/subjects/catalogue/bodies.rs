@@ -308,7 +308,7 @@ fn names(field: &str, texts: &[String]) -> Result<Vec<Name>, Problem> {
     if texts.len() > LIST_MAX {
         return Err(Problem::invalid(field, format!("has {} entries; at most {LIST_MAX} are allowed", texts.len())));
     }
-    texts.iter().enumerate().map(|(at, text)| name(&format!("{field}[{at}]"), text)).collect()
+    texts.iter().enumerate().map(|(at, text)| name(format!("{field}[{at}]"), text)).collect()
 }
 
 /// Parses a number of decimal places.

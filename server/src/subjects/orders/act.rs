@@ -87,7 +87,7 @@ pub async fn place(app: &App, caller: &Caller, digest: u64, body: OrderBody) -> 
         return preview::place(app, caller, &teller, &asked).await;
     }
     let name = new_name(caller, given.as_deref())?;
-    let lines = Mutex::new(Vec::new());
+    let lines = Mutex::new(compose::Parts::default());
     let compose = |engine: &Engine| {
         let request = Request { engine, name: &name, digest, teller: &teller, caller };
         let (place, with_lines) = compose::place(&request, &asked, &bounds)?;

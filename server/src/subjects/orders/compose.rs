@@ -1,5 +1,7 @@
 //! From a request to a command: its lines get their prices, all from one exact read.
 
+use std::borrow::Cow;
+
 use anaquel_engine::Engine;
 use anaquel_engine::bounds::Bounds;
 use anaquel_engine::carts::line::join_codes;
@@ -15,7 +17,7 @@ use anaquel_engine::prices::row::AMOUNT_MAX;
 use anaquel_engine::prices::tax::STANDARD;
 
 use super::bodies::money::AskedCharge;
-use super::bodies::place::{AskedCart, AskedFulfilment, AskedLine, AskedOrder};
+use super::bodies::place::{AskedCart, AskedFulfilment, AskedLine, AskedOrder, LinePlace};
 use super::bodies::sale::AskedSale;
 use super::carts::{self, CartContent};
 use crate::auth::caller::Caller;
@@ -73,7 +75,7 @@ enum Given {
 
 /// A line with its price: what the caller gives counts before what is in force.
 fn terms(line: &AskedLine, in_force: LineTerms, given: Given) -> Result<LineTerms, Problem> {
-    let field = |name: &str| format!("{}.{name}", line.field);
+    let field = |name: &str| format!("{}.{name}", line.place);
     let unit_amount = line.unit_amount.or(in_force.unit_amount);
     let discount = line.discount.unwrap_or(in_force.discount);
     let differs = unit_amount != in_force.unit_amount || discount != in_force.discount;
@@ -176,7 +178,7 @@ fn lines_of(cart: &CartContent, others: &[AskedFulfilment], latest: Option<Times
         }
         AskedLine {
             name: free,
-            field: format!("cart.lines[{nth}]"),
+            place: LinePlace::Cart(nth),
             sku: sku.clone(),
             quantity: *quantity,
             latest,
@@ -187,13 +189,16 @@ fn lines_of(cart: &CartContent, others: &[AskedFulfilment], latest: Option<Times
     cart.lines.iter().enumerate().map(line).collect()
 }
 
+/// Fulfilments as they are asked for, some with the lines of a cart.
+pub type Parts<'a> = Cow<'a, [AskedFulfilment]>;
+
 /// The command that makes an order, and its fulfilments with the lines of its cart.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn place(of: &Request<'_>, asked: &AskedOrder, bounds: &Bounds) -> Result<(Place, Vec<AskedFulfilment>), Problem> {
+pub fn place<'a>(of: &Request<'_>, asked: &'a AskedOrder, bounds: &Bounds) -> Result<(Place, Parts<'a>), Problem> {
     let Request { engine, name, digest, teller, .. } = *of;
-    let mut fulfilments = asked.fulfilments.clone();
+    let mut fulfilments = Parts::from(&asked.fulfilments);
     let cart = of.cart(asked.cart.as_ref(), asked.customer.as_deref(), asked.currency)?;
     let empty = fulfilments.iter().position(|fulfilment| fulfilment.lines.is_empty());
     if let Some((cart, empty)) = cart.as_ref().zip(empty) {
@@ -204,7 +209,7 @@ pub fn place(of: &Request<'_>, asked: &AskedOrder, bounds: &Bounds) -> Result<(P
         }
         let all = lines.len() + fulfilments.iter().map(|fulfilment| fulfilment.lines.len()).sum::<usize>();
         super::bodies::limits::count("fulfilments", all, 1, super::bodies::limits::LINES_MAX)?;
-        fulfilments.iter_mut().skip(empty).take(1).for_each(|fulfilment| fulfilment.lines.clone_from(&lines));
+        fulfilments.to_mut().iter_mut().skip(empty).take(1).for_each(|fulfilment| fulfilment.lines.clone_from(&lines));
     }
     let parts = priced(engine, &teller.channel, asked.currency, None, &fulfilments, &asked.charges)?;
     let customer = asked.customer.clone().or_else(|| cart.as_ref().and_then(|cart| cart.customer.clone()));

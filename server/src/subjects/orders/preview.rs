@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::reply::Reply;
+use crate::wire::declared::unknown;
 
 /// Prices and plans an order, and writes nothing: the record as it would be, without ids that only a record gives.
 ///
@@ -37,7 +38,7 @@ pub async fn place(app: &App, caller: &Caller, teller: &Teller, asked: &AskedOrd
     }
     let (app_too, channel) = (app.clone(), teller.channel.clone());
     let holds = carts::holds(&app.engine, asked.cart.as_ref());
-    let (planned, replaced) = (lines.clone(), holds.clone());
+    let (planned, replaced) = (lines.to_vec(), holds.clone());
     let shorts = app.reads.run(caller.who, move || shorts(&app_too, &channel, &planned, &replaced)).await?;
     if !shorts.is_empty() {
         return Err(refusal::short(app, caller, &teller.channel, (&lines, &holds), &shorts));
@@ -127,10 +128,10 @@ fn would_be(app: &App, placed: &Place) -> Result<Order, Problem> {
     for (nth, asked) in placed.fulfilments.iter().enumerate() {
         let mut units = Vec::with_capacity(asked.lines.len());
         for (at, line) in asked.lines.iter().enumerate() {
-            let sku = catalogue.skus.id(line.sku.as_str()).ok_or_else(|| {
-                let field = format!("fulfilments[{nth}].lines[{at}].sku");
-                Problem::invalid(&field, format!("{} is unknown; declare it first", line.sku))
-            })?;
+            let sku = catalogue
+                .skus
+                .id(line.sku.as_str())
+                .ok_or_else(|| unknown(format_args!("fulfilments[{nth}].lines[{at}].sku"), line.sku.as_str()))?;
             units.push(FulfilmentLine::new(u16::try_from(lines.len()).unwrap_or(u16::MAX), line.quantity));
             lines.push(OrderLine {
                 name: line.name.clone(),

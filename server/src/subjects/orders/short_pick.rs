@@ -60,7 +60,7 @@ pub fn with_shelves(
         let Some((left, named)) = shelf else { return Ok(units) };
         let location = location(app, order, at, &units.line, named.as_deref())?;
         let name = app.engine.state().catalogue.locations.name(location);
-        caller.may_use_location(&format!("lines[{at}].location"), Some(name.as_str()))?;
+        caller.may_use_location(format!("lines[{at}].location"), Some(name.as_str()))?;
         let put_aside = put_aside(app, order, &units.line, location);
         Ok(LineQuantity { shelf: Some(Shelf { location, left, put_aside }), ..units })
     };

@@ -1,7 +1,7 @@
 //! What requests about prices look like.
 
 use anaquel_engine::catalogue::Catalogue;
-use anaquel_engine::ids::{GroupId, LocationId, Name, Timestamp};
+use anaquel_engine::ids::{Name, Timestamp};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use anaquel_engine::patch::Patch;
 use anaquel_engine::prices::command::RowFields;
@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::http::problem::Problem;
+use crate::wire::declared::{group, location};
+use crate::wire::lists::{VALUES_MAX, each};
 use crate::wire::patch::{self, Said};
 use crate::wire::{TEXT_BYTES_MAX, currency, name, parse_time, quantity, sku_name};
 
@@ -20,9 +22,6 @@ const ROWS_MAX: usize = 1000;
 
 /// Lines in one question.
 const LINES_MAX: usize = 200;
-
-/// Values in one condition.
-const LIST_MAX: usize = 10_000;
 
 /// The highest and the lowest priority.
 const PRIORITY_MAX: i64 = 1_000_000;
@@ -176,38 +175,15 @@ pub struct TaxRateBody {
     pub groups: Vec<String>,
 }
 
-fn each<T>(field: &str, texts: &[String], read: impl Fn(&str, &str) -> Result<T, Problem>) -> Result<Vec<T>, Problem> {
-    if texts.len() > LIST_MAX {
-        return Err(Problem::invalid(field, format!("has {} entries; up to {LIST_MAX} are taken", texts.len())));
-    }
-    texts.iter().enumerate().map(|(at, text)| read(&format!("{field}[{at}]"), text)).collect()
-}
-
-fn unknown(field: &str, text: &str) -> Problem {
-    Problem::invalid(field, format!("{text} is unknown; declare it first"))
-}
-
-/// Reads a location that there is.
-pub fn location(catalogue: &Catalogue, field: &str, text: &str) -> Result<LocationId, Problem> {
-    name(field, text)?;
-    catalogue.locations.id(text).ok_or_else(|| unknown(field, text))
-}
-
-/// Reads a group that there is.
-pub fn group(catalogue: &Catalogue, field: &str, text: &str) -> Result<GroupId, Problem> {
-    name(field, text)?;
-    catalogue.groups.id(text).ok_or_else(|| unknown(field, text))
-}
-
 /// A list that is said: taken out, it is empty; in order, each value once.
 fn set_list<T: Ord>(
     list: &mut Vec<T>,
     field: &str,
     said: Said<Vec<String>>,
-    read: impl Fn(&str, &str) -> Result<T, Problem>,
+    read: impl Fn(String, &str) -> Result<T, Problem>,
 ) -> Result<(), Problem> {
     if let Some(said) = said {
-        *list = each(field, &said.unwrap_or_default(), read)?;
+        *list = each(field, &said.unwrap_or_default(), VALUES_MAX, read)?;
         list.sort_unstable();
         list.dedup();
     }
@@ -339,15 +315,15 @@ impl PricesBody {
 impl PriceRowBody {
     fn into_row(self, at: usize) -> Result<RowFields, Problem> {
         let field = |field: &str| format!("prices[{at}].{field}");
-        let named = |of: &str, text: Option<&String>| text.map(|text| name(&field(of), text)).transpose();
-        let time = |of: &str, text: &String| parse_time(&field(of), text);
+        let named = |of: &str, text: Option<&String>| text.map(|text| name(field(of), text)).transpose();
+        let time = |of: &str, text: &String| parse_time(field(of), text);
         let code = self.currency.as_ref().map(|text| currency::read(&field("currency"), text)).transpose()?;
         let ends_at = Patch::said(self.ends_at).try_map(|text| time("ends_at", &text))?;
         let wrong = |of: &str, reason: String| Problem::invalid(&field(of), reason);
         Ok(RowFields {
             line: 0,
             list: named("price_list", self.price_list.as_ref())?,
-            sku: sku_name(&field("sku"), &self.sku)?,
+            sku: sku_name(field("sku"), &self.sku)?,
             channel: named("channel", self.channel.as_ref())?,
             location: named("location", self.location.as_ref())?,
             currency: code.map(Currency),
@@ -371,8 +347,8 @@ impl PriceQueryBody {
         }
         let line = |(at, line): (usize, &PriceLineBody)| {
             let field = |field: &str| format!("lines[{at}].{field}");
-            let units = quantity(&field("quantity"), line.quantity.unwrap_or(1))?;
-            Ok((sku_name(&field("sku"), &line.sku)?, units))
+            let units = quantity(field("quantity"), line.quantity.unwrap_or(1))?;
+            Ok((sku_name(field("sku"), &line.sku)?, units))
         };
         self.lines.iter().enumerate().map(line).collect()
     }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::bodies::{self as words, PriceQueryBody, PricesBody};
+use super::bodies::{PriceQueryBody, PricesBody};
 use super::{lists, taxes, views};
 use crate::app::App;
 use crate::auth::caller::Caller;
@@ -24,7 +24,7 @@ use crate::http::budget::Payer;
 use crate::http::extract::{self, JsonRequest, Params};
 use crate::http::problem::{Problem, Slug};
 use crate::http::reply::{Reply, unexpected};
-use crate::wire::{self, currency, name, parse_time, time};
+use crate::wire::{self, currency, declared, name, parse_time, time};
 
 /// Its routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -50,7 +50,7 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
     let (caller, rows) = (request.caller, request.body.into_rows()?);
     for (at, row) in rows.iter().enumerate() {
         caller.may_use_channel(&format!("prices[{at}].channel"), row.channel.as_ref().map(Name::as_str))?;
-        caller.may_use_location(&format!("prices[{at}].location"), row.location.as_ref().map(Name::as_str))?;
+        caller.may_use_location(format!("prices[{at}].location"), row.location.as_ref().map(Name::as_str))?;
     }
     let submit = |engine: &Engine, cause, done: Completion| engine.submit(Command::SetRows(rows), cause, done);
     let executed = app.execute(&caller, submit).await?;
@@ -143,12 +143,12 @@ impl Question {
                 return Err(Problem::invalid("group", "is given beside location; ask for one of both"));
             }
             (Some(text), None) => {
-                let id = words::location(catalogue, "location", &text)?;
+                let id = declared::location(catalogue, "location", &text)?;
                 caller.may_use_location("location", Some(&text))?;
                 PriceTarget::Location(id, name("location", &text)?)
             }
             (None, Some(text)) => {
-                let id = words::group(catalogue, "group", &text)?;
+                let id = declared::group(catalogue, "group", &text)?;
                 if !Visibility::of(engine, caller).is_in(id) {
                     let detail = format!("group: this key is bound to locations, and none of them is in {text}");
                     return Err(Problem::new(Slug::Forbidden, detail).with("field", "group"));

@@ -265,7 +265,7 @@ fn names(field: &str, said: Said<Vec<String>>, known: Option<&Vec<Name>>) -> Res
     if said.len() > LIST_MAX {
         return Err(Problem::invalid(field, format!("has {} entries; up to {LIST_MAX} are taken", said.len())));
     }
-    let named = said.iter().enumerate().map(|(at, text)| name(&format!("{field}[{at}]"), text));
+    let named = said.iter().enumerate().map(|(at, text)| name(format!("{field}[{at}]"), text));
     let mut named = named.collect::<Result<Vec<_>, _>>()?;
     named.sort_unstable();
     named.dedup();

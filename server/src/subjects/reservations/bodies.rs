@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::http::problem::Problem;
 use crate::subjects::reservations::supersedes::Supersedes;
-use crate::wire::{name, name_at, optional_name, parse_time, quantity, quantity_at, sku_name, sku_name_at};
+use crate::wire::{name, optional_name, parse_time, quantity, sku_name};
 
 /// The maximum number of lines of a reservation.
 pub const LINES_MAX: usize = 100;
@@ -229,8 +229,8 @@ impl ReserveBody {
         let supersedes = self.supersedes(engine)?;
         let line = |(at, body): (usize, LineBody)| {
             let place = match (&body.location, &body.group) {
-                (Some(location), None) => Target::Location(name_at(format_args!("lines[{at}].location"), location)?),
-                (None, Some(group)) => Target::Group(name_at(format_args!("lines[{at}].group"), group)?),
+                (Some(location), None) => Target::Location(name(format_args!("lines[{at}].location"), location)?),
+                (None, Some(group)) => Target::Group(name(format_args!("lines[{at}].group"), group)?),
                 (None, None) => {
                     return Err(Problem::invalid(
                         &format!("lines[{at}].location"),
@@ -246,10 +246,10 @@ impl ReserveBody {
                 }
             };
             Ok(LineRequest {
-                sku: sku_name_at(format_args!("lines[{at}].sku"), &body.sku)?,
+                sku: sku_name(format_args!("lines[{at}].sku"), &body.sku)?,
                 place,
-                quantity: quantity_at(format_args!("lines[{at}].quantity"), body.quantity)?,
-                latest: body.latest.map(|text| parse_time(&format!("lines[{at}].latest"), &text)).transpose()?,
+                quantity: quantity(format_args!("lines[{at}].quantity"), body.quantity)?,
+                latest: body.latest.map(|text| parse_time(format!("lines[{at}].latest"), &text)).transpose()?,
             })
         };
         Ok(ReserveRequest {
@@ -337,13 +337,13 @@ fn rebind(
 ) -> Result<Reallocation, Problem> {
     let catalogue = &engine.state().catalogue;
     let field = |name: &str| format!("lines[{at}].{name}");
-    let sku = catalogue.skus.id(sku_name(&field("sku"), sku)?.as_str());
+    let sku = catalogue.skus.id(sku_name(field("sku"), sku)?.as_str());
     let location = |of: &str, text: &str| {
-        let id = catalogue.locations.id(name(&field(of), text)?.as_str());
+        let id = catalogue.locations.id(name(field(of), text)?.as_str());
         id.ok_or_else(|| Problem::invalid(&field(of), "is unknown"))
     };
     let group_named = |text: &str| {
-        let id = catalogue.groups.id(name(&field("group"), text)?.as_str());
+        let id = catalogue.groups.id(name(field("group"), text)?.as_str());
         id.ok_or_else(|| Problem::invalid(&field("group"), "is not in this reservation"))
     };
     Ok(Reallocation {
@@ -351,7 +351,7 @@ fn rebind(
         group: group.map(group_named).transpose()?,
         from: from.map(|text| location("from", text)).transpose()?,
         to: to.map(|text| location("location", text)).transpose()?,
-        quantity: units.map(|units| quantity(&field("quantity"), units)).transpose()?,
+        quantity: units.map(|units| quantity(field("quantity"), units)).transpose()?,
     })
 }
 
@@ -381,14 +381,14 @@ fn units(engine: &Engine, lines: Vec<UnitsBody>) -> Result<Vec<LineUnits>, Probl
     let catalogue = &engine.state().catalogue;
     let read = |at: usize, body: UnitsBody| {
         let field = |name: &str| format!("lines[{at}].{name}");
-        let quantity = quantity(&field("quantity"), body.quantity)?;
-        let sku = sku_name(&field("sku"), &body.sku)?;
+        let quantity = quantity(field("quantity"), body.quantity)?;
+        let sku = sku_name(field("sku"), &body.sku)?;
         let sku = catalogue.skus.id(sku.as_str());
         let sku = sku.ok_or_else(|| Problem::invalid(&field("sku"), "is not in this reservation"))?;
         let location = match body.location {
             None => None,
             Some(text) => {
-                let location = name(&field("location"), &text)?;
+                let location = name(field("location"), &text)?;
                 let location = catalogue.locations.id(location.as_str());
                 Some(location.ok_or_else(|| Problem::invalid(&field("location"), "is not in this reservation"))?)
             }

@@ -69,7 +69,7 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
     caller.may_use_channel("channel", Some(&body.channel))?;
     if caller.is_bound() {
         for (at, line) in body.lines.iter().enumerate() {
-            caller.may_use_location(&format!("lines[{at}].location"), line.location.as_deref())?;
+            caller.may_use_location(format!("lines[{at}].location"), line.location.as_deref())?;
         }
     }
     if caller.is_bound() {

@@ -302,7 +302,7 @@ fn currency_of(engine: &Engine, body: &ReturnBody) -> Result<Currency, Problem> 
 /// What is taken in exchange.
 fn sale(body: ExchangeBody, currency: Currency) -> Result<AskedSale, Problem> {
     limits::count("exchange.lines", body.lines.len(), 1, LINES_MAX)?;
-    let lines = body.lines.into_iter().enumerate().map(|(at, line)| line.read(&format!("exchange.lines[{at}]"), at));
+    let lines = body.lines.into_iter().enumerate().map(|(at, line)| line.read(place::LinePlace::Exchange(at), at));
     let lines: Vec<_> = lines.collect::<Result<_, Problem>>()?;
     place::unique_lines(lines.iter())?;
     Ok(AskedSale {

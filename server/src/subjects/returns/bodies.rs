@@ -267,9 +267,9 @@ pub fn lines(given: &[ReturnLineBody], is_announced: bool) -> Result<Vec<LineFie
             return Err(Problem::invalid(&field("condition"), "is required: sellable, inspect or damaged"));
         }
         Ok(LineFields {
-            line: optional_name(&field("line"), body.line.as_deref())?,
-            sku: body.sku.as_deref().map(|text| sku_name(&field("sku"), text)).transpose()?,
-            quantity: quantity(&field("quantity"), body.quantity)?,
+            line: optional_name(field("line"), body.line.as_deref())?,
+            sku: body.sku.as_deref().map(|text| sku_name(field("sku"), text)).transpose()?,
+            quantity: quantity(field("quantity"), body.quantity)?,
             condition: body.condition.as_deref().map(|text| condition(&field("condition"), text)).transpose()?,
             reason: reason(&field("reason"), body.reason.as_deref())?,
             worth: None,
@@ -293,10 +293,10 @@ pub fn received(given: Vec<ReceivedLineBody>) -> Result<Vec<LineFields>, Problem
         let field = |name: &str| format!("lines[{at}].{name}");
         let units = match body.quantity {
             0 => 0,
-            units => quantity(&field("quantity"), units)?,
+            units => quantity(field("quantity"), units)?,
         };
         Ok(LineFields {
-            line: Some(outside_name(&field("line"), &body.line)?.as_str().into()),
+            line: Some(outside_name(field("line"), &body.line)?.as_str().into()),
             sku: None,
             quantity: units,
             condition: body.condition.as_deref().map(|text| condition(&field("condition"), text)).transpose()?,
@@ -321,8 +321,8 @@ pub fn inspected(given: &[InspectedLineBody]) -> Result<Vec<InspectedLine>, Prob
             return Err(Problem::invalid(&field("condition"), reason));
         }
         Ok(InspectedLine {
-            line: outside_name(&field("line"), &body.line)?.as_str().into(),
-            quantity: quantity(&field("quantity"), body.quantity)?,
+            line: outside_name(field("line"), &body.line)?.as_str().into(),
+            quantity: quantity(field("quantity"), body.quantity)?,
             is_sellable: found == Condition::Sellable,
         })
     };
@@ -337,8 +337,8 @@ pub fn charges(given: Vec<CancelChargeBody>) -> Result<Vec<ChargeFields>, Proble
     limits::count("charges", given.len(), 0, CHARGES_MAX)?;
     let read = |(at, body): (usize, CancelChargeBody)| {
         let field = |name: &str| format!("charges[{at}].{name}");
-        let charge = outside_name(&field("charge"), &body.charge)?.as_str().into();
-        Ok(ChargeFields { charge, amount: limits::amount(&field("amount"), body.amount)? })
+        let charge = outside_name(field("charge"), &body.charge)?.as_str().into();
+        Ok(ChargeFields { charge, amount: limits::amount(field("amount"), body.amount)? })
     };
     let read: Vec<ChargeFields> = given.into_iter().enumerate().map(read).collect::<Result<_, Problem>>()?;
     limits::unique(read.iter().map(|one| &*one.charge), |at| format!("charges[{at}].charge"), "charge")?;

@@ -7,10 +7,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::http::problem::Problem;
+use crate::wire::lists::{VALUES_MAX, attribute, each};
 use crate::wire::{TEXT_BYTES_MAX, currency, location_kind, name, parse_time, sku_name};
-
-/// The maximum number of values in one list of a rule.
-const LIST_MAX: usize = 10_000;
 
 /// A rule. It applies if every non-empty list matches, and a list matches if one of its values does.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -102,19 +100,19 @@ impl RuleBody {
             ("groups", self.groups.len()),
             ("channels", self.channels.len()),
         ] {
-            if length > LIST_MAX {
-                return Err(Problem::invalid(field, format!("has {length} entries; at most {LIST_MAX} are allowed")));
+            if length > VALUES_MAX {
+                return Err(Problem::invalid(field, format!("has {length} entries; at most {VALUES_MAX} are allowed")));
             }
         }
         Ok(RuleFields {
             effect,
-            skus: each("skus", self.skus, sku_name)?,
+            skus: each("skus", &self.skus, VALUES_MAX, sku_name)?,
             categories: self.categories.into_iter().enumerate().map(category).collect::<Result<_, _>>()?,
-            attributes: each("attributes", self.attributes, attribute)?,
-            locations: each("locations", self.locations, name)?,
-            groups: each("groups", self.groups, name)?,
+            attributes: each("attributes", &self.attributes, VALUES_MAX, attribute)?,
+            locations: each("locations", &self.locations, VALUES_MAX, name)?,
+            groups: each("groups", &self.groups, VALUES_MAX, name)?,
             kinds: self.location_kinds.into_iter().enumerate().map(kind).collect::<Result<_, _>>()?,
-            channels: each("channels", self.channels, name)?,
+            channels: each("channels", &self.channels, VALUES_MAX, name)?,
             starts_at: self.starts_at.map(|text| parse_time("starts_at", &text)).transpose()?,
             ends_at: self.ends_at.map(|text| parse_time("ends_at", &text)).transpose()?,
         })
@@ -214,24 +212,6 @@ impl RuleBody {
             (Some(_), Some(_)) => Err(Problem::invalid("percent", "is given beside units; send one of both")),
         }
     }
-}
-
-fn each<T>(
-    field: &str,
-    texts: Vec<String>,
-    read: impl Fn(&str, &str) -> Result<T, Problem>,
-) -> Result<Vec<T>, Problem> {
-    texts.iter().enumerate().map(|(at, text)| read(&format!("{field}[{at}]"), text)).collect()
-}
-
-fn attribute(field: &str, text: &str) -> Result<(String, String), Problem> {
-    let (key, value) =
-        text.split_once('=').ok_or_else(|| Problem::invalid(field, format!("{text:?} is not name=value")))?;
-    name(field, key)?;
-    if value.len() > TEXT_BYTES_MAX {
-        return Err(Problem::invalid(field, format!("is longer than {TEXT_BYTES_MAX} bytes; shorten it")));
-    }
-    Ok((key.to_owned(), value.to_owned()))
 }
 
 fn bounded(field: &str, value: i64) -> Result<u32, Problem> {

@@ -298,13 +298,13 @@ fn merged(lines: &[SourcingLineBody]) -> Result<Vec<(Name, u32, Option<Timestamp
     let mut merged: Vec<(Name, u32, Option<Timestamp>)> = Vec::with_capacity(lines.len());
     for (at, line) in lines.iter().enumerate() {
         let field = |name: &str| format!("lines[{at}].{name}");
-        let sku = sku_name(&field("sku"), &line.sku)?;
-        let units = quantity(&field("quantity"), line.quantity)?;
-        let latest = line.latest.as_ref().map(|text| parse_time(&field("latest"), text)).transpose()?;
+        let sku = sku_name(field("sku"), &line.sku)?;
+        let units = quantity(field("quantity"), line.quantity)?;
+        let latest = line.latest.as_ref().map(|text| parse_time(field("latest"), text)).transpose()?;
         match merged.iter_mut().find(|(known, ..)| *known == sku) {
             Some((_, known, earlier)) => {
                 let sum = i64::from(*known) + i64::from(units);
-                *known = quantity(&field("quantity"), sum)?;
+                *known = quantity(field("quantity"), sum)?;
                 *earlier = earlier.zip(latest).map(|(one, other)| one.min(other));
             }
             None => merged.push((sku, units, latest)),

@@ -136,21 +136,21 @@ impl MovementBody {
             MovementKind::Receipt
             | MovementKind::Return
             | MovementKind::ReturnToInspect
-            | MovementKind::ReturnDamaged => quantity(&field("quantity"), self.quantity)?.into(),
-            MovementKind::Sale | MovementKind::Damage => -i64::from(quantity(&field("quantity"), self.quantity)?),
+            | MovementKind::ReturnDamaged => quantity(field("quantity"), self.quantity)?.into(),
+            MovementKind::Sale | MovementKind::Damage => -i64::from(quantity(field("quantity"), self.quantity)?),
         };
         if self.unplanned && kind != MovementKind::Receipt {
             return Err(Problem::invalid(&field("unplanned"), "is only allowed for a receipt"));
         }
         if let Some(reference) = &self.reference {
-            crate::wire::outside_name(&field("reference"), reference)?;
+            crate::wire::outside_name(field("reference"), reference)?;
         }
         Ok(MovementRequest {
             kind,
-            sku: crate::wire::sku_name(&field("sku"), &self.sku)?,
-            location: crate::wire::name(&field("location"), &self.location)?,
+            sku: crate::wire::sku_name(field("sku"), &self.sku)?,
+            location: crate::wire::name(field("location"), &self.location)?,
             change,
-            occurred_at: self.occurred_at.map(|text| parse_time(&field("occurred_at"), &text)).transpose()?,
+            occurred_at: self.occurred_at.map(|text| parse_time(field("occurred_at"), &text)).transpose()?,
             reference: self.reference,
             unplanned: self.unplanned,
         })
@@ -177,10 +177,10 @@ impl CountsBody {
             let field = |name: &str| format!("counts[{at}].{name}");
             Ok(Count {
                 line: 0,
-                sku: NameRef::New(crate::wire::sku_name(&field("sku"), &body.sku)?),
-                location: NameRef::New(crate::wire::name(&field("location"), &body.location)?),
+                sku: NameRef::New(crate::wire::sku_name(field("sku"), &body.sku)?),
+                location: NameRef::New(crate::wire::name(field("location"), &body.location)?),
                 on_hand: counted(body.on_hand).map_err(|reason| Problem::invalid(&field("on_hand"), reason))?,
-                counted_at: body.counted_at.map(|text| parse_time(&field("counted_at"), &text)).transpose()?,
+                counted_at: body.counted_at.map(|text| parse_time(field("counted_at"), &text)).transpose()?,
                 safety_stock: None,
                 as_of: None,
             })

@@ -79,7 +79,7 @@ fn sale_as_movements(mut sale: Members) -> Members {
 /// What is wrong with a movement, or why the server accepts no writes.
 pub async fn movements(app: &App, caller: &Caller, body: MovementsBody) -> Result<Reply, Problem> {
     for (at, movement) in body.movements.iter().enumerate() {
-        caller.may_use_location(&format!("movements[{at}].location"), Some(&movement.location))?;
+        caller.may_use_location(format!("movements[{at}].location"), Some(&movement.location))?;
     }
     let movements = body.into_requests()?;
     let executed = app.execute(caller, |engine, cause, done| engine.move_stock(movements, cause, done)).await?;
@@ -95,7 +95,7 @@ pub async fn movements(app: &App, caller: &Caller, body: MovementsBody) -> Resul
 /// What is wrong with a count, or why the server accepts no writes.
 pub async fn counts(app: &App, caller: &Caller, body: CountsBody) -> Result<Reply, Problem> {
     for (at, count) in body.counts.iter().enumerate() {
-        caller.may_use_location(&format!("counts[{at}].location"), Some(&count.location))?;
+        caller.may_use_location(format!("counts[{at}].location"), Some(&count.location))?;
     }
     let (adds, is_dry) = (body.adds_put_aside()?, body.dry_run);
     if adds && Visibility::of(&app.engine, caller).has_bands() {

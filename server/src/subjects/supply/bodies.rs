@@ -57,14 +57,14 @@ impl SuppliesBody {
         let state = engine.state();
         let read = |(at, body): (usize, SupplyBody)| {
             let field = |name: &str| format!("supplies[{at}].{name}");
-            let expected_at = body.expected_at.map(|text| parse_time(&field("expected_at"), &text)).transpose()?;
+            let expected_at = body.expected_at.map(|text| parse_time(field("expected_at"), &text)).transpose()?;
             let kind = body.kind.as_deref().map_or(Ok(SupplyKind::default()), parse_kind);
             Ok(SupplyFields {
                 line: 0,
-                name: outside_name(&field("supply"), &body.supply)?,
+                name: outside_name(field("supply"), &body.supply)?,
                 kind: kind.map_err(|reason| Problem::invalid(&field("kind"), reason))?,
-                sku: state.sku_ref(&sku_name(&field("sku"), &body.sku)?),
-                location: state.location_ref(&name(&field("location"), &body.location)?),
+                sku: state.sku_ref(&sku_name(field("sku"), &body.sku)?),
+                location: state.location_ref(&name(field("location"), &body.location)?),
                 quantity: open(body.quantity).map_err(|reason| Problem::invalid(&field("quantity"), reason))?,
                 expected_at,
                 as_of: None,

@@ -46,7 +46,7 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
     let request = extract::json::<words::SuppliesBody>(&app, request).await?;
     request.params.done()?;
     for (at, supply) in request.body.supplies.iter().enumerate() {
-        request.caller.may_use_location(&format!("supplies[{at}].location"), Some(&supply.location))?;
+        request.caller.may_use_location(format!("supplies[{at}].location"), Some(&supply.location))?;
     }
     let rows = request.body.into_rows(&app.engine)?;
     let submit = |engine: &anaquel_engine::Engine, cause, done: anaquel_engine::command::Completion| {

@@ -175,8 +175,8 @@ fn lines(rows: &[TransferLineBody]) -> Result<Vec<(Name, u32)>, Problem> {
         return Err(Problem::invalid("lines", format!("has {} entries; send 1 to {LINES_MAX}", rows.len())));
     }
     let read = |(at, row): (usize, &TransferLineBody)| {
-        let sku = sku_name(&format!("lines[{at}].sku"), &row.sku)?;
-        Ok((sku, quantity(&format!("lines[{at}].quantity"), row.quantity)?))
+        let sku = sku_name(format!("lines[{at}].sku"), &row.sku)?;
+        Ok((sku, quantity(format!("lines[{at}].quantity"), row.quantity)?))
     };
     rows.iter().enumerate().map(read).collect()
 }
@@ -248,14 +248,14 @@ impl ReceiveBody {
         }
         let read = |(at, row): (usize, &ArrivedBody)| {
             let field = |name: &str| format!("lines[{at}].{name}");
-            let sku = sku_name(&field("sku"), &row.sku)?;
+            let sku = sku_name(field("sku"), &row.sku)?;
             // All units of a line may be damaged.
             let units = match (row.quantity, row.damaged) {
                 (0, 1..) => 0,
-                (units, _) => quantity(&field("quantity"), units)?,
+                (units, _) => quantity(field("quantity"), units)?,
             };
             if row.damaged > 0 {
-                quantity(&field("damaged"), row.damaged.into())?;
+                quantity(field("damaged"), row.damaged.into())?;
             }
             Ok((sku, units, row.damaged))
         };

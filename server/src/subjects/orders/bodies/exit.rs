@@ -64,7 +64,7 @@ impl ExitBody {
         let read = |(at, body): (usize, CheckedBody)| {
             let field = format!("checked[{at}].sku");
             let sku = Name::parse_sku(&body.sku).map_err(|error| Problem::invalid(&field, error))?;
-            Ok((sku, quantity(&format!("checked[{at}].quantity"), body.quantity)?))
+            Ok((sku, quantity(format!("checked[{at}].quantity"), body.quantity)?))
         };
         let checked = match self.checked {
             None => None,

@@ -1,6 +1,7 @@
 //! The limits of orders, and the checks that bodies share.
 
 use std::collections::HashSet;
+use std::fmt::Display;
 
 use anaquel_engine::ids::{Name, Timestamp};
 use anaquel_engine::prices::row::AMOUNT_MAX;
@@ -47,23 +48,23 @@ pub fn count(field: &str, len: usize, least: usize, most: usize) -> Result<(), P
 ///
 /// # Errors
 /// It is outside.
-pub fn amount(field: &str, value: i64) -> Result<u64, Problem> {
+pub fn amount(field: impl Display, value: i64) -> Result<u64, Problem> {
     let read = u64::try_from(value).ok().filter(|amount| *amount <= AMOUNT_MAX);
     let reason = || format!("{value} is not between 0 and {AMOUNT_MAX} minor units");
-    read.ok_or_else(|| Problem::invalid(field, reason()))
+    read.ok_or_else(|| Problem::invalid(&field.to_string(), reason()))
 }
 
 /// Reads the price of a unit that is given by hand: with its quantity at most 10^12.
 ///
 /// # Errors
 /// It is outside, or too much for the quantity.
-pub fn unit_amount(field: &str, value: i64, quantity: u32) -> Result<u64, Problem> {
-    let read = amount(field, value)?;
+pub fn unit_amount(field: impl Display, value: i64, quantity: u32) -> Result<u64, Problem> {
+    let read = amount(&field, value)?;
     match read.checked_mul(quantity.into()).is_some_and(|product| product <= AMOUNT_MAX) {
         true => Ok(read),
         false => {
             let reason = format!("times quantity is more than {AMOUNT_MAX} minor units; ask for fewer units");
-            Err(Problem::invalid(field, reason))
+            Err(Problem::invalid(&field.to_string(), reason))
         }
     }
 }
@@ -72,7 +73,11 @@ pub fn unit_amount(field: &str, value: i64, quantity: u32) -> Result<u64, Proble
 ///
 /// # Errors
 /// It is no id.
-pub fn part_name(field: &str, given: Option<&str>, default: impl FnOnce() -> String) -> Result<Box<str>, Problem> {
+pub fn part_name(
+    field: impl Display,
+    given: Option<&str>,
+    default: impl FnOnce() -> String,
+) -> Result<Box<str>, Problem> {
     match given {
         Some(text) => Ok(outside_name(field, text)?.as_str().into()),
         None => Ok(default().into()),
@@ -126,7 +131,7 @@ pub fn order_name(text: &str) -> Result<Name, Problem> {
 /// There are too many, or one is no code.
 pub fn codes(given: &[String]) -> Result<Vec<Box<str>>, Problem> {
     count("codes", given.len(), 0, CODES_MAX)?;
-    let read = |(at, code): (usize, &String)| Ok(outside_name(&format!("codes[{at}]"), code)?.as_str().into());
+    let read = |(at, code): (usize, &String)| Ok(outside_name(format!("codes[{at}]"), code)?.as_str().into());
     given.iter().enumerate().map(read).collect()
 }
 
@@ -147,7 +152,7 @@ pub fn reason(text: Option<String>) -> Result<Option<Box<str>>, Problem> {
 ///
 /// # Errors
 /// It is no time.
-pub fn date(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
+pub fn date(field: impl Display, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
     text.map(|text| parse_time(field, text)).transpose()
 }
 
@@ -155,10 +160,10 @@ pub fn date(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Proble
 ///
 /// # Errors
 /// It is too long.
-pub fn address(field: &str, given: &serde_json::Map<String, serde_json::Value>) -> Result<Box<str>, Problem> {
+pub fn address(field: impl Display, given: &serde_json::Map<String, serde_json::Value>) -> Result<Box<str>, Problem> {
     let text = serde_json::Value::Object(given.clone()).to_string();
     match text.len() > ADDRESS_BYTES_MAX {
-        true => Err(Problem::invalid(field, format!("is longer than {ADDRESS_BYTES_MAX} bytes of JSON"))),
+        true => Err(Problem::invalid(&field.to_string(), format!("is longer than {ADDRESS_BYTES_MAX} bytes of JSON"))),
         false => Ok(text.into()),
     }
 }

@@ -1,5 +1,7 @@
 //! Charges, payments and refunds of requests.
 
+use std::fmt::Display;
+
 use anaquel_engine::kernel::tender::Tender;
 use anaquel_engine::orders::command::{PaymentFields, RefundFields};
 use anaquel_engine::orders::payment::{PaymentState, RefundState};
@@ -9,7 +11,7 @@ use utoipa::ToSchema;
 use super::later;
 use super::limits::{self, CHARGES_MAX, PAYMENTS_MAX, REFUNDS_MAX};
 use crate::http::problem::Problem;
-use crate::wire::{FieldPath, name, optional_name, outside_name};
+use crate::wire::{name, optional_name, outside_name};
 
 /// A charge, such as shipping.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -99,23 +101,28 @@ pub struct RefundBody {
 ///
 /// # Errors
 /// None has; the refusal lists them.
-pub fn one_of<T: Copy>(field: &str, text: &str, all: &[T], as_str: impl Fn(T) -> &'static str) -> Result<T, Problem> {
+pub fn one_of<T: Copy>(
+    field: impl Display,
+    text: &str,
+    all: &[T],
+    as_str: impl Fn(T) -> &'static str,
+) -> Result<T, Problem> {
     let names = || all.iter().map(|one| as_str(*one)).collect::<Vec<_>>().join(", ");
     let found = all.iter().copied().find(|one| as_str(*one) == text);
-    found.ok_or_else(|| Problem::invalid(field, format!("{text:?} is not one of {}", names())))
+    found.ok_or_else(|| Problem::invalid(&field.to_string(), format!("{text:?} is not one of {}", names())))
 }
 
 /// Tenders that a caller may tell.
 pub const TOLD_TENDERS: [Tender; 6] =
     [Tender::Cash, Tender::Card, Tender::Bank, Tender::Voucher, Tender::OnAccount, Tender::Other];
 
-fn tender(field: &str, text: &str) -> Result<Tender, Problem> {
+fn tender(field: impl Display, text: &str) -> Result<Tender, Problem> {
     let refused = match text {
         "wallet" | "points" => "is not taken; this server keeps no wallets and no points",
         "exchange" => "is not told; it stands for goods that come back in the same step",
         _ => return one_of(field, text, &TOLD_TENDERS, Tender::as_str),
     };
-    Err(Problem::invalid(field, format!("{text:?} {refused}")))
+    Err(Problem::invalid(&field.to_string(), format!("{text:?} {refused}")))
 }
 
 /// Reads charges.
@@ -125,11 +132,13 @@ fn tender(field: &str, text: &str) -> Result<Tender, Problem> {
 pub fn charges(given: Vec<ChargeBody>) -> Result<Vec<AskedCharge>, Problem> {
     limits::count("charges", given.len(), 0, CHARGES_MAX)?;
     let read = |(at, body): (usize, ChargeBody)| {
-        let field = |name: &str| format!("charges[{at}].{name}");
-        let tax_class = body.tax_class.map(|text| name(&field("tax_class"), &text).map(|_| text)).transpose()?;
+        let tax_class = body
+            .tax_class
+            .map(|text| name(format_args!("charges[{at}].tax_class"), &text).map(|_| text))
+            .transpose()?;
         Ok(AskedCharge {
-            name: outside_name(&field("charge"), &body.charge)?.as_str().into(),
-            amount: limits::amount(&field("amount"), body.amount)?,
+            name: outside_name(format_args!("charges[{at}].charge"), &body.charge)?.as_str().into(),
+            amount: limits::amount(format_args!("charges[{at}].amount"), body.amount)?,
             tax_class,
         })
     };
@@ -145,38 +154,41 @@ pub fn charges(given: Vec<ChargeBody>) -> Result<Vec<AskedCharge>, Problem> {
 pub fn payments(given: Vec<PaymentBody>, unsaid: Option<PaymentState>) -> Result<Vec<PaymentFields>, Problem> {
     limits::count("payments", given.len(), 0, PAYMENTS_MAX)?;
     let read = |(at, body): (usize, PaymentBody)| {
-        let mut path = FieldPath::new(format!("payments[{at}]"));
-        let tender = tender(path.of("tender"), &body.tender)?;
-        let amount = limits::amount(path.of("amount"), body.amount)?;
+        let tender = tender(format_args!("payments[{at}].tender"), &body.tender)?;
+        let amount = limits::amount(format_args!("payments[{at}].amount"), body.amount)?;
         let said = body.state.as_deref();
-        let said = said.map(|text| one_of(path.of("state"), text, &PaymentState::ALL, PaymentState::as_str));
+        let said = said
+            .map(|text| one_of(format_args!("payments[{at}].state"), text, &PaymentState::ALL, PaymentState::as_str));
         let state = match (tender, said.transpose()?) {
             (Tender::Cash, None | Some(PaymentState::Captured)) => PaymentState::Captured,
             (Tender::Cash, Some(_)) => {
-                return Err(Problem::invalid(path.of("state"), "of cash is captured; leave it out"));
+                return Err(Problem::invalid(&format!("payments[{at}].state"), "of cash is captured; leave it out"));
             }
             (_, Some(state)) => state,
             (_, None) => unsaid.ok_or_else(|| {
-                Problem::invalid(path.of("state"), "is required: authorized, captured, voided or failed")
+                Problem::invalid(
+                    &format!("payments[{at}].state"),
+                    "is required: authorized, captured, voided or failed",
+                )
             })?,
         };
-        let given = body.given.map(|given| limits::amount(path.of("given"), given)).transpose()?;
+        let given = body.given.map(|given| limits::amount(format_args!("payments[{at}].given"), given)).transpose()?;
         match given {
             Some(_) if tender != Tender::Cash => {
-                return Err(Problem::invalid(path.of("given"), "is of cash only; leave it out"));
+                return Err(Problem::invalid(&format!("payments[{at}].given"), "is of cash only; leave it out"));
             }
             Some(given) if given < amount => {
                 let reason = format!("is less than amount, which is {amount}");
-                return Err(Problem::invalid(path.of("given"), reason));
+                return Err(Problem::invalid(&format!("payments[{at}].given"), reason));
             }
             _ => {}
         }
         Ok(PaymentFields {
-            name: optional_name(path.of("payment"), body.payment.as_deref())?,
+            name: optional_name(format_args!("payments[{at}].payment"), body.payment.as_deref())?,
             tender,
             amount,
             state,
-            reference: optional_name(path.of("reference"), body.reference.as_deref())?,
+            reference: optional_name(format_args!("payments[{at}].reference"), body.reference.as_deref())?,
             given,
         })
     };
@@ -195,18 +207,17 @@ pub fn payments(given: Vec<PaymentBody>, unsaid: Option<PaymentState>) -> Result
 pub fn refunds(given: Vec<RefundBody>) -> Result<Vec<RefundFields>, Problem> {
     limits::count("refunds", given.len(), 0, REFUNDS_MAX)?;
     let read = |(at, body): (usize, RefundBody)| {
-        let mut path = FieldPath::new(format!("refunds[{at}]"));
         let said = body.state.as_deref();
         let state = said.map_or(Ok(RefundState::Pending), |text| {
-            one_of(path.of("state"), text, &RefundState::ALL, RefundState::as_str)
+            one_of(format_args!("refunds[{at}].state"), text, &RefundState::ALL, RefundState::as_str)
         })?;
         Ok(RefundFields {
-            name: optional_name(path.of("refund"), body.refund.as_deref())?,
-            tender: tender(path.of("tender"), &body.tender)?,
-            amount: limits::amount(path.of("amount"), body.amount)?,
+            name: optional_name(format_args!("refunds[{at}].refund"), body.refund.as_deref())?,
+            tender: tender(format_args!("refunds[{at}].tender"), &body.tender)?,
+            amount: limits::amount(format_args!("refunds[{at}].amount"), body.amount)?,
             state,
-            payment: optional_name(path.of("payment"), body.payment.as_deref())?,
-            reference: optional_name(path.of("reference"), body.reference.as_deref())?,
+            payment: optional_name(format_args!("refunds[{at}].payment"), body.payment.as_deref())?,
+            reference: optional_name(format_args!("refunds[{at}].reference"), body.reference.as_deref())?,
         })
     };
     let read: Vec<RefundFields> = given.into_iter().enumerate().map(read).collect::<Result<_, Problem>>()?;

@@ -1,6 +1,7 @@
 //! An order to make, and its fulfilments.
 
 use std::collections::HashMap;
+use std::fmt::{self, Display};
 
 use anaquel_engine::Engine;
 use anaquel_engine::ids::{Name, Seq, Timestamp};
@@ -23,7 +24,8 @@ use crate::auth::caller::Caller;
 use crate::http::problem::Problem;
 use crate::subjects::carts::bodies::parse_token;
 use crate::subjects::reservations::bodies::{TTL_SECONDS_DEFAULT, ttl};
-use crate::wire::{FieldPath, currency, name, optional_name, outside_name, quantity, sku_name};
+use crate::wire::declared::unknown;
+use crate::wire::{currency, name, optional_name, outside_name, quantity, sku_name};
 
 /// An order to make.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -183,7 +185,7 @@ pub struct AskedLine {
     /// Its id.
     pub name: Box<str>,
     /// Where it stands in the request.
-    pub field: String,
+    pub place: LinePlace,
     /// The SKU.
     pub sku: Name,
     /// Units.
@@ -194,6 +196,30 @@ pub struct AskedLine {
     pub unit_amount: Option<u64>,
     /// What is taken off, given by hand.
     pub discount: Option<u64>,
+}
+
+/// The path of a line in a request; only what is wrong needs it as a text.
+#[derive(Debug, Clone, Copy)]
+pub enum LinePlace {
+    /// A line of a fulfilment.
+    Fulfilment(usize, usize),
+    /// A line of a sale.
+    Sale(usize),
+    /// A line of what is bought with a return.
+    Exchange(usize),
+    /// A line of the cart.
+    Cart(usize),
+}
+
+impl Display for LinePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fulfilment(fulfilment, line) => write!(f, "fulfilments[{fulfilment}].lines[{line}]"),
+            Self::Sale(line) => write!(f, "lines[{line}]"),
+            Self::Exchange(line) => write!(f, "exchange.lines[{line}]"),
+            Self::Cart(line) => write!(f, "cart.lines[{line}]"),
+        }
+    }
 }
 
 impl AskedLine {
@@ -209,7 +235,7 @@ impl AskedLine {
     pub fn may_price(&self, caller: &Caller) -> Result<(), Problem> {
         let given = [("unit_amount", self.unit_amount), ("discount", self.discount)];
         for (name, _) in given.into_iter().filter(|(_, value)| value.is_some()) {
-            let field = format!("{}.{name}", self.field);
+            let field = format!("{}.{name}", self.place);
             caller.may(&[Scope::Refund]).map_err(|problem| problem.with("field", field))?;
         }
         Ok(())
@@ -306,7 +332,7 @@ pub fn expected_total(value: Option<i64>) -> Result<Option<u64>, Problem> {
 /// In which ways a fulfilment of an order leaves.
 pub const PURPOSES: [Purpose; 3] = [Purpose::CarryOut, Purpose::Pickup, Purpose::Delivery];
 
-fn purpose(field: &str, text: &str) -> Result<Purpose, Problem> {
+fn purpose(field: impl Display, text: &str) -> Result<Purpose, Problem> {
     money::one_of(field, text, &PURPOSES, Purpose::as_str)
 }
 
@@ -315,25 +341,21 @@ fn purpose(field: &str, text: &str) -> Result<Purpose, Problem> {
 ///
 /// # Errors
 /// What is wrong with it, or that the caller gives no prices by hand.
-pub fn line(
-    by: Option<&Caller>,
-    field: impl Into<String>,
-    nth: usize,
-    body: &OrderLineBody,
-) -> Result<AskedLine, Problem> {
-    let mut path = FieldPath::new(field);
-    let quantity = quantity(path.of("quantity"), body.quantity)?;
-    let unit_amount =
-        body.unit_amount.map(|value| limits::unit_amount(path.of("unit_amount"), value, quantity)).transpose()?;
-    let discount = body.discount.map(|value| limits::amount(path.of("discount"), value)).transpose()?;
+pub fn line(by: Option<&Caller>, place: LinePlace, nth: usize, body: &OrderLineBody) -> Result<AskedLine, Problem> {
+    let quantity = quantity(format_args!("{place}.quantity"), body.quantity)?;
+    let unit_amount = body
+        .unit_amount
+        .map(|value| limits::unit_amount(format_args!("{place}.unit_amount"), value, quantity))
+        .transpose()?;
+    let discount = body.discount.map(|value| limits::amount(format_args!("{place}.discount"), value)).transpose()?;
     let line = AskedLine {
-        name: limits::part_name(path.of("line"), body.line.as_deref(), || (nth + 1).to_string())?,
-        sku: sku_name(path.of("sku"), &body.sku)?,
+        name: limits::part_name(format_args!("{place}.line"), body.line.as_deref(), || (nth + 1).to_string())?,
+        sku: sku_name(format_args!("{place}.sku"), &body.sku)?,
         quantity,
-        latest: date(path.of("latest"), body.latest.as_deref())?,
+        latest: date(format_args!("{place}.latest"), body.latest.as_deref())?,
         unit_amount,
         discount,
-        field: path.whole(),
+        place,
     };
     by.map_or(Ok(()), |caller| line.may_price(caller))?;
     Ok(line)
@@ -348,7 +370,7 @@ pub fn unique_lines<'a>(lines: impl Iterator<Item = &'a AskedLine>) -> Result<()
     for line in lines {
         if first.insert(&line.name, line).is_some() {
             let reason = format!("{:?} is the id of another line of this order; each needs its own", line.name);
-            return Err(Problem::invalid(&format!("{}.line", line.field), reason));
+            return Err(Problem::invalid(&format!("{}.line", line.place), reason));
         }
     }
     Ok(())
@@ -398,45 +420,56 @@ pub fn fulfilments(
 
 impl FulfilmentBody {
     fn read(&self, engine: &Engine, caller: &Caller, at: usize, nth: &mut usize) -> Result<AskedFulfilment, Problem> {
-        let mut path = FieldPath::new(format!("fulfilments[{at}]"));
         let (source, target) = match (&self.location, &self.group) {
             (Some(text), None) => {
-                let id = location(engine, caller, path.of("location"), text)?;
-                (Source::Location(id), PriceTarget::Location(id, name(path.of("location"), text)?))
+                let id = location(engine, caller, format_args!("fulfilments[{at}].location"), text)?;
+                (
+                    Source::Location(id),
+                    PriceTarget::Location(id, name(format_args!("fulfilments[{at}].location"), text)?),
+                )
             }
             (None, Some(text)) => {
-                name(path.of("group"), text)?;
-                caller.may_use_location(path.of("location"), None)?;
+                name(format_args!("fulfilments[{at}].group"), text)?;
+                caller.may_use_location(format_args!("fulfilments[{at}].location"), None)?;
                 let id = engine.state().catalogue.groups.id(text);
-                let unknown = || Problem::invalid(path.of("group"), format!("{text} is unknown; declare it first"));
-                let id = id.ok_or_else(unknown)?;
+                let id = id.ok_or_else(|| unknown(format_args!("fulfilments[{at}].group"), text))?;
                 (Source::Group(id), PriceTarget::Group(id))
             }
             (None, None) => {
-                return Err(Problem::invalid(path.of("location"), "is required, or a group in its place"));
+                return Err(Problem::invalid(
+                    &format!("fulfilments[{at}].location"),
+                    "is required, or a group in its place",
+                ));
             }
             (Some(_), Some(_)) => {
-                return Err(Problem::invalid(path.of("group"), "is given beside location; send one of both"));
+                return Err(Problem::invalid(
+                    &format!("fulfilments[{at}].group"),
+                    "is given beside location; send one of both",
+                ));
             }
         };
-        let latest = date(path.of("latest"), self.latest.as_deref())?;
+        let latest = date(format_args!("fulfilments[{at}].latest"), self.latest.as_deref())?;
         let mut lines = Vec::with_capacity(self.lines.len());
         for (of, body) in self.lines.iter().enumerate() {
-            let asked = line(Some(caller), format!("fulfilments[{at}].lines[{of}]"), *nth, body)?;
+            let asked = line(Some(caller), LinePlace::Fulfilment(at, of), *nth, body)?;
             lines.push(AskedLine { latest: asked.latest.or(latest), ..asked });
             *nth += 1;
         }
         let address = self.address.as_ref();
         Ok(AskedFulfilment {
-            name: limits::part_name(path.of("fulfilment"), self.fulfilment.as_deref(), || (at + 1).to_string())?,
-            purpose: purpose(path.of("purpose"), &self.purpose)?,
+            name: limits::part_name(format_args!("fulfilments[{at}].fulfilment"), self.fulfilment.as_deref(), || {
+                (at + 1).to_string()
+            })?,
+            purpose: purpose(format_args!("fulfilments[{at}].purpose"), &self.purpose)?,
             source,
             target,
             lines,
             latest,
-            address: address.map(|given| limits::address(path.of("address"), given)).transpose()?,
-            pickup_by: date(path.of("pickup_by"), self.pickup_by.as_deref())?,
-            promised_for: date(path.of("promised_for"), self.promised_for.as_deref())?,
+            address: address
+                .map(|given| limits::address(format_args!("fulfilments[{at}].address"), given))
+                .transpose()?,
+            pickup_by: date(format_args!("fulfilments[{at}].pickup_by"), self.pickup_by.as_deref())?,
+            promised_for: date(format_args!("fulfilments[{at}].promised_for"), self.promised_for.as_deref())?,
         })
     }
 }

@@ -50,7 +50,7 @@ pub struct OrderReceiptBody {
 /// The field that is wrong.
 pub fn read(series: Option<&str>, recipient: Option<RecipientBody>, field: &str) -> Result<ReceiptFields, Problem> {
     let recipient = recipient.map(|given| given.into_recipient(&format!("{field}recipient"))).transpose()?;
-    let series = series.map(|text| name(&format!("{field}series"), text)).transpose()?;
+    let series = series.map(|text| name(format!("{field}series"), text)).transpose()?;
     Ok(ReceiptFields { series, recipient, entropy: entropy()? })
 }
 

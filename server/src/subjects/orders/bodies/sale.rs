@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::limits::{self, LINES_MAX};
 use super::money::{self, AskedCharge, ChargeBody, PaymentBody};
-use super::place::{self, AskedCart, AskedLine, OrderLineBody};
+use super::place::{self, AskedCart, AskedLine, LinePlace, OrderLineBody};
 use super::receipt::{self, ReceiptOfStepBody};
 use crate::auth::caller::Caller;
 use crate::http::problem::Problem;
@@ -130,14 +130,14 @@ pub struct AskedSale {
 }
 
 impl SaleLineBody {
-    /// The line at this place of a request; `field` is its path.
+    /// The line `at` this place of a request.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn read(self, field: &str, at: usize) -> Result<AskedLine, Problem> {
+    pub fn read(self, place: LinePlace, at: usize) -> Result<AskedLine, Problem> {
         let Self { line, sku, quantity, unit_amount, discount } = self;
         let body = OrderLineBody { line, sku, quantity, unit_amount, discount, latest: None };
-        place::line(None, field, at, &body)
+        place::line(None, place, at, &body)
     }
 }
 
@@ -150,7 +150,7 @@ impl SaleBody {
         let cart = place::cart(self.cart.as_deref(), self.cart_version, self.token.as_deref())?;
         let least = usize::from(cart.is_none());
         limits::count("lines", self.lines.len(), least, LINES_MAX)?;
-        let lines = self.lines.into_iter().enumerate().map(|(at, line)| line.read(&format!("lines[{at}]"), at));
+        let lines = self.lines.into_iter().enumerate().map(|(at, line)| line.read(LinePlace::Sale(at), at));
         let lines: Vec<_> = lines.collect::<Result<_, Problem>>()?;
         place::unique_lines(lines.iter())?;
         if self.till_reference.is_some() && self.till.is_none() {

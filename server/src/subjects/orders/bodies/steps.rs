@@ -229,14 +229,14 @@ pub fn handed_over(engine: &Engine, lines: Vec<UnitsBody>) -> Result<Vec<SkuQuan
         let location = match body.location {
             None => None,
             Some(text) => {
-                let id = engine.state().catalogue.locations.id(name(&field("location"), &text)?.as_str());
+                let id = engine.state().catalogue.locations.id(name(field("location"), &text)?.as_str());
                 Some(id.ok_or_else(|| Problem::invalid(&field("location"), "is unknown"))?)
             }
         };
         Ok(SkuQuantity {
-            sku: sku_name(&field("sku"), &body.sku)?,
+            sku: sku_name(field("sku"), &body.sku)?,
             location,
-            quantity: quantity(&field("quantity"), body.quantity)?,
+            quantity: quantity(field("quantity"), body.quantity)?,
         })
     };
     lines.into_iter().enumerate().map(read).collect()
@@ -255,8 +255,8 @@ impl OrderCancelBody {
         }
         let line = |(at, body): (usize, CancelLineBody)| {
             let field = |name: &str| format!("lines[{at}].{name}");
-            let line = outside_name(&field("line"), &body.line)?.as_str().into();
-            let units = LineQuantity { line, quantity: quantity(&field("quantity"), body.quantity)?, shelf: None };
+            let line = outside_name(field("line"), &body.line)?.as_str().into();
+            let units = LineQuantity { line, quantity: quantity(field("quantity"), body.quantity)?, shelf: None };
             let shelf = match body.shelf {
                 Some(left) => {
                     let left = counted(left).map_err(|reason| Problem::invalid(&field("shelf"), reason))?;
@@ -275,8 +275,8 @@ impl OrderCancelBody {
         limits::count("charges", charges.len(), 0, CHARGES_MAX)?;
         let charge = |(at, body): (usize, CancelChargeBody)| {
             let field = |name: &str| format!("charges[{at}].{name}");
-            let name = outside_name(&field("charge"), &body.charge)?.as_str().into();
-            Ok((name, limits::amount(&field("amount"), body.amount)?))
+            let name = outside_name(field("charge"), &body.charge)?.as_str().into();
+            Ok((name, limits::amount(field("amount"), body.amount)?))
         };
         let charges: Vec<(Box<str>, u64)> =
             charges.into_iter().enumerate().map(charge).collect::<Result<_, Problem>>()?;

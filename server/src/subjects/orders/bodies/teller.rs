@@ -1,5 +1,7 @@
 //! Where and when a step is told: its channel, its location, its till, and when it happened.
 
+use std::fmt::Display;
+
 use anaquel_engine::Engine;
 use anaquel_engine::ids::{LocationId, Name, Timestamp};
 use anaquel_engine::orders::command::Teller;
@@ -7,6 +9,7 @@ use anaquel_engine::orders::command::Teller;
 use crate::auth::Scope;
 use crate::auth::caller::Caller;
 use crate::http::problem::Problem;
+use crate::wire::declared::unknown;
 use crate::wire::{asking_channel, name, optional_name, parse_time};
 
 /// A time within this distance of now counts as now.
@@ -71,11 +74,10 @@ pub fn channel(engine: &Engine, caller: &Caller, text: &str) -> Result<Name, Pro
 ///
 /// # Errors
 /// It is unknown, or not the caller's.
-pub fn location(engine: &Engine, caller: &Caller, field: &str, text: &str) -> Result<LocationId, Problem> {
-    name(field, text)?;
-    caller.may_use_location(field, Some(text))?;
-    let known = engine.state().catalogue.locations.id(text);
-    known.ok_or_else(|| Problem::invalid(field, format!("{text} is unknown; declare it first")))
+pub fn location(engine: &Engine, caller: &Caller, field: impl Display, text: &str) -> Result<LocationId, Problem> {
+    name(&field, text)?;
+    caller.may_use_location(&field, Some(text))?;
+    engine.state().catalogue.locations.id(text).ok_or_else(|| unknown(field, text))
 }
 
 impl Told<'_> {

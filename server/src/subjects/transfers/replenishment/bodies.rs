@@ -1,18 +1,17 @@
 //! Requests about replenishment.
 
 use anaquel_engine::catalogue::Catalogue;
-use anaquel_engine::ids::{GroupId, LocationId, Name, SkuId};
+use anaquel_engine::ids::Name;
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use anaquel_engine::transfers::policy::{Giver, Policy, PolicyKind};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::http::problem::Problem;
+use crate::wire::declared::{self, unknown};
+use crate::wire::lists::{VALUES_MAX, attribute, each};
 use crate::wire::patch::{self, Said};
-use crate::wire::{TEXT_BYTES_MAX, name, parse_time, sku_name};
-
-/// The maximum number of values in one list of a policy.
-const LIST_MAX: usize = 10_000;
+use crate::wire::{TEXT_BYTES_MAX, name, parse_time};
 
 /// The maximum pack.
 const PACK_MAX: i64 = 1_000_000;
@@ -126,26 +125,15 @@ pub fn policy_name(field: &str, id: &str) -> Result<Name, Problem> {
     name(field, id)
 }
 
-fn each<T>(field: &str, texts: &[String], read: impl Fn(&str, &str) -> Result<T, Problem>) -> Result<Vec<T>, Problem> {
-    if texts.len() > LIST_MAX {
-        return Err(Problem::invalid(field, format!("has {} entries; at most {LIST_MAX} are allowed", texts.len())));
-    }
-    texts.iter().enumerate().map(|(at, text)| read(&format!("{field}[{at}]"), text)).collect()
-}
-
-fn unknown(field: &str, text: &str) -> Problem {
-    Problem::invalid(field, format!("{text} is unknown; declare it first"))
-}
-
 /// A list of a change; null means empty.
 fn set_list<T>(
     list: &mut Vec<T>,
     field: &str,
     said: Said<Vec<String>>,
-    read: impl Fn(&str, &str) -> Result<T, Problem>,
+    read: impl Fn(String, &str) -> Result<T, Problem>,
 ) -> Result<(), Problem> {
     if let Some(said) = said {
-        *list = each(field, &said.unwrap_or_default(), read)?;
+        *list = each(field, &said.unwrap_or_default(), VALUES_MAX, read)?;
     }
     Ok(())
 }
@@ -181,43 +169,24 @@ fn parse_minute(text: &str) -> Result<u16, Problem> {
     read().ok_or_else(|| Problem::invalid("at", format!("{text:?} is not a time of day, such as 05:30")))
 }
 
-fn attribute(field: &str, text: &str) -> Result<(String, String), Problem> {
-    let (key, value) =
-        text.split_once('=').ok_or_else(|| Problem::invalid(field, format!("{text:?} is not name=value")))?;
-    name(field, key)?;
-    if value.len() > TEXT_BYTES_MAX {
-        return Err(Problem::invalid(field, format!("is longer than {TEXT_BYTES_MAX} bytes; shorten it")));
-    }
-    Ok((key.to_owned(), value.to_owned()))
-}
-
 impl PolicyBody {
     /// The policy after a change: fields that are left out keep their values.
     ///
     /// # Errors
     /// The field that is wrong, or that its kind does not have.
     pub fn into_policy(self, catalogue: &Catalogue, known: Option<&Policy>) -> Result<Policy, Problem> {
-        let location = |field: &str, text: &str| -> Result<LocationId, Problem> {
-            name(field, text)?;
-            catalogue.locations.id(text).ok_or_else(|| unknown(field, text))
-        };
-        let group = |field: &str, text: &str| -> Result<GroupId, Problem> {
-            name(field, text)?;
-            catalogue.groups.id(text).ok_or_else(|| unknown(field, text))
-        };
-        let sku = |field: &str, text: &str| -> Result<SkuId, Problem> {
-            sku_name(field, text)?;
-            catalogue.skus.id(text).ok_or_else(|| unknown(field, text))
-        };
-        let giver = |field: &str, text: &str| -> Result<Giver, Problem> {
-            name(field, text)?;
+        let location = |field: String, text: &str| declared::location(catalogue, field, text);
+        let group = |field: String, text: &str| declared::group(catalogue, field, text);
+        let sku = |field: String, text: &str| declared::sku(catalogue, field, text);
+        let giver = |field: String, text: &str| -> Result<Giver, Problem> {
+            name(&field, text)?;
             let group = || catalogue.groups.id(text).map(Giver::Group);
             let found = catalogue.locations.id(text).map(Giver::Location).or_else(group);
             found.ok_or_else(|| unknown(field, text))
         };
-        let category = |field: &str, text: &str| match text.len() {
+        let category = |field: String, text: &str| match text.len() {
             1..=TEXT_BYTES_MAX => Ok(text.to_owned()),
-            _ => Err(Problem::invalid(field, format!("must have 1 to {TEXT_BYTES_MAX} bytes"))),
+            _ => Err(Problem::invalid(&field, format!("must have 1 to {TEXT_BYTES_MAX} bytes"))),
         };
         let kind = match self.kind {
             Some(kind) => kind.as_deref().map(parse_kind).transpose()?,
@@ -228,8 +197,8 @@ impl PolicyBody {
         policy.kind = kind;
         if let Some(to) = self.to {
             let to = to.unwrap_or_default();
-            policy.to_locations = each("to.locations", &to.locations, location)?;
-            policy.to_groups = each("to.groups", &to.groups, group)?;
+            policy.to_locations = each("to.locations", &to.locations, VALUES_MAX, location)?;
+            policy.to_groups = each("to.groups", &to.groups, VALUES_MAX, group)?;
         }
         set_list(&mut policy.from, "from", self.from, giver)?;
         set_list(&mut policy.skus, "skus", self.skus, sku)?;
