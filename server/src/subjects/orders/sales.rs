@@ -2,10 +2,13 @@
 
 use std::hash::{Hash, Hasher};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
+use anaquel_engine::engine::archive::ArchiveError;
 use anaquel_engine::ids::{LocationId, Name, Seq, Timestamp};
 use anaquel_engine::orders::payment::Origin;
-use anaquel_engine::orders::{Filter, SaleRow, SalesFilter};
+use anaquel_engine::orders::{Filter, Order, SaleRow, SalesFilter};
+use anaquel_engine::returns::Return;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::Uri;
@@ -328,6 +331,35 @@ pub async fn totals(State(app): State<App>, caller: Caller, payer: Payer, uri: U
     crate::http::page::list(&app, &payer, told).await
 }
 
+/// Pages through memory, or through memory and the archive where that has keys; each page is added with the ids of what is
+/// in it. Memory is read page by page, so that no read keeps the writer waiting long. Returns the ids.
+fn each_page<I: Copy + Eq + Hash, T>(
+    totals: &mut Totals<'_>,
+    looks: &mut Looks,
+    page: impl Fn(Option<I>) -> Result<(Vec<Arc<T>>, Option<I>), ArchiveError>,
+    add: impl Fn(&mut Totals<'_>, &T) -> I,
+) -> Result<FxHashSet<I>, Problem> {
+    let (mut known, mut before) = (FxHashSet::default(), None);
+    loop {
+        let (found, next) = page(before)?;
+        known.extend(found.iter().map(|one| add(totals, one)));
+        before = next;
+        if before.is_none() || totals.len() > SUMS_MAX {
+            return Ok(known);
+        }
+        looks.take(LOOKS_PER_PAGE)?;
+    }
+}
+
+/// Whether a walk of the archive goes on: it ends once there are too many sums or no looks are left.
+fn goes_on(totals: &Totals<'_>, looks: &mut Looks, over: &mut Result<(), Problem>) -> ControlFlow<()> {
+    *over = looks.take(1);
+    match over.is_err() || totals.len() > SUMS_MAX {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    }
+}
+
 /// Adds the refunds of returns, as [`add_money`] does the money of orders.
 fn add_refunds(sight: Sight<'_>, totals: &mut Totals<'_>, looks: &mut Looks) -> Result<(), Problem> {
     let Sight { app, asked, .. } = sight;
@@ -336,82 +368,54 @@ fn add_refunds(sight: Sight<'_>, totals: &mut Totals<'_>, looks: &mut Looks) -> 
         order: asked.filter.order.clone(),
         ..Default::default()
     };
-    let is_seen = |origin: &Origin| sight.has_money(origin);
-    let is_of_few = matching.customer.is_some() || matching.order.is_some();
-    let (mut known, mut before) = (FxHashSet::default(), None);
-    loop {
-        let (found, next) = match is_of_few {
-            // The archive has keys for these.
-            true => app.engine.returns(&matching, before, LOOKS_PER_PAGE, LOOKS_PER_PAGE)?,
-            false => app.engine.state().own.returns.list(&matching, before, LOOKS_PER_PAGE, LOOKS_PER_PAGE),
-        };
-        for back in &found {
-            known.insert(back.id);
-            totals.add_refunds(back, is_seen, &asked.filter);
-        }
-        before = next;
-        if before.is_none() || totals.len() > SUMS_MAX {
-            break;
-        }
-        looks.take(LOOKS_PER_PAGE)?;
+    let add = |totals: &mut Totals<'_>, back: &Return| {
+        totals.add_refunds(back, |origin: &Origin| sight.has_money(origin), &asked.filter);
+        back.id
+    };
+    let engine = &app.engine;
+    if matching.customer.is_some() || matching.order.is_some() {
+        // The archive has keys for these.
+        let page = |before| engine.returns(&matching, before, LOOKS_PER_PAGE, LOOKS_PER_PAGE);
+        return each_page(totals, looks, page, add).map(drop);
     }
-    if is_of_few {
-        return Ok(());
-    }
+    let page = |before| Ok(engine.state().own.returns.list(&matching, before, LOOKS_PER_PAGE, LOOKS_PER_PAGE));
+    let known = each_page(totals, looks, page, add)?;
     let mut over = Ok(());
-    app.engine.archived_returns_since(asked.money_since(), &known, &mut |back| {
-        totals.add_refunds(back, is_seen, &asked.filter);
-        over = looks.take(1);
-        match over.is_err() || totals.len() > SUMS_MAX {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+    engine.archived_returns_since(asked.money_since(), &known, &mut |back| {
+        add(totals, back);
+        goes_on(totals, looks, &mut over)
     })?;
     over
 }
 
-/// Adds the money of orders: of one, or of all that match. Memory is read page by page, so that no read keeps the writer
-/// waiting long, and before the archive, so that what leaves meanwhile is found once.
+/// Adds the money of orders: of one, or of all that match. Memory is read before the archive, so that what leaves meanwhile
+/// is found once.
 fn add_money(sight: Sight<'_>, totals: &mut Totals<'_>, looks: &mut Looks) -> Result<(), Problem> {
     let Sight { app, asked, .. } = sight;
     let of_customer = Filter { customer: asked.filter.customer.clone(), ..Filter::default() };
-    let is_seen = |origin: &Origin| sight.has_money(origin);
+    let add = |totals: &mut Totals<'_>, order: &Order| {
+        totals.add_money(order, |origin: &Origin| sight.has_money(origin), &asked.filter);
+        order.id
+    };
+    let engine = &app.engine;
     if let Some(name) = &asked.filter.order {
-        let order = app.engine.order(name.as_str())?;
+        let order = engine.order(name.as_str())?;
         if let Some(order) = order.filter(|order| of_customer.matches(order)) {
-            totals.add_money(&order, is_seen, &asked.filter);
+            add(totals, &order);
         }
         return Ok(());
     }
-    let is_of_few = of_customer.customer.is_some();
-    let (mut known, mut before) = (FxHashSet::default(), None);
-    loop {
-        let (orders, next) = match is_of_few {
-            // The archive has keys for these.
-            true => app.engine.orders(&of_customer, before, LOOKS_PER_PAGE, LOOKS_PER_PAGE)?,
-            false => app.engine.state().own.orders.list(&of_customer, before, LOOKS_PER_PAGE, LOOKS_PER_PAGE),
-        };
-        for order in &orders {
-            known.insert(order.id);
-            totals.add_money(order, is_seen, &asked.filter);
-        }
-        before = next;
-        if before.is_none() || totals.len() > SUMS_MAX {
-            break;
-        }
-        looks.take(LOOKS_PER_PAGE)?;
+    if of_customer.customer.is_some() {
+        // The archive has keys for these.
+        let page = |before| engine.orders(&of_customer, before, LOOKS_PER_PAGE, LOOKS_PER_PAGE);
+        return each_page(totals, looks, page, add).map(drop);
     }
-    if is_of_few {
-        return Ok(());
-    }
+    let page = |before| Ok(engine.state().own.orders.list(&of_customer, before, LOOKS_PER_PAGE, LOOKS_PER_PAGE));
+    let known = each_page(totals, looks, page, add)?;
     let mut over = Ok(());
-    app.engine.archived_orders_since(asked.money_since(), &known, &mut |order| {
-        totals.add_money(order, is_seen, &asked.filter);
-        over = looks.take(1);
-        match over.is_err() || totals.len() > SUMS_MAX {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+    engine.archived_orders_since(asked.money_since(), &known, &mut |order| {
+        add(totals, order);
+        goes_on(totals, looks, &mut over)
     })?;
     over
 }

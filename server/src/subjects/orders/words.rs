@@ -15,6 +15,16 @@ use crate::subjects::orders::bodies::place::PURPOSES;
 
 const ORDER: &[(&str, &str)] = &[("200", "Order")];
 
+/// The fields of a step in the life of an order or a return.
+pub const STEP: &[(&str, &str, &str)] = &[
+    ("seq", "int", "The record"),
+    ("time", "time", "When"),
+    ("kind", "text", "The kind, as in `/v1/events`"),
+    ("channel", "text?", "The channel"),
+    ("location", "text?", "Where"),
+    ("actor", "text?", "Who"),
+];
+
 /// The texts of orders.
 pub static WORDS: Words = Words {
     calls: &[
@@ -248,18 +258,7 @@ pub static WORDS: Words = Words {
             "Points of an order.",
             &[("earned", "int", "Points that it earned"), ("spent", "int", "Points that paid for it")],
         ),
-        (
-            "OrderStep",
-            "One step of an order's life.",
-            &[
-                ("seq", "int", "The record"),
-                ("time", "time", "When"),
-                ("kind", "text", "The kind, as in `/v1/events`"),
-                ("channel", "text?", "The channel"),
-                ("location", "text?", "Where"),
-                ("actor", "text?", "Who"),
-            ],
-        ),
+        ("OrderStep", "One step of an order's life.", STEP),
         (
             "Order",
             "What a customer has agreed to, with prices that no longer move.",

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::http::document::bounds::{customer, outside};
 use crate::http::document::words::{Bound, NEXT, Words};
 use crate::subjects::orders::bodies::limits::{CHARGES_MAX, LINES_MAX, PAYMENTS_MAX, REFUNDS_MAX};
+use crate::subjects::orders::words::STEP;
 
 const RETURN: &[(&str, &str)] = &[("200", "Return")];
 
@@ -82,18 +83,7 @@ pub static WORDS: Words = Words {
             "What of a charge comes back.",
             &[("charge", "text", "The charge of the order"), ("amount", "int", "In minor units")],
         ),
-        (
-            "ReturnStep",
-            "One step of a return's life.",
-            &[
-                ("seq", "int", "The record"),
-                ("time", "time", "When"),
-                ("kind", "text", "The kind, as in `/v1/events`"),
-                ("channel", "text?", "The channel"),
-                ("location", "text?", "Where"),
-                ("actor", "text?", "Who"),
-            ],
-        ),
+        ("ReturnStep", "One step of a return's life.", STEP),
         (
             "Return",
             "Goods that come back, and what is paid back for them.",
