@@ -118,39 +118,41 @@ fn a_rule_is_tried_put_in_force_and_explained() {
 /// A key is revoked once its name was typed; the page of that key says so, and goes on with another one.
 #[test]
 fn a_key_is_revoked_by_its_name_and_its_page_asks_for_another() {
-    let Some(mut browser) = Browser::open("en-GB") else { return };
-    let Some(mut other) = Browser::open("en-GB") else { return };
-    let house = House::default();
-    let admin = house.key("owner", &["admin"], &[]);
-    let watcher = house.key("watcher", &["ops", "read"], &[]);
-    let server = house.serve(&[]);
-    let page = format!("http://{}/ops", server.address);
-    other.viewport(390, 844);
-    other.visit(&page);
-    other.fill(".key-place input[name=key]", &format!("{watcher}\u{E007}"));
-    other.until("document.querySelector('.sentence .ok') !== null");
-    open(&mut other, "keys");
-    other.reads("Needs admin");
+    for (width, height) in SIZES {
+        let Some(mut browser) = Browser::open("en-GB") else { return };
+        let Some(mut other) = Browser::open("en-GB") else { return };
+        let house = House::default();
+        let admin = house.key("owner", &["admin"], &[]);
+        let watcher = house.key("watcher", &["ops", "read"], &[]);
+        let server = house.serve(&[]);
+        let page = format!("http://{}/ops", server.address);
+        other.viewport(width, height);
+        other.visit(&page);
+        other.fill(".key-place input[name=key]", &format!("{watcher}\u{E007}"));
+        other.until("document.querySelector('.sentence .ok') !== null");
+        open(&mut other, "keys");
+        other.reads("Needs admin");
 
-    browser.viewport(1440, 900);
-    browser.visit(&page);
-    browser.fill(".key-place input[name=key]", &format!("{admin}\u{E007}"));
-    open(&mut browser, "keys");
-    let id = watcher.split('_').nth(1).unwrap();
-    browser.click(&format!("[data-key='{id}'] button"));
-    browser.fill("dialog input", "someone else\u{E007}");
-    browser.reads("This is not its name");
-    assert_eq!(Client::new(server.address).with_key(&watcher).get("/v1/key").unwrap().status, 200);
-    browser.evaluate("document.querySelector('dialog input').value = ''");
-    browser.fill("dialog input", "watcher\u{E007}");
-    browser.until(&format!("document.querySelector(\"[data-key='{id}']\")?.textContent.includes('revoked')"));
-    assert_eq!(Client::new(server.address).with_key(&watcher).get("/v1/key").unwrap().status, 401);
+        browser.viewport(width, height);
+        browser.visit(&page);
+        browser.fill(".key-place input[name=key]", &format!("{admin}\u{E007}"));
+        open(&mut browser, "keys");
+        let id = watcher.split('_').nth(1).unwrap();
+        browser.click(&format!("[data-key='{id}'] button"));
+        browser.fill("dialog input", "someone else\u{E007}");
+        browser.reads("This is not its name");
+        assert_eq!(Client::new(server.address).with_key(&watcher).get("/v1/key").unwrap().status, 200);
+        browser.evaluate("document.querySelector('dialog input').value = ''");
+        browser.fill("dialog input", "watcher\u{E007}");
+        browser.until(&format!("document.querySelector(\"[data-key='{id}']\")?.textContent.includes('revoked')"));
+        assert_eq!(Client::new(server.address).with_key(&watcher).get("/v1/key").unwrap().status, 401);
 
-    other.reads("This key no longer works");
-    other.until("document.querySelector('.sentence .ok') !== null");
-    other.fill(".key-place input[name=key]", &format!("{admin}\u{E007}"));
-    other.until("document.querySelector('.key-place .notice') === null");
-    assert_eq!((browser.complaints(), other.complaints()), (Vec::new(), Vec::new()));
+        other.reads("This key no longer works");
+        other.until("document.querySelector('.sentence .ok') !== null");
+        other.fill(".key-place input[name=key]", &format!("{admin}\u{E007}"));
+        other.until("document.querySelector('.key-place .notice') === null");
+        assert_eq!((browser.complaints(), other.complaints()), (Vec::new(), Vec::new()));
+    }
 }
 
 /// The log follows what is written, shows one item alone, and what it was at a moment of a chart.

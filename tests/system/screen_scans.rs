@@ -67,32 +67,34 @@ fn scan_into_focus(browser: &mut Browser, code: &str) {
 #[test]
 fn the_camera_counts_a_code_once_while_it_sees_it() {
     let arguments = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
-    let Some(mut browser) = Browser::open_with("en-GB", &arguments) else { return };
-    let shop = stores();
-    browser.before_each_page(
-        "window.BarcodeDetector = class { static async getSupportedFormats() { return ['ean_13']; } \
-         async detect(video) { window.looks = (window.looks ?? 0) + 1; \
-         return video.videoWidth > 0 ? (window.codes ?? []).map((rawValue) => ({ rawValue })) : []; } };",
-    );
-    browser.viewport(390, 844);
-    open(&mut browser, shop.server.address, "Gran Vía");
-    tap(&mut browser, "Camera");
-    browser.until("document.querySelector('.camera video')?.readyState >= 2");
-    browser.evaluate(&format!("window.codes = ['{A}']"));
-    lines(&mut browser, 1);
-    // Many looks later it is still one.
-    browser.evaluate("window.looks = 0");
-    browser.until("window.looks > 15");
-    assert_eq!(browser.evaluate("document.querySelector('.sell .line output').textContent"), "1");
-    browser.evaluate("(window.codes = [], window.looks = 0)");
-    browser.until("window.looks > 12");
-    browser.evaluate(&format!("window.codes = ['{A}']"));
-    browser.until("document.querySelector('.sell .line output').textContent === '2'");
-    // It ends with the button, and the light of the camera goes off.
-    browser.evaluate("window.video = document.querySelector('.camera video').srcObject");
-    tap(&mut browser, "Camera");
-    browser.until("document.querySelector('.camera') === null && !window.video.active");
-    assert_eq!(browser.complaints(), Vec::<String>::new());
+    for (width, height) in SIZES {
+        let Some(mut browser) = Browser::open_with("en-GB", &arguments) else { return };
+        let shop = stores();
+        browser.before_each_page(
+            "window.BarcodeDetector = class { static async getSupportedFormats() { return ['ean_13']; } \
+             async detect(video) { window.looks = (window.looks ?? 0) + 1; \
+             return video.videoWidth > 0 ? (window.codes ?? []).map((rawValue) => ({ rawValue })) : []; } };",
+        );
+        browser.viewport(width, height);
+        open(&mut browser, shop.server.address, "Gran Vía");
+        tap(&mut browser, "Camera");
+        browser.until("document.querySelector('.camera video')?.readyState >= 2");
+        browser.evaluate(&format!("window.codes = ['{A}']"));
+        lines(&mut browser, 1);
+        // Many looks later it is still one.
+        browser.evaluate("window.looks = 0");
+        browser.until("window.looks > 15");
+        assert_eq!(browser.evaluate("document.querySelector('.sell .line output').textContent"), "1");
+        browser.evaluate("(window.codes = [], window.looks = 0)");
+        browser.until("window.looks > 12");
+        browser.evaluate(&format!("window.codes = ['{A}']"));
+        browser.until("document.querySelector('.sell .line output').textContent === '2'");
+        // It ends with the button, and the light of the camera goes off.
+        browser.evaluate("window.video = document.querySelector('.camera video').srcObject");
+        tap(&mut browser, "Camera");
+        browser.until("document.querySelector('.camera') === null && !window.video.active");
+        assert_eq!(browser.complaints(), Vec::<String>::new());
+    }
 }
 
 /// Presses Tab until what has the focus says a text.

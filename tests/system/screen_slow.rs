@@ -124,3 +124,29 @@ fn a_late_step_is_checked_and_done_once() {
     }
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
+
+/// A quantity that is typed while an earlier one is on its way is sent next.
+#[test]
+fn what_is_typed_meanwhile_is_sent_next() {
+    let Some(mut browser) = Browser::open("en-GB") else { return };
+    for (width, height) in SIZES {
+        let shop = stores();
+        browser.viewport(width, height);
+        browser.visit(&format!("http://{}/shop#/product/A", shop.server.address));
+        browser.click(".buy .primary");
+        browser.until("document.querySelector('.stores button') !== null");
+        browser.visit(&format!("http://{}/shop#/cart", shop.server.address));
+        browser.until("document.querySelector('.line input')?.value === '1'");
+        browser.latency(SLOW_MS);
+        for quantity in ["2", "5"] {
+            browser.evaluate("document.querySelector('.line input').value = ''");
+            browser.fill(".line input", &format!("{quantity}\u{E007}"));
+            says(&mut browser, "Sending");
+        }
+        browser.latency(0);
+        // What the server adds up.
+        browser.until("document.querySelector('.total').textContent.includes('€50.00')");
+        browser.until("document.querySelector('.line input').value === '5'");
+    }
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}

@@ -165,46 +165,48 @@ fn live_stock_changes_in_place_and_outlives_the_server() {
 #[test]
 fn keys_are_asked_for_in_place() {
     let Some(mut browser) = Browser::open("es-MX") else { return };
-    let house = House::default();
-    let admin = house.key("owner", &["admin"], &[]);
-    let key = house.key("till-2", &["read"], &["--location", "s1"]);
-    let server = house.serve(&[]);
-    let authorization = bearer(&admin);
-    let receive = |quantity: u32| {
-        let movement = json!({"kind": "receipt", "sku": "A", "location": "s1", "quantity": quantity});
-        let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
-        let body = json!({"movements": [movement]}).to_string();
-        let answer = server.client().send("POST", "/v1/stock/movements", &headers, body.as_bytes()).unwrap();
-        assert_eq!(answer.status, 200, "{}", answer.json());
-    };
-    receive(7);
-    browser.viewport(390, 844);
-    browser.visit(&format!("http://{}/", server.address));
-    // By keys alone: the field is reached by Tab, and sent by Enter.
-    browser.until("document.querySelector('#key input[name=key]') !== null");
-    for _ in 0..20 {
-        if browser.evaluate("document.activeElement?.name") == "key" {
-            break;
+    for (width, height) in SIZES {
+        let house = House::default();
+        let admin = house.key("owner", &["admin"], &[]);
+        let key = house.key("till-2", &["read"], &["--location", "s1"]);
+        let server = house.serve(&[]);
+        let authorization = bearer(&admin);
+        let receive = |quantity: u32| {
+            let movement = json!({"kind": "receipt", "sku": "A", "location": "s1", "quantity": quantity});
+            let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+            let body = json!({"movements": [movement]}).to_string();
+            let answer = server.client().send("POST", "/v1/stock/movements", &headers, body.as_bytes()).unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.json());
+        };
+        receive(7);
+        browser.viewport(width, height);
+        browser.visit(&format!("http://{}/", server.address));
+        // By keys alone: the field is reached by Tab, and sent by Enter.
+        browser.until("document.querySelector('#key input[name=key]') !== null");
+        for _ in 0..20 {
+            if browser.evaluate("document.activeElement?.name") == "key" {
+                break;
+            }
+            browser.keys("\u{E004}");
         }
-        browser.keys("\u{E004}");
+        browser.keys("anaquel_wrong\u{E007}");
+        browser.reads("Este servidor no conoce esta clave");
+        assert_eq!(browser.evaluate("document.activeElement.name"), "key");
+        browser.evaluate("document.querySelector('#key input[name=key]').value = ''");
+        browser.fill("#key input[name=key]", &format!("{key}\u{E007}"));
+        browser.until("document.querySelector('#key input[name=key]') === null");
+        browser.reads("Cerrar sesión");
+        browser.visit(&format!("http://{}/live?location=s1", server.address));
+        browser.until(&format!("{} === '7'", available("A")));
+        let id = key.split('_').nth(1).unwrap();
+        house.keys(&["revoke", id]);
+        browser.reads("Esta clave ya no funciona");
+        browser.until(&format!("{} === '7'", available("A")));
+        receive(2);
+        browser.fill(".key-place input[name=key]", &format!("{admin}\u{E007}"));
+        browser.until(&format!("{} === '9'", available("A")));
+        assert_eq!(browser.complaints(), Vec::<String>::new());
     }
-    browser.keys("anaquel_wrong\u{E007}");
-    browser.reads("Este servidor no conoce esta clave");
-    assert_eq!(browser.evaluate("document.activeElement.name"), "key");
-    browser.evaluate("document.querySelector('#key input[name=key]').value = ''");
-    browser.fill("#key input[name=key]", &format!("{key}\u{E007}"));
-    browser.until("document.querySelector('#key input[name=key]') === null");
-    browser.reads("Cerrar sesión");
-    browser.visit(&format!("http://{}/live?location=s1", server.address));
-    browser.until(&format!("{} === '7'", available("A")));
-    let id = key.split('_').nth(1).unwrap();
-    house.keys(&["revoke", id]);
-    browser.reads("Esta clave ya no funciona");
-    browser.until(&format!("{} === '7'", available("A")));
-    receive(2);
-    browser.fill(".key-place input[name=key]", &format!("{admin}\u{E007}"));
-    browser.until(&format!("{} === '9'", available("A")));
-    assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
 /// No page scrolls sideways from 320 to 2,560 px, and none breaks a rule of WCAG 2.2 AA that axe-core knows, in both sizes,

@@ -232,38 +232,40 @@ fn goods_come_back_are_counted_and_received() {
 #[test]
 fn a_revoked_key_leaves_the_started_sale() {
     let Some(mut browser) = Browser::open("en-GB") else { return };
-    let house = House::default();
-    let admin = house.key("owner", &["admin"], &[]);
-    let scopes = ["sell", "stock", "fulfil", "read"];
-    let key = house.key("till-1", &scopes, &["--location", "s1"]);
-    let other = house.key("till-2", &scopes, &["--location", "s1"]);
-    let server = house.serve(&[]);
-    let mut client = server.client();
-    let mut set = |path: &str, body: &Value| {
-        let answer = ask(&mut client, &admin, "PUT", path, body);
-        assert!(answer.status < 300, "{path}: {}", answer.json());
-    };
-    set("/v1/channels/pos", &json!({}));
-    set("/v1/skus/A", &json!({}));
-    set("/v1/prices", &json!({"prices": [{"sku": "A", "currency": "EUR", "amount": 1000}]}));
-    declare(&mut set);
-    browser.viewport(390, 844);
-    browser.visit(&format!("http://{}/store", server.address));
-    browser.fill(".key-place input[name=key]", &format!("{key}\u{E007}"));
-    browser.reads("Scan: selling");
-    scan(&mut browser, A);
-    lines(&mut browser, 1);
-    house.keys(&["revoke", key.split('_').nth(1).unwrap()]);
-    browser.reads("This key no longer works");
-    lines(&mut browser, 1);
-    browser.fill(".key-place input[name=key]", &format!("{other}\u{E007}"));
-    browser.until("document.querySelector('.key-place input[name=key]') === null");
-    tap(&mut browser, "Pay €10.00");
-    tap(&mut browser, "Card");
-    browser.reads("Sold. Receipt T27-0001");
-    let sold = ask(&mut client, &admin, "GET", "/v1/sales?location=s1", &Value::Null).json();
-    assert_eq!(sold["items"].as_array().unwrap().len(), 1, "{sold}");
-    assert_eq!(browser.complaints(), Vec::<String>::new());
+    for (width, height) in SIZES {
+        let house = House::default();
+        let admin = house.key("owner", &["admin"], &[]);
+        let scopes = ["sell", "stock", "fulfil", "read"];
+        let key = house.key("till-1", &scopes, &["--location", "s1"]);
+        let other = house.key("till-2", &scopes, &["--location", "s1"]);
+        let server = house.serve(&[]);
+        let mut client = server.client();
+        let mut set = |path: &str, body: &Value| {
+            let answer = ask(&mut client, &admin, "PUT", path, body);
+            assert!(answer.status < 300, "{path}: {}", answer.json());
+        };
+        set("/v1/channels/pos", &json!({}));
+        set("/v1/skus/A", &json!({}));
+        set("/v1/prices", &json!({"prices": [{"sku": "A", "currency": "EUR", "amount": 1000}]}));
+        declare(&mut set);
+        browser.viewport(width, height);
+        browser.visit(&format!("http://{}/store", server.address));
+        browser.fill(".key-place input[name=key]", &format!("{key}\u{E007}"));
+        browser.reads("Scan: selling");
+        scan(&mut browser, A);
+        lines(&mut browser, 1);
+        house.keys(&["revoke", key.split('_').nth(1).unwrap()]);
+        browser.reads("This key no longer works");
+        lines(&mut browser, 1);
+        browser.fill(".key-place input[name=key]", &format!("{other}\u{E007}"));
+        browser.until("document.querySelector('.key-place input[name=key]') === null");
+        tap(&mut browser, "Pay €10.00");
+        tap(&mut browser, "Card");
+        browser.reads("Sold. Receipt T27-0001");
+        let sold = ask(&mut client, &admin, "GET", "/v1/sales?location=s1", &Value::Null).json();
+        assert_eq!(sold["items"].as_array().unwrap().len(), 1, "{sold}");
+        assert_eq!(browser.complaints(), Vec::<String>::new());
+    }
 }
 
 /// Ten sales and a count while the server is down, the page loaded anew in between from its worker: each is booked once, at

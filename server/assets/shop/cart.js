@@ -43,10 +43,10 @@ export async function cart(view, { is_carried = false } = {}) {
   const total = h("p", { class: "total" });
   const next = h("div", { class: "stack" });
   fill(view, h("div", { class: "row spread" }, heading, toPhone(found)), is_carried && h("p", { role: "status" }, t("s_carried")), told, lines, total, next);
-  const show = (cart) => {
+  const show = (cart, typed = {}) => {
     keep(cart);
     if (cart.lines.length === 0) return location.reload();
-    fill(lines, cart.lines.map((line) => lineView(cart, line, { show, told })));
+    fill(lines, cart.lines.map((line) => lineView(cart, line, { show, told, typed: typed[line.line] })));
     fill(total, t("s_total_tax", { a: () => money(cart.total, cart.currency) }));
     return checkout(next, cart, { show });
   };
@@ -54,12 +54,16 @@ export async function cart(view, { is_carried = false } = {}) {
   return show(found);
 }
 
-/** One line: its quantity is set as it is typed, 0 takes it out. */
-function lineView(cart, { line, sku, quantity, amount }, { show, told }) {
+/**
+ * One line: its quantity is set as it is typed, 0 takes it out. `typed` is what was typed while an earlier quantity was on
+ * its way: it is sent next.
+ */
+function lineView(cart, { line, sku, quantity, amount }, { show, told, typed: waiting }) {
   const field = h("input", { type: "number", min: 0, max: 99, value: quantity, inputmode: "numeric", "aria-label": t("s_quantity", { sku: nameOf("sku", sku) }) });
   const remove = h("button", { class: "plain" }, t("s_remove"));
-  const change = (of, units) => press(of, () => linesWrite(cart, [{ line, sku, quantity: units() }]), {
-    done: ({ body }) => show(body),
+  let sent = quantity;
+  const change = (of, units) => press(of, () => linesWrite(cart, [{ line, sku, quantity: sent = units() }]), {
+    done: ({ body }) => show(body, field.checkValidity() && Number(field.value) !== sent && sent !== 0 ? { [line]: field.value } : {}),
     refused: (error) => fill(told, problemView(error, { currency: cart.currency, nameOf: (id) => nameOf("sku", id) })),
   });
   // What a field sends has no button of its own: this one shows only while there is something to say.
@@ -67,6 +71,10 @@ function lineView(cart, { line, sku, quantity, amount }, { show, told }) {
   const set = () => change(typed, () => Number(field.value));
   field.addEventListener("change", () => { if (field.checkValidity()) set(); });
   remove.addEventListener("click", () => change(remove, () => 0));
+  if (waiting !== undefined) {
+    field.value = waiting;
+    set();
+  }
   return h("li", { class: "line" }, h("a", { href: `#/product/${encodeURIComponent(sku)}`, class: "name" }, nameOf("sku", sku)), field,
     h("span", { class: "number" }, amount === null ? t("s_no_price") : money(amount, cart.currency)), remove, typed);
 }
