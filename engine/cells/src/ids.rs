@@ -6,7 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Position in the log. The first record has `seq` 1; 0 means "before everything".
 pub type Seq = u64;
@@ -19,8 +20,7 @@ pub const LOCATIONS_MAX: u32 = 131_072;
 
 /// A validated identifier of 1 to 128 characters: of `A-Za-z0-9._:/-`, or of printable characters of any script for ids
 /// that other systems chose (a SKU, a customer, an order, a document). Comparison is exact.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(Arc<str>);
 
 impl Name {
@@ -81,6 +81,37 @@ impl From<String> for Name {
     #[inline]
     fn from(text: String) -> Self {
         Self(text.into())
+    }
+}
+
+// As a text. Names are most of what a record of an order consists of, so neither way makes a `String` in between.
+impl Serialize for Name {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// Reads a name that was validated before it was written.
+struct Written;
+
+impl Visitor<'_> for Written {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    #[inline]
+    fn visit_str<E: Error>(self, text: &str) -> Result<Name, E> {
+        Ok(Name(text.into()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Written)
     }
 }
 

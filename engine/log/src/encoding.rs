@@ -25,7 +25,19 @@ fn options() -> impl Options {
 /// # Panics
 /// The value is not plain data: its length is unknown, or its serialisation fails.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    options().with_no_limit().serialize(value).expect("plain data always encodes")
+    let mut bytes = Vec::new();
+    encode_into(&mut bytes, value);
+    bytes
+}
+
+/// The same, into a buffer that is reused.
+///
+/// # Panics
+/// As [`encode`].
+pub fn encode_into<T: Serialize>(bytes: &mut Vec<u8>, value: &T) {
+    bytes.clear();
+    // `serialize` would traverse everything twice, first to count.
+    options().with_no_limit().serialize_into(bytes, value).expect("plain data always encodes");
 }
 
 /// Decodes the output of [`encode`].

@@ -35,7 +35,7 @@ mod store_kind;
 pub use batch::{Batch, BatchBuilder, CodecError, LENGTH_BYTES, decode_record};
 pub use copied::{LogWriter, mend};
 pub use disk::known_durable;
-pub use encoding::{RECORD_BYTES_MAX, decode, encode};
+pub use encoding::{RECORD_BYTES_MAX, decode, encode, encode_into};
 pub use log::{AppendError, Damage, Journal, JournalReader, Mended, ReadError, Recovered};
 pub use options::{LogOptions, OpenError, SyncPolicy, sync_directory};
 pub use store_kind::StoreKind;

@@ -4,6 +4,8 @@
 //! of its name, and a list of ids their sum, because its order depends on the ids. A new field of an item is part of
 //! its digest automatically.
 
+use std::cell::Cell;
+
 use serde::Serialize;
 use serde::ser::{
     Error as _, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
@@ -21,14 +23,27 @@ pub trait Names {
 /// The digest of an item of `part` with the name `key`, by its content: every field, ids by their names, and lists of
 /// ids without order.
 pub fn digest<T: Serialize>(names: &dyn Names, part: Part, key: u64, thing: &T) -> Digest {
-    let mut writer = Writer { names, bytes: Vec::with_capacity(128), ids: 0 };
+    let mut bytes = BYTES.take();
+    bytes.clear();
+    let mut writer = Writer { names, bytes, ids: 0 };
     writer.bytes.push(part as u8);
     writer.bytes.extend_from_slice(&key.to_le_bytes());
     thing.serialize(&mut writer).expect("what the log can hold can be digested");
     let digest = blake3::hash(&writer.bytes);
+    if writer.bytes.capacity() <= KEPT_BYTES {
+        BYTES.set(writer.bytes);
+    }
     let (head, _) = digest.as_bytes().split_first_chunk().unwrap_or((&[0; 16], &[]));
     u128::from_le_bytes(*head)
 }
+
+thread_local! {
+    /// The buffer of the digest before.
+    static BYTES: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// The largest buffer that is kept.
+const KEPT_BYTES: usize = 1 << 16;
 
 /// Collects the serialised bytes.
 struct Writer<'a> {
@@ -146,6 +161,8 @@ impl<'w, 'a> Serializer for &'w mut Writer<'a> {
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<List<'w, 'a>, Error> {
+        // The count goes in front, and is known at the end.
+        self.number(0)?;
         let (from, ids) = (self.bytes.len(), self.ids);
         Ok(List { writer: self, from, ids, count: 0 })
     }
@@ -214,11 +231,13 @@ impl SerializeSeq for List<'_, '_> {
 
     fn end(self) -> Result<(), Error> {
         let Self { writer, from, ids, count } = self;
-        let written = writer.bytes.split_off(from);
-        writer.number(count as u64)?;
+        let (front, written) = writer.bytes.split_at_mut_checked(from).unwrap_or_default();
+        if let Some(place) = front.last_chunk_mut() {
+            *place = (count as u64).to_le_bytes();
+        }
         let is_set = count > 0 && writer.ids - ids == count && written.len() == 8 * count;
         if !is_set {
-            return writer.put(&written);
+            return Ok(());
         }
         let word = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
         let wide = |name: u64| {
@@ -226,6 +245,7 @@ impl SerializeSeq for List<'_, '_> {
             (u128::from(high) << 64) | u128::from(name)
         };
         let sum = written.chunks_exact(8).fold(0_u128, |sum, name| sum.wrapping_add(wide(word(name))));
+        writer.bytes.truncate(from);
         writer.put(&sum.to_le_bytes())
     }
 }
