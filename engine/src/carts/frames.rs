@@ -12,7 +12,7 @@ tagged! {
     /// A frame.
     pub enum Frame {
         /// Carts. After the reservations that they refer to.
-        42 => Carts(Vec<Cart>),
+        42 => Carts(Vec<Arc<Cart>>),
     }
 }
 
@@ -21,13 +21,15 @@ tagged! {
 /// # Errors
 /// An error of `put`.
 pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
-    let carts = state.own.carts.stretches().flatten().map(Arc::unwrap_or_clone);
-    in_frames(carts, |rows| put(Frame::Carts(rows)))
+    in_frames(state.own.carts.stretches().flatten(), |rows| put(Frame::Carts(rows)))
 }
 
 /// Restores a frame.
 pub(crate) fn restore(state: &DurableState, frame: Frame) {
     match frame {
-        Frame::Carts(rows) => rows.into_iter().for_each(|cart| state.own.carts.make(&state.catalogue, cart)),
+        Frame::Carts(rows) => {
+            let rows = rows.into_iter().map(Arc::unwrap_or_clone);
+            rows.for_each(|cart| state.own.carts.make(&state.catalogue, cart));
+        }
     }
 }

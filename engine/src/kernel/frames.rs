@@ -19,3 +19,49 @@ pub fn in_frames<T>(
     }
     Ok(())
 }
+
+/// Writes pages as frames. Each page is what comes after the last item of the one before, so that folds run in between;
+/// an empty page is the end.
+///
+/// # Errors
+/// An error of `put`.
+pub fn in_pages<T: Clone>(
+    page: impl Fn(Option<&T>) -> Vec<T>,
+    mut put: impl FnMut(Vec<T>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut last = None;
+    loop {
+        let items = page(last.as_ref());
+        last = items.last().cloned();
+        if last.is_none() {
+            return Ok(());
+        }
+        put(items)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_end_with_the_last_item() {
+        let all: Vec<u32> = (1..=7).collect();
+        for limit in [1, 3, 7, 8] {
+            let (mut pages, mut found) = (0, Vec::new());
+            let page = |last: Option<&u32>| {
+                let rest = all.iter().copied().filter(|item| last.is_none_or(|last| item > last));
+                rest.take(limit).collect()
+            };
+            in_pages(page, |items| {
+                pages += 1;
+                found.extend(items);
+                Ok(())
+            })
+            .expect("nothing fails");
+            assert_eq!((found, pages), (all.clone(), all.len().div_ceil(limit)), "{limit} a page");
+        }
+        let failed = in_pages(|_| vec![1], |_| Err(io::Error::other("full")));
+        assert!(failed.is_err(), "an error ends it");
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::exit::AuditsLeft;
 use super::ledger::SaleRow;
 use super::order::Order;
-use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames};
+use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames, in_pages};
 use crate::kernel::tagged::tagged;
 use crate::state::DurableState;
 
@@ -16,7 +16,7 @@ tagged! {
         /// Orders.
         40 => Orders(Vec<Arc<Order>>),
         /// Rows of the sales ledger.
-        41 => Sales(Vec<SaleRow>),
+        41 => Sales(Vec<Arc<SaleRow>>),
         /// By customer: bags of self check-outs that are still to be looked into.
         45 => AuditsLeft(Vec<AuditsLeft>),
     }
@@ -27,16 +27,16 @@ tagged! {
 /// # Errors
 /// An error of `put`.
 pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
-    let mut orders = Vec::new();
-    for order in state.own.orders.all() {
-        orders.push(order);
-        if orders.len() >= ITEMS_PER_FRAME {
-            put(Frame::Orders(std::mem::take(&mut orders)))?;
-        }
-    }
-    put(Frame::Orders(orders))?;
-    in_frames(state.own.orders.all_rows(), |rows| put(Frame::Sales(rows)))?;
-    in_frames(state.own.orders.all_audits_left(), |rows| put(Frame::AuditsLeft(rows)))
+    let store = &state.own.orders;
+    in_pages(
+        |last: Option<&Arc<Order>>| store.after(last.map(|last| last.id), ITEMS_PER_FRAME),
+        |orders| put(Frame::Orders(orders)),
+    )?;
+    in_pages(
+        |last: Option<&Arc<SaleRow>>| store.rows_after(last.map(|last| last.key()), ITEMS_PER_FRAME),
+        |rows| put(Frame::Sales(rows)),
+    )?;
+    in_frames(store.all_audits_left(), |rows| put(Frame::AuditsLeft(rows)))
 }
 
 /// Restores a frame.

@@ -208,9 +208,12 @@ impl Store {
         self.read().rows.get(&key).cloned()
     }
 
-    /// Every row of the sales ledger, in log order.
-    pub(super) fn all_rows(&self) -> Vec<SaleRow> {
-        self.read().rows.values().map(|row| (**row).clone()).collect()
+    /// Up to `limit` rows of the sales ledger, in log order, after `after`.
+    pub(super) fn rows_after(&self, after: Option<(Seq, u16)>, limit: usize) -> Vec<Arc<SaleRow>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let inner = self.read();
+        let range = inner.rows.range((after.map_or(Unbounded, Excluded), Unbounded));
+        range.map(|(_, row)| Arc::clone(row)).take(limit).collect()
     }
 
     /// Stores an order after a step, unless it is known at this version already; returns whether it was stored.
@@ -248,19 +251,21 @@ impl Store {
     }
 
     /// Adds rows to the sales ledger.
-    pub(super) fn add_rows(&self, rows: Vec<SaleRow>) {
+    pub(super) fn add_rows(&self, rows: Vec<impl Into<Arc<SaleRow>>>) {
         if rows.is_empty() {
             return;
         }
         let mut inner = self.write();
         for row in rows {
+            let row: Arc<SaleRow> = row.into();
             let key = row.key();
-            if let Some(row) = inner.rows.insert(key, Arc::new(row.clone())).is_none().then_some(row) {
-                inner.rows_of_customer.extend(row.customer.map(|customer| (customer, key)));
-                // Rows without an order leave with their return.
-                if let Some(order) = row.order {
-                    inner.rows_of.entry(order).or_default().push(key);
-                }
+            if inner.rows.insert(key, Arc::clone(&row)).is_some() {
+                continue;
+            }
+            inner.rows_of_customer.extend(row.customer.clone().map(|customer| (customer, key)));
+            // Rows without an order leave with their return.
+            if let Some(order) = &row.order {
+                inner.rows_of.entry(order.clone()).or_default().push(key);
             }
         }
     }

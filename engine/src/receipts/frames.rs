@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::issuer::IssuerStanding;
 use super::receipt::Receipt;
 use super::series::SeriesStanding;
-use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames};
+use super::store::Key;
+use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames, in_pages};
 use crate::kernel::tagged::tagged;
 use crate::state::DurableState;
 
@@ -18,7 +19,7 @@ tagged! {
         /// Series.
         37 => Series(Vec<SeriesStanding>),
         /// Receipts, in the order of issue.
-        38 => Receipts(Vec<Receipt>),
+        38 => Receipts(Vec<Arc<Receipt>>),
     }
 }
 
@@ -30,14 +31,12 @@ pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Resul
     let store = &state.own.receipts;
     in_frames(store.all_issuers().into_iter().map(Arc::unwrap_or_clone), |rows| put(Frame::Issuers(rows)))?;
     in_frames(store.all_series().into_iter().map(Arc::unwrap_or_clone), |rows| put(Frame::Series(rows)))?;
-    let mut after = None;
-    // Bounded by the receipts; a page at a time, so that folds run between.
-    loop {
-        let page = store.page(after.as_ref(), ITEMS_PER_FRAME);
-        let Some((last, _)) = page.last() else { return Ok(()) };
-        after = Some(last.clone());
-        put(Frame::Receipts(page.into_iter().map(|(_, receipt)| Arc::unwrap_or_clone(receipt)).collect()))?;
-    }
+    let after = |last: Option<&Arc<Receipt>>| last.map(|last| Key::of(&last.issued));
+    let page = |last: Option<&Arc<Receipt>>| {
+        let page = store.page(after(last).as_ref(), ITEMS_PER_FRAME).into_iter();
+        page.map(|(_, receipt)| receipt).collect()
+    };
+    in_pages(page, |rows| put(Frame::Receipts(rows)))
 }
 
 /// Restores a frame.
@@ -46,6 +45,9 @@ pub(crate) fn restore(state: &DurableState, frame: Frame) {
     match frame {
         Frame::Issuers(rows) => rows.into_iter().for_each(|standing| store.restore_issuer(catalogue, standing)),
         Frame::Series(rows) => rows.into_iter().for_each(|standing| store.restore_series(catalogue, standing)),
-        Frame::Receipts(rows) => rows.into_iter().for_each(|receipt| store.restore_receipt(catalogue, receipt)),
+        Frame::Receipts(rows) => {
+            let rows = rows.into_iter().map(Arc::unwrap_or_clone);
+            rows.for_each(|receipt| store.restore_receipt(catalogue, receipt));
+        }
     }
 }

@@ -39,19 +39,20 @@ tagged! {
 
 /// A reservation with its backorders by line, and the days that it counts against.
 #[derive(Serialize, Deserialize)]
-pub struct Kept(Reservation, Vec<(u16, Backorder)>, Vec<OrderDay>);
+pub struct Kept(Arc<Reservation>, Vec<(u16, Backorder)>, Vec<OrderDay>);
 
 impl From<Arc<Reservation>> for Kept {
     fn from(reservation: Arc<Reservation>) -> Self {
         let lines = (0..).zip(&reservation.lines);
         let waits = lines.filter_map(|(number, line)| Some((number, line.wait.as_deref()?.clone()))).collect();
         let orders = reservation.orders.to_vec();
-        Self(Arc::unwrap_or_clone(reservation), waits, orders)
+        Self(reservation, waits, orders)
     }
 }
 
 impl From<Kept> for Reservation {
-    fn from(Kept(mut reservation, waits, orders): Kept) -> Self {
+    fn from(Kept(reservation, waits, orders): Kept) -> Self {
+        let mut reservation = Arc::unwrap_or_clone(reservation);
         for (number, wait) in waits {
             if let Some(line) = reservation.lines.get_mut(usize::from(number)) {
                 line.wait = Some(Box::new(wait));

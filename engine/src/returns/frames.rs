@@ -1,9 +1,10 @@
 //! The frames of returns in a checkpoint.
 
 use std::io;
+use std::sync::Arc;
 
 use super::returned::Return;
-use crate::kernel::frames::in_frames;
+use crate::kernel::frames::{ITEMS_PER_FRAME, in_pages};
 use crate::kernel::tagged::tagged;
 use crate::state::DurableState;
 
@@ -11,7 +12,7 @@ tagged! {
     /// A frame.
     pub enum Frame {
         /// Returns.
-        43 => Returns(Vec<Return>),
+        43 => Returns(Vec<Arc<Return>>),
     }
 }
 
@@ -20,13 +21,19 @@ tagged! {
 /// # Errors
 /// An error of `put`.
 pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
-    let returns = state.own.returns.all();
-    in_frames(returns.into_iter().map(std::sync::Arc::unwrap_or_clone), |rows| put(Frame::Returns(rows)))
+    let store = &state.own.returns;
+    in_pages(
+        |last: Option<&Arc<Return>>| store.after(last.map(|last| last.id), ITEMS_PER_FRAME),
+        |rows| put(Frame::Returns(rows)),
+    )
 }
 
 /// Restores a frame.
 pub(crate) fn restore(state: &DurableState, frame: Frame) {
     match frame {
-        Frame::Returns(rows) => rows.into_iter().for_each(|returned| state.own.returns.set(&state.catalogue, returned)),
+        Frame::Returns(rows) => {
+            let rows = rows.into_iter().map(Arc::unwrap_or_clone);
+            rows.for_each(|returned| state.own.returns.set(&state.catalogue, returned));
+        }
     }
 }

@@ -143,6 +143,14 @@ impl Store {
         self.read().by_id.values().cloned().collect()
     }
 
+    /// Up to `limit` returns, oldest first, after `after`.
+    pub(super) fn after(&self, after: Option<ReturnId>, limit: usize) -> Vec<Arc<Return>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let inner = self.read();
+        let range = inner.by_id.range((after.map_or(Unbounded, Excluded), Unbounded));
+        range.map(|(_, returned)| Arc::clone(returned)).take(limit).collect()
+    }
+
     /// Stores a return after a step, unless it is known at this version already.
     pub(super) fn set(&self, catalogue: &Catalogue, returned: Return) {
         let mut inner = self.write();

@@ -61,6 +61,8 @@ pub struct CheckpointError {
 
 struct Writer<'a> {
     out: BufWriter<File>,
+    /// The frame that is being written.
+    payload: Vec<u8>,
     directory: &'a Path,
     reserve_bytes: u64,
     unchecked_bytes: u64,
@@ -69,7 +71,8 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn frame(&mut self, frame: impl Into<Frame>) -> io::Result<()> {
         let frame: Frame = frame.into();
-        let payload = journal::encode(&frame);
+        journal::encode_into(&mut self.payload, &frame);
+        let payload = &self.payload;
         // A checkpoint must never use the space that the log needs to stay complete.
         self.unchecked_bytes += payload.len() as u64;
         if self.unchecked_bytes >= ROOM_CHECK_BYTES {
@@ -81,8 +84,8 @@ impl Writer<'_> {
         }
         let length = u32::try_from(payload.len()).map_err(io::Error::other)?;
         self.out.write_all(&length.to_le_bytes())?;
-        self.out.write_all(&crc32fast::hash(&payload).to_le_bytes())?;
-        self.out.write_all(&payload)
+        self.out.write_all(&crc32fast::hash(payload).to_le_bytes())?;
+        self.out.write_all(payload)
     }
 }
 
@@ -119,7 +122,7 @@ fn write_unfinished(
     let (start_seq, last_time) = state.view.read(|| state.last_time());
     let out =
         BufWriter::with_capacity(1 << 20, private_file().write(true).create(true).truncate(true).open(unfinished)?);
-    let mut writer = Writer { out, directory, reserve_bytes, unchecked_bytes: ROOM_CHECK_BYTES };
+    let mut writer = Writer { out, payload: Vec::new(), directory, reserve_bytes, unchecked_bytes: ROOM_CHECK_BYTES };
     writer.out.write_all(&MAGIC)?;
     writer.out.write_all(&FORMAT.to_le_bytes())?;
     writer.out.write_all(&epoch.0.to_le_bytes())?;
