@@ -20,4 +20,5 @@ pub(crate) mod plain;
 pub(crate) mod repeat;
 pub(crate) mod tagged;
 pub mod tender;
+pub(crate) mod tight;
 pub mod version;

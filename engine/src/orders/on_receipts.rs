@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::few::Few;
 use crate::receipts::receipt::ReceiptId;
 
 /// What of a line stands on receipts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OnReceipts {
     /// Units by receipt, in the order of their issue.
-    pub units: Vec<(ReceiptId, u32)>,
+    pub units: Few<(ReceiptId, u32)>,
     /// Cancelled units of them that credit notes took back.
     pub credited: u32,
 }

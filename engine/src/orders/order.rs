@@ -20,6 +20,7 @@ use super::step_kind::StepKind;
 use crate::ids::{Name, Seq, Timestamp};
 use crate::kernel::happened;
 use crate::kernel::money::tax_in;
+use crate::kernel::tight::push_tight;
 use crate::prices::list::Currency;
 use crate::receipts::receipt::ReceiptId;
 
@@ -272,7 +273,7 @@ impl Order {
         if self.history.len() >= HISTORY_MAX {
             self.history.remove(0);
         }
-        self.history.push(happened);
+        push_tight(&mut self.history, happened);
     }
 
     /// Its state once its units are as they are: a confirmed order ends when nothing is outstanding.

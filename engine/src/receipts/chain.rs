@@ -1,5 +1,6 @@
 //! The chain of an issuer: each receipt carries the hash of the one before.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
@@ -22,21 +23,60 @@ pub fn hash(issuer: &Issuer, of: &Issued) -> Digest {
     Digest(Sha256::digest(text.as_bytes()).into())
 }
 
+/// Bytes that most texts need.
+const TEXT_BYTES: usize = 384;
+
 /// The text that VERI*FACTU hashes.
 fn verifactu_text(issuer: &Issuer, of: &Issued, previous: &str) -> String {
-    let zone = business_time::known_zone(&issuer.timezone);
     let fiscal_type = of.fiscal_type.map_or("", FiscalType::as_str);
     let tax = of.taxes.iter().map(|tax| tax.tax).sum();
-    format!(
-        "IDEmisorFactura={}&NumSerieFactura={}&FechaExpedicionFactura={}&TipoFactura={fiscal_type}&CuotaTotal={}\
-         &ImporteTotal={}&Huella={previous}&FechaHoraHusoGenRegistro={}",
-        issuer.tax_id,
-        of.number,
-        date(&zone, of.issued_at),
-        decimal(tax),
-        decimal(of.total),
-        business_time::with_offset(&zone, of.issued_at),
-    )
+    let mut text = String::with_capacity(TEXT_BYTES);
+    with_local(issuer, of.issued_at, |local| {
+        for (name, value) in [
+            ("IDEmisorFactura=", issuer.tax_id.as_str()),
+            ("&NumSerieFactura=", &of.number),
+            ("&FechaExpedicionFactura=", &local.date),
+            ("&TipoFactura=", fiscal_type),
+            ("&CuotaTotal=", &decimal(tax)),
+            ("&ImporteTotal=", &decimal(of.total)),
+            ("&Huella=", previous),
+            ("&FechaHoraHusoGenRegistro=", &local.time),
+        ] {
+            text.push_str(name);
+            text.push_str(value);
+        }
+    });
+    text
+}
+
+/// A time as an issuer writes it.
+struct Local {
+    zone: String,
+    at: Timestamp,
+    /// The date.
+    date: String,
+    /// The time with its offset.
+    time: String,
+}
+
+thread_local! {
+    /// The time that was written last: many receipts are issued within one second.
+    static LOCAL: RefCell<Option<Local>> = const { RefCell::new(None) };
+}
+
+/// Reads a time as an issuer writes it.
+fn with_local(issuer: &Issuer, at: Timestamp, read: impl FnOnce(&Local)) {
+    LOCAL.with_borrow_mut(|known| {
+        if !known.as_ref().is_some_and(|known| known.at == at && known.zone == issuer.timezone) {
+            *known = None;
+        }
+        let known = known.get_or_insert_with(|| {
+            let zone = business_time::known_zone(&issuer.timezone);
+            let (date, time) = (date(&zone, at), business_time::with_offset(&zone, at));
+            Local { zone: issuer.timezone.clone(), at, date, time }
+        });
+        read(known);
+    });
 }
 
 /// A local date as the Spanish authority writes it.

@@ -288,6 +288,8 @@ fn cover(
     match &asked.content {
         Content::Sold(lines, charges) => {
             let mut covered = Covered::default();
+            covered.lines.reserve_exact(lines.len());
+            covered.charges.reserve_exact(charges.len());
             for line in lines {
                 let rate = rate_of(scheme, line.tax_rate, &line.line)?;
                 covered.lines.push(line_of(line, rate, 1, 0));

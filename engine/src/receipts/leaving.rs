@@ -1,11 +1,7 @@
 //! Receipts that leave memory for the archive, and come back.
 
-use std::collections::BTreeSet;
-use std::hash::Hash;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
-
-use rustc_hash::FxHashMap;
 
 use super::receipt::{FiscalState, Receipt, ReceiptId};
 use super::store::{Key, Store, after_digest, insert, issued_digest};
@@ -22,21 +18,11 @@ impl Receipt {
     }
 }
 
-/// Takes a key out of an index by name; an entry without keys takes no memory.
-fn unlist<K: Eq + Hash>(index: &mut FxHashMap<K, BTreeSet<Key>>, name: &K, key: &Key) {
-    if let Some(keys) = index.get_mut(name) {
-        keys.remove(key);
-        if keys.is_empty() {
-            index.remove(name);
-        }
-    }
-}
-
 impl Store {
     /// The receipts of an order that leave with it, in the order of issue.
     pub(crate) fn leaving_with(&self, order: &Order) -> Vec<Arc<Receipt>> {
         let inner = self.read();
-        let keys = inner.by_order.get(&order.name).into_iter().flatten();
+        let keys = inner.by_order.get(&order.name).into_iter().flat_map(|keys| keys.range(Unbounded, Unbounded));
         let receipts = keys.filter_map(|key| inner.receipts.get(key));
         receipts.filter(|receipt| receipt.may_leave()).cloned().collect()
     }
@@ -85,13 +71,13 @@ impl Store {
         inner.recalled.remove(id);
         let issued = &known.issued;
         inner.by_key.remove(&issued.key);
-        unlist(&mut inner.by_series, &issued.id.series, &key);
-        unlist(&mut inner.by_issuer, &issued.issuer, &key);
+        inner.by_series.remove(&issued.id.series, &key);
+        inner.by_issuer.remove(&issued.issuer, &key);
         if let Some((_, order)) = &issued.order {
-            unlist(&mut inner.by_order, order, &key);
+            inner.by_order.remove(order, &key);
         }
         if let Some(customer) = &issued.customer {
-            unlist(&mut inner.by_customer, customer, &key);
+            inner.by_customer.remove(customer, &key);
         }
     }
 

@@ -21,6 +21,7 @@ pub(crate) mod frames;
 pub(crate) mod issue;
 pub mod issuer;
 mod leaving;
+mod listed;
 pub mod receipt;
 pub mod series;
 mod store;

@@ -1,6 +1,6 @@
 //! Issuers, series and receipts in the durable view.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::event::FiscalTold;
 use super::issuer::{Issuer, IssuerStanding};
+use super::listed::{Keys, Listed};
 use super::receipt::{FiscalState, Issued, Receipt, ReceiptId};
 use super::series::{Series, SeriesStanding};
 use crate::catalogue::Catalogue;
@@ -92,12 +93,12 @@ pub(super) struct Inner {
     pub receipts: BTreeMap<Key, Arc<Receipt>>,
     pub by_id: FxHashMap<ReceiptId, Key>,
     pub by_key: FxHashMap<[u8; 16], Key>,
-    pub by_series: FxHashMap<Name, BTreeSet<Key>>,
-    pub by_issuer: FxHashMap<Name, BTreeSet<Key>>,
-    pub by_order: FxHashMap<Name, BTreeSet<Key>>,
-    pub by_customer: FxHashMap<Name, BTreeSet<Key>>,
+    pub by_series: Listed<Name>,
+    pub by_issuer: Listed<Name>,
+    pub by_order: Listed<Name>,
+    pub by_customer: Listed<Name>,
     /// Those of which an authority has said nothing yet, or no.
-    unsettled: FxHashMap<FiscalState, BTreeSet<Key>>,
+    unsettled: Listed<FiscalState>,
     /// Where the search for receipts that leave by themselves continues.
     pub searched: Option<Key>,
     /// When receipts came back.
@@ -209,7 +210,7 @@ impl Store {
 
     /// Receipts of which an authority has said nothing yet.
     pub fn pending(&self) -> usize {
-        self.read().unsettled.get(&FiscalState::Pending).map_or(0, BTreeSet::len)
+        self.read().unsettled.get(&FiscalState::Pending).map_or(0, Keys::count)
     }
 
     /// Up to `limit` receipts in the order of issue, after `after`.
@@ -252,7 +253,7 @@ impl Store {
         };
         let whole = match inner.index(filter) {
             Some(index) => {
-                let keys = index.into_iter().flat_map(|index| index.range((begin.as_ref(), end.as_ref())));
+                let keys = index.into_iter().flat_map(|index| index.range(begin.as_ref(), end.as_ref()));
                 let mut receipts = keys.filter_map(|key| inner.receipts.get(key)).enumerate();
                 receipts.all(|(looked, receipt)| visit(looked, receipt))
             }
@@ -280,7 +281,7 @@ fn is_empty(begin: &Bound<Key>, end: &Bound<Key>) -> bool {
 
 impl Inner {
     /// The most selective index that a filter names; within, `None` if nothing is in it.
-    fn index(&self, filter: &Filter) -> Option<Option<&BTreeSet<Key>>> {
+    fn index(&self, filter: &Filter) -> Option<Option<&Keys>> {
         let named = [
             (&filter.order, &self.by_order),
             (&filter.customer, &self.by_customer),
@@ -290,31 +291,29 @@ impl Inner {
         let state = filter.fiscal.filter(|state| matches!(state, FiscalState::Pending | FiscalState::Rejected));
         let of_fiscal = state.map(|state| self.unsettled.get(&state));
         let of_names = named.into_iter().filter_map(|(name, of)| Some(of.get(name.as_ref()?)));
-        of_names.chain(of_fiscal).min_by_key(|index| index.map_or(0, BTreeSet::len))
+        of_names.chain(of_fiscal).min_by_key(|index| index.map_or(0, Keys::count))
     }
 
     pub fn insert(&mut self, receipt: Receipt) {
         let (key, issued) = (Key::of(&receipt.issued), &receipt.issued);
         self.by_id.insert(issued.id.clone(), key.clone());
         self.by_key.insert(issued.key, key.clone());
-        self.by_series.entry(issued.id.series.clone()).or_default().insert(key.clone());
-        self.by_issuer.entry(issued.issuer.clone()).or_default().insert(key.clone());
+        self.by_series.add(&issued.id.series, &key);
+        self.by_issuer.add(&issued.issuer, &key);
         if let Some((_, order)) = &issued.order {
-            self.by_order.entry(order.clone()).or_default().insert(key.clone());
+            self.by_order.add(order, &key);
         }
         if let Some(customer) = &issued.customer {
-            self.by_customer.entry(customer.clone()).or_default().insert(key.clone());
+            self.by_customer.add(customer, &key);
         }
         self.note_fiscal(&key, FiscalState::None, receipt.fiscal_state());
         self.receipts.insert(key, Arc::new(receipt));
     }
 
     pub fn note_fiscal(&mut self, key: &Key, before: FiscalState, after: FiscalState) {
-        if let Some(of) = self.unsettled.get_mut(&before) {
-            of.remove(key);
-        }
+        self.unsettled.remove(&before, key);
         if matches!(after, FiscalState::Pending | FiscalState::Rejected) {
-            self.unsettled.entry(after).or_default().insert(key.clone());
+            self.unsettled.add(&after, key);
         }
     }
 

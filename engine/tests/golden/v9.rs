@@ -110,7 +110,7 @@ pub(super) fn order() -> Order {
         cancelled_amount: 200,
         returned: 1,
         handed_over_at: Some(Timestamp(11)),
-        receipts: OnReceipts { units: vec![(receipt_id(1), 3)], credited: 1 },
+        receipts: OnReceipts { units: vec![(receipt_id(1), 3)].into(), credited: 1 },
     };
     let charge = Charge {
         name: "shipping".into(),

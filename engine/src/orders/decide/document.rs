@@ -6,6 +6,7 @@ use super::coverage::{BroughtBack, Coverage, ReceiptAsked};
 use super::step::OrderChange;
 use crate::decide::Decide;
 use crate::ids::Name;
+use crate::kernel::tight::push_tight;
 use crate::orders::line::OrderLine;
 use crate::orders::order::Order;
 use crate::orders::receipted::{to_cover, to_credit};
@@ -202,7 +203,7 @@ fn refunds(order: &Order) -> Vec<Tendered> {
 /// be credited for cancelled units as it is.
 fn note(order: &mut Order, issued: &Issued, is_of_return: bool) {
     let id = &issued.id;
-    order.receipts.push(id.clone());
+    push_tight(&mut order.receipts, id.clone());
     if is_of_return {
         return;
     }

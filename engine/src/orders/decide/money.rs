@@ -7,6 +7,7 @@ use crate::decide::{Decide, Decision};
 use crate::ids::{Name, Seq};
 use crate::kernel::cause::Cause;
 use crate::kernel::tender::Tender;
+use crate::kernel::tight::push_tight;
 use crate::orders::command::{PaymentFields, ReceiptFields, RefundFields, Teller};
 use crate::orders::order::Order;
 use crate::orders::payment::{Origin, Payment, PaymentState, Refund, RefundState};
@@ -76,7 +77,7 @@ pub(super) fn tell_payments(
                 return Err(Refusal::invalid(format!("{field}[{at}]"), reason).into());
             }
             None => {
-                order.payments.push(new);
+                push_tight(&mut order.payments, new);
                 changed = true;
             }
         }

@@ -177,7 +177,10 @@ pub(super) fn add_lines(
     order: &mut Order,
     fulfilments: &[FulfilmentFields],
 ) -> Result<Vec<SkuId>, Failure> {
-    let mut skus = Vec::new();
+    let count = fulfilments.iter().map(|fulfilment| fulfilment.lines.len()).sum();
+    let mut skus = Vec::with_capacity(count);
+    order.lines.reserve_exact(count);
+    order.fulfilments.reserve_exact(fulfilments.len());
     for (nth, asked) in fulfilments.iter().enumerate() {
         let mut lines = Vec::with_capacity(asked.lines.len());
         for (at, fields) in asked.lines.iter().enumerate() {

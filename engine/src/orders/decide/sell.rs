@@ -10,6 +10,7 @@ use crate::ids::SkuId;
 use crate::kernel::cause::Cause;
 use crate::kernel::few::Few;
 use crate::kernel::name_ref::NameRef;
+use crate::kernel::tight::push_tight;
 use crate::orders::command::Sell;
 use crate::orders::event::PartStep;
 use crate::orders::line::{Fulfilment, FulfilmentLine, Source};
@@ -127,17 +128,20 @@ pub(crate) fn sold(cx: &mut Decide<'_>, asked: Sell, cause: &Option<Box<Cause>>)
         handed_over: line.quantity,
         ..FulfilmentLine::new(number, line.quantity)
     });
-    order.fulfilments.push(Fulfilment {
-        name: FULFILMENT.into(),
-        purpose: Purpose::CarryOut,
-        source: Source::Location(location),
-        reservation: None,
-        lines: units.collect(),
-        address: None,
-        pickup_by: None,
-        promised_for: None,
-        tracking: None,
-    });
+    push_tight(
+        &mut order.fulfilments,
+        Fulfilment {
+            name: FULFILMENT.into(),
+            purpose: Purpose::CarryOut,
+            source: Source::Location(location),
+            reservation: None,
+            lines: units.collect(),
+            address: None,
+            pickup_by: None,
+            promised_for: None,
+            tracking: None,
+        },
+    );
     let told_at = origin.late(cx.draft.now);
     let quantities: Few<u32> = order.lines.iter().map(|line| line.quantity).collect();
     let reference = order.name.to_string();
