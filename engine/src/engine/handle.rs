@@ -12,7 +12,7 @@ use super::archive::Archive;
 use super::intake::{Intake, IntakeState};
 use super::old_log::{OldLog, OldLogCheck};
 use super::shared::{CheckpointRequest, Health, Shared};
-use super::threads::{AbortOnPanic, JournalThread, take_checkpoints};
+use super::threads::{AbortOnPanic, JournalThread, behind, take_checkpoints};
 use crate::command::{Command, Queued};
 use crate::engine::admission::{MovementRequest, ReserveRequest};
 use crate::engine::checkpoint;
@@ -145,8 +145,7 @@ impl Engine {
         if let Some(directory) = checkpoints {
             let shared = Arc::clone(&shared);
             let run = move || take_checkpoints(&shared, &directory, &asked);
-            let thread = std::thread::Builder::new().name("images".into()).spawn(run);
-            threads.checkpoints = Some((ask.clone(), thread.expect("a thread can be started")));
+            threads.checkpoints = Some((ask.clone(), behind("images", run)));
         }
         let run = {
             let feed = feed.clone();
@@ -159,16 +158,13 @@ impl Engine {
         threads.telling = Some(thread.expect("a thread can be started"));
         if unchecked.is_some() {
             let shared = Arc::clone(&shared);
-            let thread =
-                std::thread::Builder::new().name("old-log".into()).spawn(move || super::old_log_check::check(&shared));
-            threads.checking = Some(thread.expect("a thread can be started"));
+            threads.checking = Some(behind("old-log", move || super::old_log_check::check(&shared)));
         }
         if shared.archive.is_some() && shared.settings.orders.archives_by_itself {
             let (stop, stopped) = bounded(0);
             let shared = Arc::clone(&shared);
             let run = move || super::archive::writer::run(&shared, &stopped);
-            let thread = std::thread::Builder::new().name("archive".into()).spawn(run);
-            threads.archiving = Some((stop, thread.expect("a thread can be started")));
+            threads.archiving = Some((stop, behind("archive", run)));
         }
         let mut sequencer = Sequencer::new(state, folder, journal, settings, Some(feed.observer(observer)));
         sequencer.anchors = shared.clock.anchors().clone();

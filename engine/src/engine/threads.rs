@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender};
@@ -168,6 +169,20 @@ impl JournalThread {
             (self.bytes_since_checkpoint, self.checkpoint_asked_at) = (0, now);
         }
     }
+}
+
+/// The niceness of work that may wait: on a busy processor it gets a quarter of what a request gets, and the whole of one
+/// that is idle.
+const BEHIND: i32 = 6;
+
+/// Starts a thread for work that may wait: on a busy processor, requests come first.
+pub(super) fn behind(name: &str, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    let run = move || {
+        // Where it is refused, the work competes, and is done all the same.
+        let _ = rustix::process::setpriority_process(None, BEHIND);
+        run();
+    };
+    std::thread::Builder::new().name(name.into()).spawn(run).expect("a thread can be started")
 }
 
 /// Takes a checkpoint on request, and reports how much of the log is no longer needed.
