@@ -400,12 +400,13 @@ fn skus_turn_when_their_rows_begin_and_end() {
     let began = shop.engine.now();
     let at = |ms: u64| Some(began.plus_millis(ms));
     let sale = |starts_at, ends_at, amount| RowFields { starts_at, ends_at, ..row(None, "A", amount) };
-    set(&shop, vec![sale(at(1000), at(3000), Some(80)), row(None, "B", Some(5))]);
+    set(&shop, vec![sale(at(1000), Patch::Set(began.plus_millis(3000)), Some(80)), row(None, "B", Some(5))]);
     let turned = |shop: &Shop, from: u64, to: u64| {
         let turned = shop.engine.state().own.prices.turned(began.plus_millis(from), began.plus_millis(to));
         turned.into_iter().map(|id| shop.engine.state().catalogue.skus.name(id).to_string()).collect::<Vec<_>>()
     };
-    let all = |shop: &Shop| [(0, 999), (999, 1000), (1000, 2999), (2000, 3000)].map(|(from, to)| turned(shop, from, to));
+    let all =
+        |shop: &Shop| [(0, 999), (999, 1000), (1000, 2999), (2000, 3000)].map(|(from, to)| turned(shop, from, to));
     let a = || vec!["A".to_owned()];
     assert_eq!(all(&shop), [vec![], a(), vec![], a()]);
     assert_eq!(turned(&shop, 0, 5000), ["A", "A"], "at both moments");
@@ -413,7 +414,7 @@ fn skus_turn_when_their_rows_begin_and_end() {
     shop = shop.restart();
     assert_eq!(all(&shop), [vec![], a(), vec![], a()], "after a restart");
     // What is taken out turns no more.
-    set(&shop, vec![sale(at(1000), None, None)]);
+    set(&shop, vec![sale(at(1000), Patch::Keep, None)]);
     assert!(turned(&shop, 0, 5000).is_empty());
 }
 
