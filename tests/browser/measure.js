@@ -1,6 +1,7 @@
-// How quick the screens are: figures, with a processor four times slower than this one's. Nothing here passes or fails.
+// How quick the screens are: figures, with a processor four times slower than this one's, or as much slower as the last
+// argument says. Nothing here passes or fails.
 //
-//   node tests/browser/measure.js target/release/anaquel [paint,scan,scroll,arrival,heap] [minutes of heap]
+//   node tests/browser/measure.js target/release/anaquel [paint,scan,scroll,arrival,heap] [minutes of heap] [times slower]
 //
 // The files of the screens are those on the disk.
 
@@ -9,9 +10,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Browser, front, pause, serve, until } from "./drive.js";
 
-const [binary, wanted = "paint,scan,scroll,arrival,heap", minutes = "3"] = process.argv.slice(2);
+const [binary, wanted = "paint,scan,scroll,arrival,heap", minutes = "3", slower = "4"] = process.argv.slice(2);
 const ROWS = 2000;
-const SLOWER = 4;
+const SLOWER = Number(slower);
 const SCANS = 30;
 const SCROLL_MS = 5000;
 const PAINTS = 5;
