@@ -131,6 +131,23 @@ fn what_the_server_does_and_what_it_takes_is_measured() {
 }
 
 /// Lines of the log that have `text`, as the server wrote them.
+/// An operator who follows the log waits for records; that is no latency of the server.
+#[test]
+fn what_a_caller_asks_to_wait_for_is_no_latency() {
+    let mut shop = Shop::default();
+    shop.receive("A", "s1", 1);
+    let seq = shop.client.get("/v1/info").unwrap().json()["seq"].as_u64().unwrap();
+    let began = Instant::now();
+    let answer = shop.client.get(&format!("/v1/events?after={seq}&wait=5")).unwrap();
+    assert_eq!((answer.status, &answer.json()["items"]), (200, &json!([])), "{}", answer.json());
+    assert!(began.elapsed() >= Duration::from_secs(5));
+    let told = metrics(&mut shop.client);
+    let of = "route=\"/v1/events\"";
+    assert_eq!(value(&told, "anaquel_http_request_duration_seconds_count", of), 1.0);
+    let seconds = value(&told, "anaquel_http_request_duration_seconds_sum", of);
+    assert!(seconds < 5.0, "{seconds} s are counted");
+}
+
 fn lines(house: &House, text: &str) -> Vec<Value> {
     let log = house.log();
     log.lines().filter(|line| line.contains(text)).map(|line| serde_json::from_str(line).unwrap()).collect()

@@ -26,6 +26,11 @@ fn register() -> Own {
     own
 }
 
+/// How long a request was to wait before it was answered, as its caller asked: in the extensions of a response. It is no
+/// latency.
+#[derive(Debug, Clone, Copy)]
+pub struct Waited(pub Duration);
+
 /// Counts an answered request.
 pub fn note(took: Duration) {
     let bucket = bucket_of(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));

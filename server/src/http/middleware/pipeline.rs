@@ -31,7 +31,7 @@ use crate::http::middleware::cors::Cors;
 use crate::http::middleware::packing;
 use crate::http::names;
 use crate::http::problem::{Problem, Slug};
-use crate::telemetry::latency;
+use crate::telemetry::latency::{self, Waited};
 
 /// The layer.
 #[derive(Clone)]
@@ -221,7 +221,8 @@ impl Asked {
     /// Counts and times the request, and logs a failure. Labels never contain a SKU or a store.
     fn answered(self, response: &Response) {
         let Self { at, method, route, trace, address, .. } = self;
-        let elapsed = at.elapsed();
+        let waited = response.extensions().get().map_or(Duration::ZERO, |Waited(waited)| *waited);
+        let elapsed = at.elapsed().saturating_sub(waited);
         latency::note(elapsed);
         let status = response.status();
         let route = route.as_ref().map_or("none", |path| path.as_str());

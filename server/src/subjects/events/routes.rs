@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anaquel_engine::ids::Seq;
 use axum::body::{Body, Bytes};
@@ -21,6 +21,7 @@ use crate::http::page::Page;
 use crate::http::problem::{Problem, Slug};
 use crate::subjects::events::search::Search;
 use crate::subjects::events::views as event;
+use crate::telemetry::latency::Waited;
 use crate::wire;
 
 /// The routes of this module.
@@ -90,6 +91,7 @@ pub async fn events(
     if before.is_some() && wait > 0 {
         return Err(Problem::invalid("wait", "is given beside before; older records do not come"));
     }
+    let asked = Instant::now();
     if wait > 0 && app.engine.state().view.seq() <= after {
         let mut visible = app.visible.clone();
         let mut stopping = app.stopping.clone();
@@ -98,13 +100,21 @@ pub async fn events(
             _ = stopping.wait_for(|stopping| *stopping) => {}
         }
     }
-    if lines {
-        return stream_lines(app, payer, after, limit).await;
-    }
-    if !search.is_plain() {
-        let page = move |app: &App| search.page(app, &caller, after, limit);
-        return crate::http::page::list(&app, &payer, page).await;
-    }
+    let waited = Waited(asked.elapsed());
+    let mut response = match (lines, search.is_plain()) {
+        (true, _) => stream_lines(app, payer, after, limit).await?,
+        (false, true) => list(&app, &payer, after, limit).await?,
+        (false, false) => {
+            let page = move |app: &App| search.page(app, &caller, after, limit);
+            crate::http::page::list(&app, &payer, page).await?
+        }
+    };
+    response.extensions_mut().insert(waited);
+    Ok(response)
+}
+
+/// A page of the log, whatever is in it.
+async fn list(app: &App, payer: &Payer, after: Seq, limit: usize) -> Result<Response, Problem> {
     let page = move |app: &App| {
         let mut page = Page::new(app);
         let mut count = 0;
@@ -118,7 +128,7 @@ pub async fn events(
         })?;
         Ok(page.end(None, count == limit))
     };
-    crate::http::page::list(&app, &payer, page).await
+    crate::http::page::list(app, payer, page).await
 }
 
 /// Lines of one chunk.
