@@ -4,9 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use super::issuer::IssuerStanding;
+use super::listed::Key;
 use super::receipt::Receipt;
 use super::series::SeriesStanding;
-use super::store::Key;
 use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames, in_pages};
 use crate::kernel::tagged::tagged;
 use crate::state::DurableState;

@@ -3,8 +3,9 @@
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
+use super::listed::Key;
 use super::receipt::{FiscalState, Receipt, ReceiptId};
-use super::store::{Key, Store, after_digest, insert, issued_digest};
+use super::store::{Store, after_digest, insert, issued_digest};
 use super::version::ReceiptVersion;
 use crate::catalogue::Catalogue;
 use crate::hash::Part;

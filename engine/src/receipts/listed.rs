@@ -6,7 +6,30 @@ use std::ops::{Bound, RangeBounds};
 
 use rustc_hash::FxHashMap;
 
-use super::store::Key;
+use super::receipt::Issued;
+use crate::ids::{Name, Seq, Timestamp};
+
+/// The place of a receipt in the order of issue: by time, record and chain.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    pub(crate) at: Timestamp,
+    pub(crate) seq: Seq,
+    pub(crate) position: u64,
+    pub(crate) series: Name,
+}
+
+impl Key {
+    /// The place of a receipt.
+    pub fn of(issued: &Issued) -> Self {
+        let (position, series) = (issued.chain.position, issued.id.series.clone());
+        Self { at: issued.issued_at, seq: issued.seq, position, series }
+    }
+
+    /// Before everything that was issued at `at` or later.
+    pub(crate) fn before(at: Timestamp) -> Self {
+        Self { at, seq: 0, position: 0, series: Name::from(String::new()) }
+    }
+}
 
 /// The places under one name, in the order of issue. Most orders and customers have one, which then takes no set.
 #[derive(Debug)]
@@ -83,7 +106,6 @@ mod tests {
     use std::ops::Bound::{Excluded, Included, Unbounded};
 
     use super::*;
-    use crate::ids::{Name, Timestamp};
 
     fn key(position: u64) -> Key {
         Key { at: Timestamp(position), seq: position, position, series: Name::from("T".to_owned()) }

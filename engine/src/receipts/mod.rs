@@ -30,5 +30,6 @@ mod tests;
 pub mod version;
 
 pub use answer::ReceiptAnswer;
+pub use listed::Key;
 pub use receipt::{Issued, Receipt, ReceiptId};
-pub use store::{Filter, Key, Store};
+pub use store::{Filter, Store};

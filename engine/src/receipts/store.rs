@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::event::FiscalTold;
 use super::issuer::{Issuer, IssuerStanding};
-use super::listed::{Keys, Listed};
+use super::listed::{Key, Keys, Listed};
 use super::receipt::{FiscalState, Issued, Receipt, ReceiptId};
 use super::series::{Series, SeriesStanding};
 use crate::catalogue::Catalogue;
@@ -16,28 +16,6 @@ use crate::effect::At;
 use crate::hash::{self, Digest, Part};
 use crate::ids::{Name, Seq, Timestamp};
 use crate::own_store::OwnStore;
-
-/// The place of a receipt in the order of issue: by time, record and chain.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
-    pub(crate) at: Timestamp,
-    pub(crate) seq: Seq,
-    pub(crate) position: u64,
-    pub(crate) series: Name,
-}
-
-impl Key {
-    /// The place of a receipt.
-    pub fn of(issued: &Issued) -> Self {
-        let (position, series) = (issued.chain.position, issued.id.series.clone());
-        Self { at: issued.issued_at, seq: issued.seq, position, series }
-    }
-
-    /// Before everything that was issued at `at` or later.
-    pub(crate) fn before(at: Timestamp) -> Self {
-        Self { at, seq: 0, position: 0, series: Name::from(String::new()) }
-    }
-}
 
 /// The filter of a list.
 #[derive(Debug, Clone, Default)]
