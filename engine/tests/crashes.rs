@@ -283,6 +283,29 @@ fn a_checkpoint_waits_for_as_much_log_as_it_is_long() {
     shop.wait_until("a checkpoint is taken", || newest_checkpoint(directory.path()).1 > before);
 }
 
+/// Otherwise a server that is killed often would replay a longer log each time.
+#[test]
+fn what_a_start_replays_counts_towards_the_next_checkpoint() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = ManualClock::at(START_MS);
+    let checkpoints = || {
+        let images = std::fs::read_dir(directory.path().join("images")).into_iter().flatten();
+        images.filter(|entry| entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with("image-")).count()
+    };
+    for run in 0..3 {
+        let shop = open(directory.path(), &clock);
+        assert_eq!(checkpoints(), 0, "run {run}");
+        while shop.engine.counters().bytes.load(std::sync::atomic::Ordering::Relaxed) < 8000 {
+            shop.sell("A", "s1", 1);
+        }
+        if run == 2 {
+            shop.wait_until("a checkpoint is taken", || checkpoints() > 0);
+        }
+        // As after a kill: no last checkpoint is taken.
+        drop(shop);
+    }
+}
+
 #[test]
 fn images_taken_while_everything_moves_restore_what_is_true_in_the_end() {
     let directory = tempfile::tempdir().unwrap();

@@ -74,6 +74,8 @@ pub(crate) struct Recovered {
     pub unchecked: Option<(Seq, Seq)>,
     pub expiry_frozen: bool,
     pub reserve_bytes: u64,
+    /// Bytes of the log that only the log has.
+    pub bytes_since_checkpoint: u64,
 }
 
 impl Engine {
@@ -95,6 +97,7 @@ impl Engine {
             unchecked,
             expiry_frozen,
             reserve_bytes,
+            bytes_since_checkpoint,
         } = recovered;
         let epoch = identity.epoch();
         let (intake, sleeper) = Intake::new();
@@ -164,7 +167,8 @@ impl Engine {
             let (stop, stopped) = bounded(0);
             let shared = Arc::clone(&shared);
             let run = move || super::archive::writer::run(&shared, &stopped);
-            threads.archiving = Some((stop, behind("archive", run)));
+            let thread = std::thread::Builder::new().name("archive".into()).spawn(run);
+            threads.archiving = Some((stop, thread.expect("a thread can be started")));
         }
         let mut sequencer = Sequencer::new(state, folder, journal, settings, Some(feed.observer(observer)));
         sequencer.anchors = shared.clock.anchors().clone();
@@ -179,7 +183,7 @@ impl Engine {
                     sequencer,
                     sleeper,
                     ask_checkpoint: ask,
-                    bytes_since_checkpoint: 0,
+                    bytes_since_checkpoint,
                     checkpoint_asked_at: noted_at,
                     noted_at,
                 }

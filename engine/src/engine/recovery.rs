@@ -53,6 +53,8 @@ pub struct StartReport {
     pub copied: Option<Mended>,
     /// Records replayed after the checkpoint.
     pub replayed: u64,
+    /// Bytes of their batches.
+    pub replayed_bytes: u64,
     /// The contents of the log, as far as it was read.
     pub log: journal::Recovered,
     /// Why copies that are taken while this runs may be refused, if so.
@@ -146,6 +148,7 @@ impl Engine {
             unchecked: Some((report.log.oldest, report.log.read_from)).filter(|(oldest, read)| oldest < read),
             expiry_frozen: frozen,
             reserve_bytes: options.log.reserve_bytes,
+            bytes_since_checkpoint: report.replayed_bytes,
         };
         Ok((Self::start(recovered, options.settings, clock, observer), report))
     }
@@ -183,6 +186,7 @@ impl Engine {
             unchecked: None,
             expiry_frozen: false,
             reserve_bytes: 0,
+            bytes_since_checkpoint: 0,
         };
         Ok(Self::start(recovered, settings, clock, observer))
     }
@@ -278,7 +282,7 @@ pub(crate) fn recover(
     let checkpointed = report.checkpoint.map_or(0, |summary| summary.start_seq);
     let ends_at = report.checkpoint.map(|summary| summary.end_seq);
     let mut first = true;
-    let mut replayed = 0;
+    let (mut replayed, mut replayed_bytes) = (0, 0);
     let from = if reading == Reading::Tail { checkpointed + 1 } else { 0 };
     let (journal, recovered) = journal::open(&directory.journal(), options, from, &mut |batch| {
         if std::mem::take(&mut first) && batch.first_seq > checkpointed + 1 {
@@ -286,7 +290,9 @@ pub(crate) fn recover(
             return Err(Damage { seq: checkpointed + 1, what });
         }
         check(&state, ends_at, &batch)?;
-        replayed += replay(&state, &mut folder, &batch, checkpointed)?;
+        let records = replay(&state, &mut folder, &batch, checkpointed)?;
+        replayed += records;
+        replayed_bytes += if records > 0 { batch.body.len() as u64 } else { 0 };
         Ok(())
     })?;
     let needed = report.checkpoint.map_or(0, |summary| summary.end_seq);
@@ -295,7 +301,7 @@ pub(crate) fn recover(
         return Err(Damage { seq: recovered.last_seq + 1, what }.into());
     }
     finish(&state, &mut folder, recovered.last_seq);
-    report.replayed = replayed;
+    (report.replayed, report.replayed_bytes) = (replayed, replayed_bytes);
     report.log = recovered;
     Ok((state, folder, journal, report))
 }
