@@ -147,6 +147,15 @@ fn what_is_typed_meanwhile_is_sent_next() {
         // What the server adds up.
         browser.until("document.querySelector('.total').textContent.includes('€50.00')");
         browser.until("document.querySelector('.line input').value === '5'");
+        // A field that is empty when the answer comes is no wish.
+        browser.latency(SLOW_MS);
+        browser.evaluate("document.querySelector('.line input').value = ''");
+        browser.fill(".line input", "3\u{E007}");
+        says(&mut browser, "Sending");
+        browser.evaluate("document.querySelector('.line input').value = ''");
+        browser.latency(0);
+        browser.until("document.querySelector('.total').textContent.includes('€30.00')");
+        browser.until("document.querySelector('.line input').value === '3'");
     }
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }

@@ -43,10 +43,10 @@ export async function cart(view, { is_carried = false } = {}) {
   const total = h("p", { class: "total" });
   const next = h("div", { class: "stack" });
   fill(view, h("div", { class: "row spread" }, heading, toPhone(found)), is_carried && h("p", { role: "status" }, t("s_carried")), told, lines, total, next);
-  const show = (cart, typed = {}) => {
+  const show = (cart, wanted = {}) => {
     keep(cart);
     if (cart.lines.length === 0) return location.reload();
-    fill(lines, cart.lines.map((line) => lineView(cart, line, { show, told, typed: typed[line.line] })));
+    fill(lines, cart.lines.map((line) => lineView(cart, line, { show, told, wanted: wanted[line.line] })));
     fill(total, t("s_total_tax", { a: () => money(cart.total, cart.currency) }));
     return checkout(next, cart, { show });
   };
@@ -55,25 +55,37 @@ export async function cart(view, { is_carried = false } = {}) {
 }
 
 /**
- * One line: its quantity is set as it is typed, 0 takes it out. `typed` is what was typed while an earlier quantity was on
- * its way: it is sent next.
+ * One line: its quantity is set as it is typed, 0 takes it out. A quantity that is typed while an earlier one is on its way
+ * is sent next, from the line that is shown then: that is `wanted`.
  */
-function lineView(cart, { line, sku, quantity, amount }, { show, told, typed: waiting }) {
+function lineView(cart, { line, sku, quantity, amount }, { show, told, wanted = null }) {
   const field = h("input", { type: "number", min: 0, max: 99, value: quantity, inputmode: "numeric", "aria-label": t("s_quantity", { sku: nameOf("sku", sku) }) });
   const remove = h("button", { class: "plain" }, t("s_remove"));
-  let sent = quantity;
-  const change = (of, units) => press(of, () => linesWrite(cart, [{ line, sku, quantity: sent = units() }]), {
-    done: ({ body }) => show(body, field.checkValidity() && Number(field.value) !== sent && sent !== 0 ? { [line]: field.value } : {}),
-    refused: (error) => fill(told, problemView(error, { currency: cart.currency, nameOf: (id) => nameOf("sku", id) })),
+  let next = null;
+  let isOpen = false;
+  const change = (of, units) => press(of, () => linesWrite(cart, [{ line, sku, quantity: units() }]), {
+    done: ({ body }) => show(body, next === null ? {} : { [line]: next }),
+    refused: (error) => {
+      // What was typed after it gets an answer of its own.
+      if (next !== null) return show(cart, { [line]: next });
+      return fill(told, problemView(error, { currency: cart.currency, nameOf: (id) => nameOf("sku", id) }));
+    },
   });
+  const send = async () => {
+    isOpen = true;
+    isOpen = await change(typed, () => Number(field.value));
+  };
   // What a field sends has no button of its own: this one shows only while there is something to say.
-  const typed = h("button", { class: "plain said", on: { click: () => set() } });
-  const set = () => change(typed, () => Number(field.value));
-  field.addEventListener("change", () => { if (field.checkValidity()) set(); });
+  const typed = h("button", { class: "plain said", on: { click: send } });
+  field.addEventListener("change", () => {
+    if (field.value === "" || !field.checkValidity()) return;
+    if (isOpen) next = Number(field.value);
+    send();
+  });
   remove.addEventListener("click", () => change(remove, () => 0));
-  if (waiting !== undefined) {
-    field.value = waiting;
-    set();
+  if (wanted !== null) {
+    field.value = wanted;
+    send();
   }
   return h("li", { class: "line" }, h("a", { href: `#/product/${encodeURIComponent(sku)}`, class: "name" }, nameOf("sku", sku)), field,
     h("span", { class: "number" }, amount === null ? t("s_no_price") : money(amount, cart.currency)), remove, typed);
