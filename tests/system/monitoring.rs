@@ -130,7 +130,6 @@ fn what_the_server_does_and_what_it_takes_is_measured() {
     assert!(std::fs::read_dir(data.join("images")).unwrap().next().is_some());
 }
 
-/// Lines of the log that have `text`, as the server wrote them.
 /// An operator who follows the log waits for records; that is no latency of the server.
 #[test]
 fn what_a_caller_asks_to_wait_for_is_no_latency() {
@@ -148,6 +147,7 @@ fn what_a_caller_asks_to_wait_for_is_no_latency() {
     assert!(seconds < 5.0, "{seconds} s are counted");
 }
 
+/// Lines of the log that have `text`, as the server wrote them.
 fn lines(house: &House, text: &str) -> Vec<Value> {
     let log = house.log();
     log.lines().filter(|line| line.contains(text)).map(|line| serde_json::from_str(line).unwrap()).collect()

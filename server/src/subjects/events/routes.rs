@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anaquel_engine::ids::Seq;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use utoipa_axum::router::OpenApiRouter;
@@ -101,14 +101,15 @@ pub async fn events(
         }
     }
     let waited = Waited(asked.elapsed());
-    let mut response = match (lines, search.is_plain()) {
-        (true, _) => stream_lines(app, payer, after, limit).await?,
-        (false, true) => list(&app, &payer, after, limit).await?,
+    let told = match (lines, search.is_plain()) {
+        (true, _) => stream_lines(app, payer, after, limit).await,
+        (false, true) => list(&app, &payer, after, limit).await,
         (false, false) => {
             let page = move |app: &App| search.page(app, &caller, after, limit);
-            crate::http::page::list(&app, &payer, page).await?
+            crate::http::page::list(&app, &payer, page).await
         }
     };
+    let mut response = told.into_response();
     response.extensions_mut().insert(waited);
     Ok(response)
 }
