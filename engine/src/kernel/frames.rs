@@ -5,6 +5,9 @@ use std::io;
 /// Items per frame, and cells copied in one durable read: some tens of microseconds.
 pub const ITEMS_PER_FRAME: usize = 1024;
 
+/// Items taken from a subject's store under one hold of its lock, which the fold needs, too.
+pub const ITEMS_PER_HOLD: usize = 128;
+
 /// Writes `items` as frames, as many per frame as fit.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::exit::AuditsLeft;
 use super::ledger::SaleRow;
 use super::order::Order;
-use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames, in_pages};
+use crate::kernel::frames::{ITEMS_PER_HOLD, in_frames, in_pages};
 use crate::kernel::tagged::tagged;
 use crate::state::DurableState;
 
@@ -29,11 +29,11 @@ tagged! {
 pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
     let store = &state.own.orders;
     in_pages(
-        |last: Option<&Arc<Order>>| store.after(last.map(|last| last.id), ITEMS_PER_FRAME),
+        |last: Option<&Arc<Order>>| store.after(last.map(|last| last.id), ITEMS_PER_HOLD),
         |orders| put(Frame::Orders(orders)),
     )?;
     in_pages(
-        |last: Option<&Arc<SaleRow>>| store.rows_after(last.map(|last| last.key()), ITEMS_PER_FRAME),
+        |last: Option<&Arc<SaleRow>>| store.rows_after(last.map(|last| last.key()), ITEMS_PER_HOLD),
         |rows| put(Frame::Sales(rows)),
     )?;
     in_frames(store.all_audits_left(), |rows| put(Frame::AuditsLeft(rows)))

@@ -7,7 +7,7 @@ use super::issuer::IssuerStanding;
 use super::listed::Key;
 use super::receipt::Receipt;
 use super::series::SeriesStanding;
-use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames, in_pages};
+use crate::kernel::frames::{ITEMS_PER_HOLD, in_frames, in_pages};
 use crate::kernel::tagged::tagged;
 use crate::state::DurableState;
 
@@ -33,7 +33,7 @@ pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Resul
     in_frames(store.all_series().into_iter().map(Arc::unwrap_or_clone), |rows| put(Frame::Series(rows)))?;
     let after = |last: Option<&Arc<Receipt>>| last.map(|last| Key::of(&last.issued));
     let page = |last: Option<&Arc<Receipt>>| {
-        let page = store.page(after(last).as_ref(), ITEMS_PER_FRAME).into_iter();
+        let page = store.page(after(last).as_ref(), ITEMS_PER_HOLD).into_iter();
         page.map(|(_, receipt)| receipt).collect()
     };
     in_pages(page, |rows| put(Frame::Receipts(rows)))

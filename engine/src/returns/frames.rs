@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::returned::Return;
-use crate::kernel::frames::{ITEMS_PER_FRAME, in_pages};
+use crate::kernel::frames::{ITEMS_PER_HOLD, in_pages};
 use crate::kernel::tagged::tagged;
 use crate::state::DurableState;
 
@@ -23,7 +23,7 @@ tagged! {
 pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
     let store = &state.own.returns;
     in_pages(
-        |last: Option<&Arc<Return>>| store.after(last.map(|last| last.id), ITEMS_PER_FRAME),
+        |last: Option<&Arc<Return>>| store.after(last.map(|last| last.id), ITEMS_PER_HOLD),
         |rows| put(Frame::Returns(rows)),
     )
 }
