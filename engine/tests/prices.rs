@@ -13,7 +13,7 @@ use anaquel_engine::prices::query::LinePrice;
 use anaquel_engine::prices::tax::{Rate, TaxClass};
 use anaquel_seeds::{Seed, seeds};
 
-use crate::common::{Numbers, START_MS, Shop, audit, name};
+use crate::common::{ManualClock, Numbers, START_MS, Shop, audit, name};
 
 const EUR: Currency = Currency(*b"EUR");
 const DAY: u64 = 86_400_000;
@@ -396,7 +396,11 @@ fn what_ended_is_kept_for_sixty_days_and_no_longer() {
 /// A till that asks for what changed is told of rows that begin or end by their own dates, each at its moment.
 #[test]
 fn skus_turn_when_their_rows_begin_and_end() {
-    let mut shop = shop();
+    let directory = tempfile::tempdir().unwrap();
+    let clock = ManualClock::at(START_MS);
+    let mut shop = Shop::on_disk(directory.path(), &clock);
+    shop.declare(&["s0"]);
+    ["A", "B"].into_iter().for_each(|sku| shop.receive(sku, "s0", 1));
     let began = shop.engine.now();
     let at = |ms: u64| Some(began.plus_millis(ms));
     let sale = |starts_at, ends_at, amount| RowFields { starts_at, ends_at, ..row(None, "A", amount) };
@@ -411,8 +415,15 @@ fn skus_turn_when_their_rows_begin_and_end() {
     assert_eq!(all(&shop), [vec![], a(), vec![], a()]);
     assert_eq!(turned(&shop, 0, 5000), ["A", "A"], "at both moments");
     assert!(turned(&shop, 5000, 0).is_empty());
-    shop = shop.restart();
-    assert_eq!(all(&shop), [vec![], a(), vec![], a()], "after a restart");
+    // From the log, then from a checkpoint.
+    for closes in [false, true] {
+        if closes {
+            shop.engine.close().unwrap();
+        }
+        drop(shop);
+        shop = Shop::on_disk(directory.path(), &clock);
+        assert_eq!(all(&shop), [vec![], a(), vec![], a()], "after a start, closed before: {closes}");
+    }
     // What is taken out turns no more.
     set(&shop, vec![sale(at(1000), Patch::Keep, None)]);
     assert!(turned(&shop, 0, 5000).is_empty());

@@ -216,6 +216,11 @@ mod tests {
         assert!(text.contains("&FechaExpedicionFactura=01-07-2026&"), "{text}");
         assert!(text.contains("&CuotaTotal=0.00&ImporteTotal=-12.35&Huella=&"), "{text}");
         assert!(text.ends_with("=2026-07-01T00:30:00+02:00"), "{text}");
+        let islands = Issuer { timezone: "Atlantic/Canary".into(), ..spain() };
+        for (issuer, end) in [(&islands, "=2026-06-30T23:30:00+01:00"), (&spain(), "=2026-07-01T00:30:00+02:00")] {
+            let text = verifactu_text(issuer, &summer, "");
+            assert!(text.ends_with(end), "the same moment elsewhere: {text}");
+        }
         let there = Issuer { environment: Environment::Test, ..spain() };
         assert_eq!(
             verifactu_qr(&there, &summer),

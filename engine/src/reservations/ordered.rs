@@ -261,8 +261,12 @@ mod tests {
                 prop_assert_eq!(ordered.at_most(key), model.range(..=key).next_back().copied());
                 prop_assert_eq!(ordered.at_least(key), model.range(key..).next().copied());
             }
-            for key in &model {
-                ordered.remove(*key);
+            for key in model.clone() {
+                ordered.remove(key);
+                model.remove(&key);
+                let probe = key + 300;
+                prop_assert_eq!(ordered.at_most(probe), model.range(..=probe).next_back().copied());
+                prop_assert_eq!(ordered.at_least(key), model.range(key..).next().copied());
             }
             prop_assert!(ordered.blocks.is_empty() && ordered.firsts.is_empty());
         }

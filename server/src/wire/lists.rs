@@ -35,3 +35,14 @@ pub fn attribute(field: String, text: &str) -> Result<(String, String), Problem>
     }
     Ok((key.to_owned(), value.to_owned()))
 }
+
+/// Checks a category.
+///
+/// # Errors
+/// The text is empty or too long.
+pub fn category(field: String, text: &str) -> Result<String, Problem> {
+    match text.len() {
+        1..=TEXT_BYTES_MAX => Ok(text.to_owned()),
+        _ => Err(Problem::invalid(&field, format!("must have 1 to {TEXT_BYTES_MAX} bytes"))),
+    }
+}

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::http::problem::Problem;
-use crate::wire::lists::{VALUES_MAX, attribute, each};
-use crate::wire::{TEXT_BYTES_MAX, currency, location_kind, name, parse_time, sku_name};
+use crate::wire::lists::{VALUES_MAX, attribute, category, each};
+use crate::wire::{currency, location_kind, name, parse_time, sku_name};
 
 /// A rule. It applies if every non-empty list matches, and a list matches if one of its values does.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -85,29 +85,13 @@ impl RuleBody {
     /// The fields, validated.
     pub fn into_fields(mut self) -> Result<RuleFields, Problem> {
         let effect = self.effect()?;
-        let category = |(at, text): (usize, String)| match text.len() {
-            1..=TEXT_BYTES_MAX => Ok(text),
-            _ => Err(Problem::invalid(&format!("categories[{at}]"), format!("must have 1 to {TEXT_BYTES_MAX} bytes"))),
-        };
         let kind = |(at, text): (usize, String)| {
             location_kind(&text).map_err(|reason| Problem::invalid(&format!("location_kinds[{at}]"), reason))
         };
-        for (field, length) in [
-            ("skus", self.skus.len()),
-            ("categories", self.categories.len()),
-            ("attributes", self.attributes.len()),
-            ("locations", self.locations.len()),
-            ("groups", self.groups.len()),
-            ("channels", self.channels.len()),
-        ] {
-            if length > VALUES_MAX {
-                return Err(Problem::invalid(field, format!("has {length} entries; at most {VALUES_MAX} are allowed")));
-            }
-        }
         Ok(RuleFields {
             effect,
             skus: each("skus", &self.skus, VALUES_MAX, sku_name)?,
-            categories: self.categories.into_iter().enumerate().map(category).collect::<Result<_, _>>()?,
+            categories: each("categories", &self.categories, VALUES_MAX, category)?,
             attributes: each("attributes", &self.attributes, VALUES_MAX, attribute)?,
             locations: each("locations", &self.locations, VALUES_MAX, name)?,
             groups: each("groups", &self.groups, VALUES_MAX, name)?,

@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 
 use crate::http::problem::Problem;
 use crate::wire::declared::{self, unknown};
-use crate::wire::lists::{VALUES_MAX, attribute, each};
+use crate::wire::lists::{VALUES_MAX, attribute, category, each};
 use crate::wire::patch::{self, Said};
-use crate::wire::{TEXT_BYTES_MAX, name, parse_time};
+use crate::wire::{name, parse_time};
 
 /// The maximum pack.
 const PACK_MAX: i64 = 1_000_000;
@@ -183,10 +183,6 @@ impl PolicyBody {
             let group = || catalogue.groups.id(text).map(Giver::Group);
             let found = catalogue.locations.id(text).map(Giver::Location).or_else(group);
             found.ok_or_else(|| unknown(field, text))
-        };
-        let category = |field: String, text: &str| match text.len() {
-            1..=TEXT_BYTES_MAX => Ok(text.to_owned()),
-            _ => Err(Problem::invalid(&field, format!("must have 1 to {TEXT_BYTES_MAX} bytes"))),
         };
         let kind = match self.kind {
             Some(kind) => kind.as_deref().map(parse_kind).transpose()?,
