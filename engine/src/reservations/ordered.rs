@@ -43,6 +43,15 @@ impl<K> Default for Ordered<K> {
 impl<K: Copy + Ord> Ordered<K> {
     /// Adds `key`; has no effect if it is present.
     pub fn insert(&mut self, key: K) {
+        // Most keys ascend.
+        if let Some(piece) = self.blocks.last_mut().and_then(|block| block.pieces.last_mut())
+            && piece.len() < PIECE_MAX
+            && piece.last().is_some_and(|end| *end < key)
+        {
+            make_room(piece);
+            piece.push(key);
+            return;
+        }
         let (at, end) = (place_of(&self.firsts, key).unwrap_or(0), self.blocks.len());
         let (Some(block), Some(first)) = (self.blocks.get_mut(at), self.firsts.get_mut(at)) else {
             self.firsts.push(key);
@@ -133,18 +142,11 @@ struct Block<K> {
 
 impl<K: Copy + Ord> Block<K> {
     fn insert(&mut self, key: K) {
-        let last = self.pieces.len().wrapping_sub(1);
         let at = place_of(&self.firsts, key).unwrap_or(0);
         let (Some(piece), Some(first)) = (self.pieces.get_mut(at), self.firsts.get_mut(at)) else { return };
-        let is_after = piece.last().is_some_and(|end| *end < key);
-        if is_after && piece.len() == PIECE_MAX {
+        if piece.len() == PIECE_MAX && piece.last().is_some_and(|end| *end < key) {
             // After a full piece: the next keys follow there.
             self.put_piece(at + 1, vec![key]);
-            return;
-        }
-        if is_after && at == last {
-            make_room(piece);
-            piece.push(key);
             return;
         }
         let Err(within) = piece.binary_search(&key) else { return };
