@@ -393,7 +393,7 @@ fn what_ended_is_kept_for_sixty_days_and_no_longer() {
     audit(&shop);
 }
 
-/// A till that asks for what changed is told of rows that begin or end by their own dates, each at its moment.
+/// A till that asks for changes gets the SKUs whose prices begin or end on their own dates.
 #[test]
 fn skus_turn_when_their_rows_begin_and_end() {
     let directory = tempfile::tempdir().unwrap();

@@ -115,13 +115,6 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
-impl From<Name> for String {
-    #[inline]
-    fn from(name: Name) -> Self {
-        name.0.as_ref().to_owned()
-    }
-}
-
 impl std::borrow::Borrow<str> for Name {
     #[inline]
     fn borrow(&self) -> &str {

@@ -143,6 +143,30 @@ pub struct Fulfilment {
     pub tracking: Option<Box<str>>,
 }
 
+/// The id of a sale's only fulfilment.
+const FULFILMENT: &str = "1";
+
+impl Fulfilment {
+    /// That of a sale: all units leave a location at once.
+    pub(super) fn carried_out(location: LocationId, lines: &[OrderLine]) -> Self {
+        let units = (0..).zip(lines).map(|(number, line)| FulfilmentLine {
+            handed_over: line.quantity,
+            ..FulfilmentLine::new(number, line.quantity)
+        });
+        Self {
+            name: FULFILMENT.into(),
+            purpose: Purpose::CarryOut,
+            source: Source::Location(location),
+            reservation: None,
+            lines: units.collect(),
+            address: None,
+            pickup_by: None,
+            promised_for: None,
+            tracking: None,
+        }
+    }
+}
+
 /// The units of a line in one fulfilment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FulfilmentLine {

@@ -9,8 +9,8 @@
 /// Keys in one piece: the maximum that an insertion or a removal moves.
 const PIECE_MAX: usize = 128;
 
-/// Pieces in one block; few in tests, so that those have many blocks.
-const BLOCK_MAX: usize = if cfg!(test) { 8 } else { 256 };
+/// Pieces in one block.
+const BLOCK_MAX: usize = 256;
 
 #[cfg(test)]
 thread_local! {
@@ -25,22 +25,22 @@ fn moved(_places: usize) {
     MOVED.set(MOVED.get() + _places);
 }
 
-/// An ordered set.
+/// An ordered set, of blocks of up to `PIECES` pieces.
 #[derive(Debug)]
-pub(super) struct Ordered<K> {
+pub(super) struct Ordered<K, const PIECES: usize = BLOCK_MAX> {
     /// No block is empty; each begins after the end of the previous one.
     blocks: Vec<Block<K>>,
     /// The first key of each block, next to one another.
     firsts: Vec<K>,
 }
 
-impl<K> Default for Ordered<K> {
+impl<K, const PIECES: usize> Default for Ordered<K, PIECES> {
     fn default() -> Self {
         Self { blocks: Vec::new(), firsts: Vec::new() }
     }
 }
 
-impl<K: Copy + Ord> Ordered<K> {
+impl<K: Copy + Ord, const PIECES: usize> Ordered<K, PIECES> {
     /// Adds `key`; has no effect if it is present.
     pub fn insert(&mut self, key: K) {
         // Most keys ascend.
@@ -60,11 +60,11 @@ impl<K: Copy + Ord> Ordered<K> {
         };
         *first = key.min(*first);
         block.insert(key);
-        if block.pieces.len() <= BLOCK_MAX {
+        if block.pieces.len() <= PIECES {
             return;
         }
         // Ascending keys leave full blocks behind.
-        let upper = block.split(if at + 1 == end { BLOCK_MAX } else { BLOCK_MAX / 2 });
+        let upper = block.split(if at + 1 == end { PIECES } else { PIECES / 2 });
         if let Some(first) = upper.firsts.first() {
             self.firsts.insert(at + 1, *first);
             self.blocks.insert(at + 1, upper);
@@ -80,8 +80,8 @@ impl<K: Copy + Ord> Ordered<K> {
         *first = block.firsts.first().copied().unwrap_or(*first);
         if pieces == 0 {
             self.take_block(at);
-        } else if pieces < BLOCK_MAX / 4
-            && self.blocks.get(at + 1).is_some_and(|next| pieces + next.pieces.len() <= BLOCK_MAX / 2)
+        } else if pieces < PIECES / 4
+            && self.blocks.get(at + 1).is_some_and(|next| pieces + next.pieces.len() <= PIECES / 2)
             && let Some(mut next) = self.take_block(at + 1)
             && let Some(block) = self.blocks.get_mut(at)
         {
@@ -248,7 +248,8 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_a_set_in_order(steps in proptest::collection::vec((0..4u8, 0..6000u32), 0..6000), ascending in any::<bool>()) {
-            let (mut ordered, mut model) = (Ordered::default(), BTreeSet::new());
+            // Small blocks, of which there are then many.
+            let (mut ordered, mut model) = (Ordered::<u32, 8>::default(), BTreeSet::new());
             for (nth, (kind, key)) in (0..).zip(&steps) {
                 let key = if ascending && *kind < 3 { nth } else { *key };
                 if *kind == 3 {
@@ -276,10 +277,10 @@ mod tests {
 
     #[test]
     fn keys_cost_little_more_than_their_size() {
-        let mut ascending = Ordered::default();
+        let mut ascending: Ordered<u64> = Ordered::default();
         (0..100_000_u64).for_each(|key| ascending.insert(key));
         assert!(ascending.bytes() < 100_000 * 9, "{}", ascending.bytes());
-        let mut scattered = Ordered::default();
+        let mut scattered: Ordered<u64> = Ordered::default();
         (0..100_000_u64).for_each(|key| scattered.insert(key.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         assert!(scattered.bytes() < 100_000 * 13, "{}", scattered.bytes());
     }

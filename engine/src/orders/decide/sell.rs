@@ -10,20 +10,15 @@ use crate::ids::SkuId;
 use crate::kernel::cause::Cause;
 use crate::kernel::few::Few;
 use crate::kernel::name_ref::NameRef;
-use crate::kernel::tight::push_tight;
 use crate::orders::command::Sell;
 use crate::orders::event::PartStep;
-use crate::orders::line::{Fulfilment, FulfilmentLine, Source};
+use crate::orders::line::Fulfilment;
 use crate::orders::order::{Flag, Order, OrderId, OrderState};
 use crate::orders::step_kind::StepKind;
 use crate::refusal::{Failure, PriceDifference, Refusal};
 use crate::reservations::decide::step::give_back_all;
-use crate::reservations::promise::Purpose;
 use crate::stock::decide::{ToldMovement, move_cell};
 use crate::stock::movement::MovementKind;
-
-/// The id of a sale's only fulfilment.
-const FULFILMENT: &str = "1";
 
 /// Decides a sale.
 pub(super) fn sell(cx: &mut Decide<'_>, asked: Sell, cause: &mut Option<Box<Cause>>) -> Decision {
@@ -124,24 +119,7 @@ pub(crate) fn sold(cx: &mut Decide<'_>, asked: Sell, cause: &Option<Box<Cause>>)
         }
         order.flags.push(Flag::Unbalanced);
     }
-    let units = (0..).zip(&order.lines).map(|(number, line)| FulfilmentLine {
-        handed_over: line.quantity,
-        ..FulfilmentLine::new(number, line.quantity)
-    });
-    push_tight(
-        &mut order.fulfilments,
-        Fulfilment {
-            name: FULFILMENT.into(),
-            purpose: Purpose::CarryOut,
-            source: Source::Location(location),
-            reservation: None,
-            lines: units.collect(),
-            address: None,
-            pickup_by: None,
-            promised_for: None,
-            tracking: None,
-        },
-    );
+    order.fulfilments = vec![Fulfilment::carried_out(location, &order.lines)];
     let told_at = origin.late(cx.draft.now);
     let quantities: Few<u32> = order.lines.iter().map(|line| line.quantity).collect();
     let reference = order.name.to_string();

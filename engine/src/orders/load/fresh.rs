@@ -8,19 +8,15 @@ use crate::level::LINE_QUANTITY_MAX;
 use crate::orders::decide::step::OrderChange;
 use crate::orders::event::SoldRow;
 use crate::orders::imported::{Imported, SaleFields};
-use crate::orders::line::{Charge, Fulfilment, FulfilmentLine, OrderLine, Source};
+use crate::orders::line::{Charge, Fulfilment, OrderLine};
 use crate::orders::on_receipts::{ChargeOnReceipt, OnReceipts};
 use crate::orders::order::{Order, OrderId, OrderState};
 use crate::orders::payment::{Origin, Payment, PaymentState};
 use crate::orders::step_kind::StepKind;
 use crate::prices::row::AMOUNT_MAX;
 use crate::refusal::Failure;
-use crate::reservations::promise::Purpose;
 use crate::stock::decide::{ToldMovement, move_cell};
 use crate::stock::movement::MovementKind;
-
-/// The id of its only fulfilment, as of a sale.
-const FULFILMENT: &str = "1";
 
 /// Codes of one order.
 const CODES_MAX: usize = 20;
@@ -297,21 +293,7 @@ fn order(
     codes: Vec<Box<str>>,
 ) -> Order {
     let lines: Vec<OrderLine> = lines.into_iter().map(order_line).collect();
-    let units = (0..).zip(&lines).map(|(number, line)| FulfilmentLine {
-        handed_over: line.quantity,
-        ..FulfilmentLine::new(number, line.quantity)
-    });
-    let fulfilment = first.origin.location.map(|location| Fulfilment {
-        name: FULFILMENT.into(),
-        purpose: Purpose::CarryOut,
-        source: Source::Location(location),
-        reservation: None,
-        lines: units.collect(),
-        address: None,
-        pickup_by: None,
-        promised_for: None,
-        tracking: None,
-    });
+    let fulfilment = first.origin.location.map(|location| Fulfilment::carried_out(location, &lines));
     Order {
         id: OrderId(0),
         version: 0,

@@ -54,6 +54,16 @@ impl Words {
 
 /// The description of `next` in a page.
 pub const NEXT: &str = "`after` of the next page; null at the end";
+/// The fields of a step in the life of an order, a return or a transfer.
+pub const STEP: &[(&str, &str, &str)] = &[
+    ("seq", "int", "The record"),
+    ("time", "time", "When"),
+    ("kind", "text", "The kind, as in `/v1/events`"),
+    ("channel", "text?", "The channel"),
+    ("location", "text?", "Where"),
+    ("actor", "text?", "Who"),
+];
+
 /// The description of `tracked`.
 pub const UNCOUNTED: &str = "False if the SKU is untracked, otherwise left out. A promise creates its units and they \
                              vanish with it; `available` is the maximum of one line";

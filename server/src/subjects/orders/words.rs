@@ -8,22 +8,12 @@ use anaquel_engine::prices::row::AMOUNT_MAX;
 use serde_json::json;
 
 use crate::http::document::bounds::{customer, id, outside};
-use crate::http::document::words::{Bound, NEXT, STATES, Words};
+use crate::http::document::words::{Bound, NEXT, STATES, STEP, Words};
 use crate::subjects::orders::bodies::limits::{CHARGES_MAX, CODES_MAX, FULFILMENTS_MAX, LINES_MAX, PAYMENTS_MAX};
 use crate::subjects::orders::bodies::money::TOLD_TENDERS;
 use crate::subjects::orders::bodies::place::PURPOSES;
 
 const ORDER: &[(&str, &str)] = &[("200", "Order")];
-
-/// The fields of a step in the life of an order or a return.
-pub const STEP: &[(&str, &str, &str)] = &[
-    ("seq", "int", "The record"),
-    ("time", "time", "When"),
-    ("kind", "text", "The kind, as in `/v1/events`"),
-    ("channel", "text?", "The channel"),
-    ("location", "text?", "Where"),
-    ("actor", "text?", "Who"),
-];
 
 /// The texts of orders.
 pub static WORDS: Words = Words {

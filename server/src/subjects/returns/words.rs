@@ -4,9 +4,8 @@ use anaquel_engine::returns::{Condition, ReturnState};
 use serde_json::json;
 
 use crate::http::document::bounds::{customer, outside};
-use crate::http::document::words::{Bound, NEXT, Words};
+use crate::http::document::words::{Bound, NEXT, STEP, Words};
 use crate::subjects::orders::bodies::limits::{CHARGES_MAX, LINES_MAX, PAYMENTS_MAX, REFUNDS_MAX};
-use crate::subjects::orders::words::STEP;
 
 const RETURN: &[(&str, &str)] = &[("200", "Return")];
 

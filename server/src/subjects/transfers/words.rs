@@ -3,7 +3,7 @@
 use anaquel_engine::transfers::{Reason, TransferState};
 
 use crate::http::document::bounds::{id, one_of, outside, rows};
-use crate::http::document::words::{Bound, NEXT, Words};
+use crate::http::document::words::{Bound, NEXT, STEP, Words};
 
 const TRANSFER: &[(&str, &str)] = &[("200", "Transfer")];
 
@@ -80,18 +80,7 @@ pub static WORDS: Words = Words {
                 ("outstanding", "int", "Units in transit"),
             ],
         ),
-        (
-            "TransferStep",
-            "One step of a transfer's life.",
-            &[
-                ("seq", "int", "The record"),
-                ("time", "time", "When"),
-                ("kind", "text", "The kind, as in `/v1/events`"),
-                ("channel", "text?", "The channel"),
-                ("location", "text?", "Where"),
-                ("actor", "text?", "Who"),
-            ],
-        ),
+        ("TransferStep", "One step of a transfer's life.", STEP),
         (
             "Transfer",
             "Goods between two of the retailer's locations.",
