@@ -61,7 +61,8 @@ pub fn in_memory_at(clock: Arc<dyn Clock>) -> Engine {
 /// # Errors
 /// What is wrong with the directory.
 pub fn on_disk(directory: &Path) -> anyhow::Result<(Engine, StartReport)> {
-    let options = Options { settings: settings(), log: LogOptions::default(), entropy: 7, trust_clock: true };
+    let options =
+        Options { settings: settings(), log: LogOptions::default(), entropy: 7, trust_clock: true, role: None };
     Ok(Engine::open(directory, options, Arc::new(Monotonic::default()), None)?)
 }
 

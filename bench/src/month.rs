@@ -95,6 +95,7 @@ impl Month {
             log: LogOptions { reserve_bytes: 0, ..LogOptions::default() },
             entropy: 7,
             trust_clock: true,
+            role: None,
         }
     }
 

@@ -75,7 +75,7 @@ impl Year {
         let settings =
             Settings { in_flight_max: 1 << 20, orders, clock_jump_seconds_max: u64::MAX, ..Settings::default() };
         let log = LogOptions { reserve_bytes: 0, store: StoreKind::File, ..LogOptions::default() };
-        Options { settings, log, entropy: 7, trust_clock: true }
+        Options { settings, log, entropy: 7, trust_clock: true, role: None }
     }
 
     /// Runs the year in `directory`; tells each month at its end, and the start after the last day.

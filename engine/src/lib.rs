@@ -136,7 +136,8 @@ pub use demand::lost;
 
 pub use engine::directory::{NewEpoch, RESTORED};
 pub use engine::{
-    Engine, Health, OldLog, admission, backup, checkpoint, counters, identity, recovery, sequencer, verify, watch,
+    Engine, Health, OldLog, admission, backup, checkpoint, counters, identity, recovery, replica, role, sequencer,
+    verify, watch,
 };
 pub use kernel::clock::Clock;
 pub use kernel::{clock, idempotency, money, patch};

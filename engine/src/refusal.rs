@@ -18,6 +18,12 @@ pub enum Failure {
     /// The engine accepts no writes.
     #[error("the engine is read-only: {0}")]
     ReadOnly(String),
+    /// The node follows another, which decides; nothing was done.
+    #[error("this node follows another and takes no writes")]
+    Follows,
+    /// The node was told to stop, so that another node may take over; nothing was done.
+    #[error("this node was told to stop and takes no writes")]
+    Demoted,
     /// The journal failed while the command was in flight: it may be durable or not.
     #[error("the journal failed while the write was in flight: {0}")]
     Unknown(String),

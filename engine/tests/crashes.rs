@@ -208,6 +208,7 @@ fn options() -> Options {
         log: log_options(),
         entropy: 42,
         trust_clock: true,
+        role: None,
     }
 }
 

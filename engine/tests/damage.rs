@@ -16,7 +16,7 @@ use anaquel_engine::recovery::Options;
 use anaquel_engine::settings::Settings;
 
 fn options() -> Options {
-    Options { settings: Settings::default(), log: log_options(), entropy: 42, trust_clock: true }
+    Options { settings: Settings::default(), log: log_options(), entropy: 42, trust_clock: true, role: None }
 }
 
 /// Waits for the check of the log from before the checkpoint, then reads and writes: what is damaged there is named, by the

@@ -23,6 +23,7 @@ mod orders;
 mod places;
 mod prices;
 mod promises;
+mod replica;
 mod retire;
 mod rules;
 mod simulation;

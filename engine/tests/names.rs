@@ -317,7 +317,7 @@ fn open(directory: &Path, clock: &Arc<ManualClock>) -> Engine {
         lost_demand_seconds: 0,
         ..Settings::default()
     };
-    let options = Options { settings, log: LogOptions::default(), entropy: 7, trust_clock: true };
+    let options = Options { settings, log: LogOptions::default(), entropy: 7, trust_clock: true, role: None };
     Engine::open(directory, options, Arc::<ManualClock>::clone(clock), None).unwrap().0
 }
 

@@ -28,6 +28,7 @@ fn options() -> Options {
         log: log_options(),
         entropy: 42,
         trust_clock: false,
+        role: None,
     }
 }
 

@@ -78,6 +78,7 @@ pub fn open_engine(config: &Config, observer: Option<VisibleSeq>) -> anyhow::Res
         log: config.log_options(),
         entropy: crate::random().map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?,
         trust_clock: config.trust_clock,
+        role: None,
     };
     let observer = observer.map(|observer| Box::new(observer) as Box<dyn anaquel_engine::sequencer::Observer>);
     let (engine, report) = Engine::open(&config.data, options, Arc::new(SystemClock::default()), observer)

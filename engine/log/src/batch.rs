@@ -1,4 +1,6 @@
-//! Batches of records as bytes: each record after its length, in the order of `seq`.
+//! Batches of records as bytes: each record after its length, in the order of `seq`. The top bit of a length marks the
+//! last record of a command: who folds the log shows all records of a command, or none. Batches of formats 1 to 9 have
+//! no such marks.
 
 use anaquel_cells::ids::{Seq, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -7,6 +9,9 @@ use crate::encoding;
 
 /// Bytes of the length before each record.
 pub const LENGTH_BYTES: usize = 4;
+
+/// The bit of a length that marks the last record of a command.
+const ENDS_COMMAND: u32 = 1 << 31;
 
 /// Records that become durable together, encoded. They share one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +53,23 @@ impl Batch {
             return Err(CodecError { seq: self.last_seq(), what: format!("{} bytes follow it", rest.len()) });
         }
         Ok(())
+    }
+
+    /// The last record of each command. The end of the batch is the end of its last command; without marks, of its only
+    /// one.
+    ///
+    /// # Errors
+    /// [`CodecError`] names the record whose end is missing.
+    pub fn command_ends(&self) -> Result<Vec<Seq>, CodecError> {
+        let mut rest = self.body.as_slice();
+        let mut ends = Vec::new();
+        for seq in self.first_seq..=self.last_seq() {
+            if is_marked(rest) || seq == self.last_seq() {
+                ends.push(seq);
+            }
+            split(&mut rest, seq)?;
+        }
+        Ok(ends)
     }
 
     /// The bytes of one record; `None` if it is not in the batch.
@@ -112,10 +134,15 @@ pub struct CodecError {
 fn split<'a>(rest: &mut &'a [u8], seq: Seq) -> Result<&'a [u8], CodecError> {
     let wrong = |what: &str| CodecError { seq, what: what.to_owned() };
     let (length, after) = rest.split_first_chunk::<LENGTH_BYTES>().ok_or_else(|| wrong("its length is cut off"))?;
-    let length = u32::from_le_bytes(*length) as usize;
+    let length = (u32::from_le_bytes(*length) & !ENDS_COMMAND) as usize;
     let (bytes, after) = after.split_at_checked(length).ok_or_else(|| wrong("it is cut off"))?;
     *rest = after;
     Ok(bytes)
+}
+
+/// Whether the record at the front of `rest` is the last one of its command.
+fn is_marked(rest: &[u8]) -> bool {
+    rest.first_chunk::<LENGTH_BYTES>().is_some_and(|length| u32::from_le_bytes(*length) & ENDS_COMMAND != 0)
 }
 
 /// Decodes the bytes of the record `seq`.
@@ -131,12 +158,14 @@ pub fn decode_record<'a, T: Deserialize<'a>>(seq: Seq, bytes: &'a [u8]) -> Resul
 #[derive(Debug)]
 pub struct BatchBuilder {
     batch: Batch,
+    /// Where the length of the last record is in the body.
+    last_at: usize,
 }
 
 impl BatchBuilder {
     /// An empty batch that continues the log at `first_seq`.
     pub fn new(first_seq: Seq, time: Timestamp) -> Self {
-        Self { batch: Batch { first_seq, count: 0, time, body: Vec::new() } }
+        Self { batch: Batch { first_seq, count: 0, time, body: Vec::new() }, last_at: 0 }
     }
 
     /// Starts over at `first_seq`, keeping the buffer.
@@ -145,6 +174,7 @@ impl BatchBuilder {
         let Batch { body, .. } = &mut self.batch;
         body.clear();
         self.batch = Batch { first_seq, count: 0, time, body: std::mem::take(body) };
+        self.last_at = 0;
     }
 
     /// Adds a record and returns its `seq`.
@@ -158,8 +188,18 @@ impl BatchBuilder {
         encoding::append_record(body, record);
         let length = u32::try_from(body.len() - at - LENGTH_BYTES).expect("limited above");
         body.get_mut(at..at + LENGTH_BYTES).expect("just pushed").copy_from_slice(&length.to_le_bytes());
+        self.last_at = at;
         self.batch.count += 1;
         self.batch.last_seq()
+    }
+
+    /// A command was decided: its last record is the last one that was added. A command without records changes nothing.
+    #[inline]
+    pub fn end_command(&mut self) {
+        // Little endian: the top bit of the length is in its last byte.
+        if let Some(byte) = self.batch.body.get_mut(self.last_at + LENGTH_BYTES - 1) {
+            *byte |= (ENDS_COMMAND >> 24) as u8;
+        }
     }
 
     /// The `seq` that the next record gets.
@@ -204,11 +244,31 @@ mod tests {
         let middle = batch.clone().between(7, 9)?.map(|batch| read(&batch)).transpose()?;
         assert_eq!(middle.as_deref(), all.get(1..3));
         assert_eq!(batch.clone().between(10, 20)?, None);
+        assert_eq!(batch.command_ends()?, [10], "without marks, it is one command");
         let longer = Batch { body: [batch.body.as_slice(), &[0]].concat(), ..batch.clone() };
         assert_eq!(longer.each(|_, _| Ok(())).map_err(|error| error.what), Err("1 bytes follow it".to_owned()));
         let shorter = Batch { count: 5, ..batch };
         assert_eq!(shorter.each(|_, _| Ok(())).map_err(|error| error.seq), Err(11));
         assert!(decode_record::<String>(1, &[9, 0, 0, 0, 0, 0, 0, 0]).is_err(), "it is cut off");
+        Ok(())
+    }
+
+    #[test]
+    fn a_command_ends_where_it_was_marked_also_in_a_piece() -> Result<(), CodecError> {
+        let mut builder = BatchBuilder::new(1, Timestamp(3));
+        // A refused command adds nothing, before the first record as between two commands.
+        builder.end_command();
+        for records in [1, 3, 0, 2] {
+            (0..records).for_each(|_| drop(builder.push(&"record".to_owned())));
+            builder.end_command();
+        }
+        let batch = builder.batch();
+        assert_eq!(batch.command_ends()?, [1, 4, 6]);
+        let read: Result<Vec<String>, CodecError> =
+            (1..=6).map(|seq| decode_record(seq, batch.bytes_of(seq)?.unwrap_or_default())).collect();
+        assert_eq!(read?, vec!["record"; 6]);
+        let piece = batch.clone().between(1, 5)?.map(|piece| piece.command_ends()).transpose()?;
+        assert_eq!(piece, Some(vec![4, 5]), "a piece ends where it ends");
         Ok(())
     }
 }

@@ -19,10 +19,11 @@ use crate::entries::EachPart;
 use crate::high_water::{HighWater, noted_failure};
 use crate::histogram::Histogram;
 use crate::log::{AppendError, Damage, Journal, JournalReader, Recovered};
-use crate::options::{LogOptions, OpenError, SyncPolicy, sync_directory};
+use crate::options::{LogOptions, OpenError, sync_directory};
 use crate::part::{self, PART_BYTES_MAX};
 use crate::private::{make_private, private_file};
 use crate::recent::{self, Recent};
+use crate::sync_policy::SyncPolicy;
 
 /// Bytes written between two checks of the free space.
 const ROOM_CHECK_BYTES: u64 = 1 << 20;
@@ -235,6 +236,10 @@ impl<S: Store> Journal for DiskJournal<S> {
         self.sync_times.record(began.elapsed().as_micros() as u64);
         let marked = synced.and_then(|()| self.mark.raise(last_seq).map_err(|error| error.to_string()));
         marked.map_err(|error| self.noted(error))
+    }
+
+    fn set_sync(&mut self, policy: SyncPolicy) {
+        self.options.sync = policy;
     }
 
     fn has_room(&mut self) -> bool {

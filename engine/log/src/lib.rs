@@ -8,7 +8,7 @@
 //! log for tests, with a disk that can lose unsynced data.
 //!
 //! ```text
-//!   encoding ◄── batch ◄── log ◄── part ◄── memory, carve, entries ◄── recent ◄── disk ◄── sled_log, file_log ◄── copied
+//!   encoding ◄── batch ◄── sealed, log ◄── part ◄── memory, carve, entries ◄── recent ◄── disk ◄── sled_log, file_log ◄── copied
 //! ```
 
 pub mod archive;
@@ -29,16 +29,20 @@ mod options;
 mod part;
 pub mod private;
 mod recent;
+mod sealed;
 mod sled_log;
 mod store_kind;
+mod sync_policy;
 
 pub use batch::{Batch, BatchBuilder, CodecError, LENGTH_BYTES, decode_record};
 pub use copied::{LogWriter, mend};
 pub use disk::known_durable;
 pub use encoding::{RECORD_BYTES_MAX, decode, encode, encode_into};
 pub use log::{AppendError, Damage, Journal, JournalReader, Mended, ReadError, Recovered};
-pub use options::{LogOptions, OpenError, SyncPolicy, sync_directory};
+pub use options::{LogOptions, OpenError, sync_directory};
+pub use sealed::{BatchId, Chain, Head, SEAL_BYTES, SealError, Sealed, Term};
 pub use store_kind::StoreKind;
+pub use sync_policy::SyncPolicy;
 
 use std::path::Path;
 

@@ -9,6 +9,7 @@ use anaquel_cells::ids::{Seq, Timestamp};
 use crate::batch::{Batch, CodecError};
 use crate::histogram::Histogram;
 use crate::store_kind::StoreKind;
+use crate::sync_policy::SyncPolicy;
 
 /// The writing end. There is only one, and the journal thread owns it.
 pub trait Journal: Send {
@@ -25,6 +26,9 @@ pub trait Journal: Send {
     fn sync(&mut self) -> Result<(), AppendError> {
         Ok(())
     }
+
+    /// From now on, appends are durable by this policy. A log without a disk has none.
+    fn set_sync(&mut self, _policy: SyncPolicy) {}
 
     /// Whether there is room for an append; called after an append was refused for lack of room.
     fn has_room(&mut self) -> bool {

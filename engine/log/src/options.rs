@@ -7,15 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::archive::ArchiveDamage;
 use crate::log::Damage;
 use crate::store_kind::StoreKind;
-
-/// When an append is durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SyncPolicy {
-    /// Before it returns.
-    Always,
-    /// At the next [`Journal::sync`]. A crash in between loses acknowledged records.
-    Interval,
-}
+use crate::sync_policy::SyncPolicy;
 
 /// How the log is kept.
 #[derive(Debug, Clone, Copy)]

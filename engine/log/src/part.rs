@@ -15,9 +15,10 @@ use crate::batch::Batch;
 use crate::log::Damage;
 
 /// The format that this build writes.
-pub(crate) const FORMAT: u16 = 9;
+pub(crate) const FORMAT: u16 = 10;
 
-/// The oldest format that it reads. Older formats have fewer kinds of events and of causes, and are otherwise the same.
+/// The oldest format that it reads. Older formats have fewer kinds of events and of causes, and 1 to 9 no marks where a
+/// command ends; they are otherwise the same.
 const OLDEST_FORMAT: u16 = 1;
 
 pub(crate) const HEADER: usize = 40;

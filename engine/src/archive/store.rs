@@ -24,6 +24,16 @@ impl Standing {
         self.ends.last().copied()
     }
 
+    /// How far it is valid after the *archived* record at `seq`, whose bytes end at `end`.
+    pub(crate) fn with(&self, seq: Seq, end: ArchivePlace) -> Self {
+        let mut ends = self.ends.clone();
+        match ends.last_mut().filter(|last| last.file == end.file) {
+            Some(last) => *last = end,
+            None => ends.push(end),
+        }
+        Self { last: seq, ends }
+    }
+
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.ends.iter().map(|end| end.at).sum()
@@ -56,11 +66,7 @@ impl Store {
         if standing.last >= seq {
             return;
         }
-        standing.last = seq;
-        match standing.ends.last_mut().filter(|last| last.file == end.file) {
-            Some(last) => *last = end,
-            None => standing.ends.push(end),
-        }
+        *standing = standing.with(seq, end);
         self.last.store(seq, Ordering::Release);
     }
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  <data>/lock       held while the directory is in use
-//!  <data>/identity   epochs, and from which record on each holds; which file it is itself
+//!  <data>/identity   epochs, and from which record on each holds; which file it is itself; whether the node follows
+//!                    another, or was told to stop
 //!  <data>/secret     32 random bytes, which public ids are made with
 //!  <data>/journal/   the log
 //!  <data>/images/    the two newest checkpoints
@@ -24,6 +25,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::engine::identity::{Era, Identity, Secret};
+use crate::engine::role::Role;
 use crate::ids::{Epoch, Seq, Timestamp};
 use crate::journal::{Damage, OpenError, sync_directory};
 use crate::kernel::clock::{Anchor, Anchors};
@@ -47,6 +49,9 @@ pub(crate) const UNFINISHED_RESTORE: &str = "restore.unfinished";
 const IDENTITY: &str = "identity";
 const SECRET: &str = "secret";
 const MAGIC: &str = "anaquel data directory";
+
+/// Makes the epoch of a promotion another one than that of a restore.
+const PROMOTED: u64 = 1;
 
 /// The maximum number of lines when reading; one for each restore of the directory, and a few.
 const LINES_MAX: usize = 4096;
@@ -89,11 +94,18 @@ struct Written {
     anchors: Anchors,
     /// `None` in format 1.
     birth: Option<Birth>,
+    /// What a node may do with the log. Format 2 is that of a primary; others are of format 3, so that no build that does
+    /// not know them writes there.
+    role: Role,
 }
 
 impl Written {
     fn to_text(&self) -> String {
-        let mut text = format!("{MAGIC}\nformat 2\n");
+        let mut text = match self.role {
+            Role::Primary => format!("{MAGIC}\nformat 2\n"),
+            Role::Replica => format!("{MAGIC}\nformat 3\nrole replica\n"),
+            Role::Demoted => format!("{MAGIC}\nformat 3\nrole demoted\n"),
+        };
         for Era { epoch, after } in &self.eras {
             text += &format!("epoch {epoch} after {after}\n");
         }
@@ -119,10 +131,11 @@ impl Written {
                 let named = lines.next().and_then(|line| line.strip_prefix("epoch ")).and_then(epoch);
                 let epoch = named.ok_or("the file `identity` contains no epoch")?;
                 let eras = vec![Era { epoch, after: 0 }];
-                return Ok(Self { eras, plain_until: 0, anchors: Anchors::default(), birth: None });
+                let (anchors, role) = (Anchors::default(), Role::Primary);
+                return Ok(Self { eras, plain_until: 0, anchors, birth: None, role });
             }
-            Some("format 2") => {}
-            other => return Err(format!("the data directory says {other:?}; this build reads formats 1 and 2")),
+            Some("format 2" | "format 3") => {}
+            other => return Err(format!("the data directory says {other:?}; this build reads formats 1 to 3")),
         }
         let broken = || "the file `identity` is damaged".to_owned();
         let (checked, check) = text.trim_end().rsplit_once('\n').ok_or_else(broken)?;
@@ -131,6 +144,7 @@ impl Written {
             return Err(broken());
         }
         let (mut eras, mut anchors, mut plain_until, mut birth) = (Vec::new(), Vec::new(), None, None);
+        let mut role = Role::Primary;
         for line in lines.take(LINES_MAX) {
             let mut words = line.split(' ');
             match (words.next(), words.next(), words.next(), words.next()) {
@@ -142,6 +156,8 @@ impl Written {
                     let time = |text: &str| text.parse().map(Timestamp).map_err(|_| broken());
                     anchors.push(Anchor { clock: time(clock)?, log: time(log)? });
                 }
+                (Some("role"), Some("replica"), None, None) => role = Role::Replica,
+                (Some("role"), Some("demoted"), None, None) => role = Role::Demoted,
                 (Some("plain"), Some(until), None, None) => plain_until = until.parse().ok(),
                 (Some("file"), Some(inode), Some(born), None) => {
                     let inode = inode.parse().map_err(|_| broken())?;
@@ -155,7 +171,7 @@ impl Written {
             return Err("the file `identity` contains no epoch".into());
         }
         let plain_until = plain_until.ok_or_else(broken)?;
-        Ok(Self { eras, plain_until, anchors: Anchors(anchors), birth: Some(birth.ok_or_else(broken)?) })
+        Ok(Self { eras, plain_until, anchors: Anchors(anchors), birth: Some(birth.ok_or_else(broken)?), role })
     }
 }
 
@@ -197,7 +213,7 @@ impl DataDirectory {
     pub fn restoring(path: &Path, identity: &str, last_seq: Seq) -> Result<Self, OpenError> {
         let mut written = Written::parse(identity).map_err(|what| Damage { seq: 0, what })?;
         written.eras.retain(|era| era.after <= last_seq);
-        written.birth = None;
+        (written.birth, written.role) = (None, Role::Primary);
         let lock = Some(take_lock(path)?);
         Ok(Self {
             path: path.to_owned(),
@@ -212,14 +228,78 @@ impl DataDirectory {
 
     /// Completes a restore: writes its identity, with a new epoch after record `last_seq`.
     pub fn is_restored(&mut self, last_seq: Seq, entropy: u64) -> Result<Epoch, OpenError> {
-        let mut digest = blake3::Hasher::new();
-        for word in [entropy, self.epoch().0, last_seq] {
-            digest.update(&word.to_le_bytes());
-        }
-        let epoch = Epoch(u64::from_le_bytes(*digest.finalize().as_bytes().first_chunk().unwrap_or(&[0; 8])));
+        let epoch = epoch_from(&[entropy, self.epoch().0, last_seq]);
         self.written.eras.push(Era { epoch, after: last_seq });
         self.write_identity()?;
         Ok(epoch)
+    }
+
+    /// Completes a restore of a node that follows the original: it has the same history, and decides nothing.
+    pub fn is_joined(&mut self) -> Result<Epoch, OpenError> {
+        self.written.role = Role::Replica;
+        self.write_identity()?;
+        Ok(self.epoch())
+    }
+
+    /// The identity in a directory that this process has open, for a change of it.
+    pub fn again(path: &Path) -> Result<Self, OpenError> {
+        let identity = path.join(IDENTITY);
+        let text = fs::read_to_string(&identity).map_err(OpenError::io(&identity))?;
+        let written = Written::parse(&text).map_err(|what| Damage { seq: 0, what })?;
+        Ok(Self {
+            path: path.to_owned(),
+            written,
+            created: false,
+            is_copy: false,
+            is_copied_by_files: false,
+            open_to_others: Vec::new(),
+            lock: None,
+        })
+    }
+
+    /// What a node may do with it.
+    pub fn role(&self) -> Role {
+        self.written.role
+    }
+
+    /// Remembers, on disk, what a node may do with it.
+    pub fn set_role(&mut self, role: Role) -> Result<(), OpenError> {
+        if self.written.role != role {
+            self.written.role = role;
+            self.write_identity()?;
+        }
+        Ok(())
+    }
+
+    /// A node that followed another decides from now on: begins an era after its last record, on disk when it returns.
+    pub fn is_promoted(&mut self, last_seq: Seq, entropy: u64) -> Result<Identity, OpenError> {
+        let epoch = epoch_from(&[entropy, self.epoch().0, last_seq, PROMOTED]);
+        self.written.eras.push(Era { epoch, after: last_seq });
+        self.written.role = Role::Primary;
+        self.write_identity()?;
+        self.identity()
+    }
+
+    /// The node that is followed has these eras, up to its last record; on disk when it returns. They may only go on
+    /// from those that are known here.
+    pub fn takes_eras(&mut self, identity: &str, last_seq: Seq) -> Result<Identity, OpenError> {
+        let theirs = Written::parse(identity).map_err(|what| Damage { seq: 0, what })?;
+        let before = |eras: &[Era]| eras.iter().copied().filter(|era| era.after < last_seq).collect::<Vec<_>>();
+        if before(&theirs.eras) != before(&self.written.eras) {
+            let what = "the node that is followed has another history".to_owned();
+            return Err(Damage { seq: last_seq, what }.into());
+        }
+        if theirs.eras != self.written.eras || theirs.anchors != self.written.anchors {
+            (self.written.eras, self.written.anchors) = (theirs.eras, theirs.anchors);
+            self.write_identity()?;
+        }
+        self.identity()
+    }
+
+    fn identity(&self) -> Result<Identity, OpenError> {
+        let missing = || Damage { seq: 0, what: "the file `secret` is missing".into() };
+        let secret = self.read_secret()?.ok_or_else(missing)?;
+        Ok(Identity::new(&self.written.eras, self.written.plain_until, &secret))
     }
 
     /// Opens it, and creates it if necessary, with an epoch from `entropy`.
@@ -248,6 +328,7 @@ impl DataDirectory {
                     plain_until: 0,
                     anchors: Anchors::default(),
                     birth: None,
+                    role: Role::Primary,
                 },
                 created: true,
                 is_copy: false,
@@ -331,15 +412,12 @@ impl DataDirectory {
             // Ids that were issued before keep their text, also in a copy.
             self.written.plain_until = last_seq;
         }
-        if self.is_copy {
+        // A copy of a node that follows another follows it, too: it decides nothing that the original does not.
+        if self.is_copy && self.written.role == Role::Primary {
             let before = self.epoch();
             let birth = Birth::of(&self.path.join(IDENTITY)).map_err(OpenError::io(&self.path))?;
-            let mut digest = blake3::Hasher::new();
-            for word in [entropy, before.0, birth.inode, birth.born.unwrap_or(0)] {
-                digest.update(&word.to_le_bytes());
-            }
-            let bytes = *digest.finalize().as_bytes().first_chunk().unwrap_or(&[0; 8]);
-            self.written.eras.push(Era { epoch: Epoch(u64::from_le_bytes(bytes)), after: last_seq });
+            let epoch = epoch_from(&[entropy, before.0, birth.inode, birth.born.unwrap_or(0)]);
+            self.written.eras.push(Era { epoch, after: last_seq });
             new_epoch = Some(NewEpoch { before, after: last_seq });
         }
         if self.is_copy || is_old_format || self.written.anchors != *anchors {
@@ -436,6 +514,15 @@ impl DataDirectory {
     }
 }
 
+/// A new epoch.
+fn epoch_from(words: &[u64]) -> Epoch {
+    let mut digest = blake3::Hasher::new();
+    for word in words {
+        digest.update(&word.to_le_bytes());
+    }
+    Epoch(u64::from_le_bytes(*digest.finalize().as_bytes().first_chunk().unwrap_or(&[0; 8])))
+}
+
 fn secret_text(secret: &Secret) -> String {
     let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{digits} {:08x}\n", crc32fast::hash(secret))
@@ -472,6 +559,12 @@ pub(crate) fn kept_files(path: &Path) -> Result<Vec<Extra>, OpenError> {
         }
     }
     Ok(kept)
+}
+
+/// The text of the `identity` of a directory.
+pub(crate) fn identity_file(path: &Path) -> Result<String, OpenError> {
+    let identity = path.join(IDENTITY);
+    fs::read_to_string(&identity).map_err(OpenError::io(&identity))
 }
 
 /// The eras in the text of an `identity`.
@@ -520,9 +613,16 @@ mod tests {
             plain_until: 12,
             anchors: Anchors(vec![Anchor { clock: Timestamp(5), log: Timestamp(9) }]),
             birth: Some(Birth { inode: 77, born: Some(1_800_000_000_123_456_789) }),
+            role: Role::Primary,
         };
         let text = written.to_text();
         assert_eq!(Written::parse(&text), Ok(written.clone()));
+        for role in [Role::Replica, Role::Demoted] {
+            let written = Written { role, ..written.clone() };
+            let text = written.to_text();
+            assert!(text.starts_with("anaquel data directory\nformat 3\n"), "older builds refuse it: {text}");
+            assert_eq!(Written::parse(&text), Ok(written));
+        }
         for at in 0..text.len() - 1 {
             let mut damaged = text.clone().into_bytes();
             damaged[at] ^= 1;

@@ -58,6 +58,16 @@ impl Folder {
         self.reservations.forget(state, now, closed_before);
     }
 
+    /// Inside a fold of what another node decided: nothing is in flight here, so the promise words of the cells that
+    /// `record` changed equal their durable words.
+    pub fn level_promises(&mut self, state: &DurableState, record: &Record) {
+        record.event.effects(|effect| {
+            if let Effect::Cell(cell, _) = effect {
+                self.stock.level_promise(state, cell);
+            }
+        });
+    }
+
     /// Only before serving: nothing is in flight, so the promise words equal the log.
     pub fn rebuild_promises(&mut self, state: &DurableState) {
         self.stock.rebuild_promises(state);

@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
+use arc_swap::{ArcSwap, Guard};
 use crossbeam::channel::{Sender, bounded};
 
 use super::archive::Archive;
 use super::intake::{Intake, IntakeState};
 use super::old_log::{OldLog, OldLogCheck};
+use super::replica::{Following, Link};
+use super::role::{Role, RoleNow};
 use super::shared::{CheckpointRequest, Health, Shared};
 use super::threads::{AbortOnPanic, JournalThread, behind, take_checkpoints};
 use crate::command::{Command, Queued};
@@ -25,7 +28,7 @@ use crate::event::Record;
 use crate::feed::Feed;
 use crate::histogram::Histogram;
 use crate::ids::{Epoch, ReservationId, Seq, Timestamp};
-use crate::journal::{self, Journal, ReadError, StoreKind};
+use crate::journal::{self, Journal, ReadError, StoreKind, SyncPolicy};
 use crate::kernel::cause::{Cause, IdempotencyKey};
 use crate::kernel::clock::{self, Anchors, Clock, PacedClock};
 use crate::kernel::few::Few;
@@ -65,6 +68,9 @@ pub(crate) struct Recovered {
     pub folder: Folder,
     pub journal: Box<dyn Journal>,
     pub identity: Identity,
+    pub role: Role,
+    /// When an append is durable while this node decides.
+    pub sync: SyncPolicy,
     pub checkpoints: Option<PathBuf>,
     pub directory: Option<PathBuf>,
     pub archive: Option<Archive>,
@@ -90,6 +96,8 @@ impl Engine {
             folder,
             journal,
             identity,
+            role,
+            sync,
             checkpoints,
             directory,
             archive,
@@ -99,19 +107,24 @@ impl Engine {
             reserve_bytes,
             bytes_since_checkpoint,
         } = recovered;
-        let epoch = identity.epoch();
+        let syncs_later = !role.decides() || settings.sync_interval_ms.is_some();
+        let identity = Arc::new(identity);
         let (intake, sleeper) = Intake::new();
         let watch = Arc::new(Watch::default());
         let counters = Arc::new(Counters::default());
         let shared = Arc::new(Shared {
             state: Arc::clone(&state),
-            identity,
+            identity: ArcSwap::new(Arc::clone(&identity)),
+            role: RoleNow::new(role),
+            is_stopping: AtomicBool::new(false),
+            link: Link::new(),
             settings: settings.clone(),
             reader: journal.reader(),
             clock: PacedClock::new(clock, state.last_time(), anchors, expiry_frozen),
             reserve_bytes,
             checkpoint_length: AtomicU64::new(checkpoints.as_deref().map_or(0, checkpoint::newest_length)),
-            synced: AtomicU64::new(0),
+            syncs_later: AtomicBool::new(syncs_later),
+            synced: AtomicU64::new(state.view.seq()),
             sync_wanted: AtomicBool::new(false),
             intake,
             failure: OnceLock::new(),
@@ -134,7 +147,11 @@ impl Engine {
         if settings.lost_demand_seconds == 0 {
             state.lost.turn_off();
         }
-        let feed = Feed::new(Arc::clone(&state), epoch, settings.feed.clone(), Arc::clone(&shared.reader));
+        if !role.decides() {
+            // Until the node that it follows says what time it is.
+            shared.clock.told(state.last_time());
+        }
+        let feed = Feed::new(Arc::clone(&state), &identity, settings.feed.clone(), Arc::clone(&shared.reader));
         let mut threads = Threads {
             shared: Arc::clone(&shared),
             feed: feed.clone(),
@@ -175,11 +192,15 @@ impl Engine {
         sequencer.watch = watch;
         sequencer.counters = counters;
         let run = {
-            let shared = Arc::clone(&shared);
+            let (shared, feed) = (Arc::clone(&shared), feed.clone());
             move || {
                 let noted_at = shared.clock.now();
                 JournalThread {
                     shared,
+                    feed,
+                    sync,
+                    last_sync: noted_at,
+                    following: Following::default(),
                     sequencer,
                     sleeper,
                     ask_checkpoint: ask,
@@ -207,22 +228,22 @@ impl Engine {
 
     /// The epoch of the log.
     pub fn epoch(&self) -> Epoch {
-        self.shared.identity.epoch()
+        self.shared.identity.load().epoch()
     }
 
     /// The epochs of the log, and the cipher of its reservation ids.
-    pub fn identity(&self) -> &Identity {
-        &self.shared.identity
+    pub fn identity(&self) -> Guard<Arc<Identity>> {
+        self.shared.identity.load()
     }
 
     /// The public form of a reservation's id.
     pub fn reservation_id(&self, id: ReservationId) -> String {
-        self.shared.identity.reservation(id)
+        self.shared.identity.load().reservation(id)
     }
 
     /// Parses [`Engine::reservation_id`]; `None` for an id that this log has not issued.
     pub fn parse_reservation_id(&self, text: &str) -> Option<ReservationId> {
-        self.shared.identity.parse_reservation(text)
+        self.shared.identity.load().parse_reservation(text)
     }
 
     /// The state of the log before the checkpoint of this run.
@@ -289,7 +310,12 @@ impl Engine {
         } else if let Some(reason) = &*self.shared.lock_full() {
             Health::Full(reason.clone())
         } else {
-            Health::Ready
+            match self.shared.role.get() {
+                Role::Primary if self.shared.is_stopping.load(Ordering::SeqCst) => Health::Demoted,
+                Role::Primary => Health::Ready,
+                Role::Replica => Health::Follows,
+                Role::Demoted => Health::Demoted,
+            }
         }
     }
 
@@ -421,8 +447,8 @@ impl Engine {
     ) {
         let shared = &*self.shared;
         let offered = shared.intake.offer(|standing| {
-            let admitted = match (shared.failure.get(), standing) {
-                (Some(reason), _) => Err(Failure::ReadOnly(reason.clone())),
+            let admitted = match (shared.refuses(), standing) {
+                (Some(failure), _) => Err(failure),
                 (None, IntakeState::Closed) => Err(Failure::ReadOnly("the server is shutting down".into())),
                 (None, IntakeState::Open { others }) if others >= shared.settings.in_flight_max => {
                     Err(Failure::Overloaded(format!("{others} writes are in flight; try again later")))

@@ -66,6 +66,13 @@ impl Identity {
         self.eras.iter().rev().find(|(era, ..)| era.after < seq)
     }
 
+    /// Whether a record was told under `epoch` by this log, or by a log that it continues: by the era of that name, up to
+    /// where the next one began.
+    pub fn has_told(&self, epoch: Epoch, seq: Seq) -> bool {
+        let ends = self.eras.iter().skip(1).map(|(next, ..)| next.after).chain([Seq::MAX]);
+        self.eras.iter().zip(ends).any(|((era, ..), end)| era.epoch == epoch && seq <= end)
+    }
+
     /// The token of the order that the record at `seq` made, such as `o-7K2M9-4W1Q0GZ6T3V8Y5B2N7C9D0E1F2`. Whoever has the
     /// token may see the order. The token never changes; it cannot be guessed, nor worked out from a reservation's id.
     pub fn order_token(&self, seq: Seq) -> String {
@@ -300,6 +307,26 @@ mod tests {
         let next = identity.reservation(ReservationId(13));
         assert_eq!(identity.parse_reservation(&next), Some(ReservationId(13)));
         assert_eq!(next.len(), 34);
+    }
+
+    #[test]
+    fn what_an_earlier_era_told_holds_up_to_where_it_was_left() {
+        let eras = [(5, 0), (6, 100), (7, 100), (8, 140)].map(|(epoch, after)| Era { epoch: Epoch(epoch), after });
+        let identity = Identity::new(&eras, 0, &SECRET);
+        for (epoch, seq, is_told) in [
+            (5, 0, true),
+            (5, 100, true),
+            (5, 101, false),
+            (6, 100, true),
+            (6, 101, false),
+            (7, 140, true),
+            (7, 141, false),
+            (8, 7, true),
+            (8, 999, true),
+            (9, 1, false),
+        ] {
+            assert_eq!(identity.has_told(Epoch(epoch), seq), is_told, "{seq} of {epoch}");
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ mod old_log;
 mod old_log_check;
 mod recall;
 pub mod recovery;
+pub mod replica;
+pub mod role;
 mod saving;
 pub mod sequencer;
 mod shared;

@@ -13,11 +13,12 @@ use crate::engine::checkpoint;
 use crate::engine::directory::{DataDirectory, NewEpoch};
 use crate::engine::fold::Folder;
 use crate::engine::identity::{Era, Identity};
+use crate::engine::role::Role;
 use crate::engine::sequencer::Observer;
 use crate::engine::{Engine, Recovered};
 use crate::ids::{Epoch, Seq, Timestamp};
 use crate::journal::memory::{MemoryDisk, MemoryJournal};
-use crate::journal::{self, Batch, Damage, Journal, LogOptions, Mended, OpenError};
+use crate::journal::{self, Batch, Damage, Journal, LogOptions, Mended, OpenError, SyncPolicy};
 use crate::kernel::clock::Anchors;
 use crate::kernel::clock::Clock;
 use crate::own_store::OwnStore;
@@ -34,6 +35,9 @@ pub struct Options {
     pub entropy: u64,
     /// Whether to trust the clock even if it is far ahead of the log.
     pub trust_clock: bool,
+    /// What this node is to do with the directory; `None` for what the directory says. A directory that was told to stop
+    /// stays so, whoever asks it to decide.
+    pub role: Option<Role>,
 }
 
 /// What the start found.
@@ -93,6 +97,7 @@ impl Engine {
     ///     log: LogOptions { reserve_bytes: 0, ..LogOptions::default() },
     ///     entropy: 42,
     ///     trust_clock: false,
+    ///     role: None,
     /// };
     /// let (engine, report) = Engine::open(&directory, options(), Arc::new(Noon), None)?;
     /// assert!(report.created);
@@ -117,18 +122,21 @@ impl Engine {
         observer: Option<Box<dyn Observer>>,
     ) -> Result<(Self, StartReport), OpenError> {
         let mut directory = DataDirectory::open(directory, options.entropy)?;
+        let role = role_in(&directory, options.role)?;
         let (state, folder, mut journal, mut report) =
             recover(&directory, &options.settings, options.log, Reading::Tail, &mut |_, _, _| Ok(()))?;
         report.created = directory.created;
         let now = clock.now();
         let mut anchors = directory.anchors().clone();
-        // A small difference of the clock is not recorded: it does not affect times.
-        if report.log.last_time.since_ms(now) > CLOCK_BEHIND_SECONDS * 1000 {
+        // A small difference of the clock is not recorded: it does not affect times. A node that decides nothing has the
+        // time of the node that it follows.
+        if role.decides() && report.log.last_time.since_ms(now) > CLOCK_BEHIND_SECONDS * 1000 {
             anchors.start(now, report.log.last_time);
         }
-        let frozen = judge_clock(&mut report, &options, &anchors, now);
+        let frozen = role.decides() && judge_clock(&mut report, &options, &anchors, now);
         let bad: Vec<_> = report.bad_checkpoints.iter().map(|bad| bad.path.clone()).collect();
         checkpoint::set_aside(&directory.checkpoints(), &bad).map_err(OpenError::io(&directory.checkpoints()))?;
+        directory.set_role(role)?;
         let (identity, new_epoch) = directory.settle(report.log.last_seq, options.entropy, &anchors)?;
         report.new_epoch = new_epoch;
         let needed_from = report.checkpoint.map_or(0, |checkpoint| checkpoint.start_seq) + 1;
@@ -142,6 +150,8 @@ impl Engine {
             archive: Some(archive),
             journal: Box::new(Locked { journal, _lock: directory.take_lock() }),
             identity,
+            role,
+            sync: options.log.sync,
             checkpoints: Some(directory.checkpoints()),
             directory: Some(directory.path().to_owned()),
             anchors,
@@ -179,6 +189,8 @@ impl Engine {
             folder,
             journal: Box::new(journal),
             identity: Identity::new(&[Era { epoch: Epoch(1), after: 0 }], 0, &[1; 32]),
+            role: Role::Primary,
+            sync: SyncPolicy::Always,
             checkpoints: None,
             directory: None,
             archive: None,
@@ -189,6 +201,21 @@ impl Engine {
             bytes_since_checkpoint: 0,
         };
         Ok(Self::start(recovered, settings, clock, observer))
+    }
+}
+
+/// What a node that is asked to be `wanted` does with a directory.
+fn role_in(directory: &DataDirectory, wanted: Option<Role>) -> Result<Role, OpenError> {
+    match (wanted, directory.role()) {
+        (None, role) => Ok(role),
+        (Some(Role::Primary), Role::Replica) => {
+            let what = "it belongs to a node that follows another one: start it with --follow URL, or make it decide with \
+                        anaquel promote while it runs";
+            let source = io::Error::new(io::ErrorKind::PermissionDenied, what);
+            Err(OpenError::Io { path: directory.path().to_owned(), source })
+        }
+        (Some(Role::Primary), Role::Demoted) => Ok(Role::Demoted),
+        (Some(role), _) => Ok(role),
     }
 }
 
@@ -205,6 +232,10 @@ impl Journal for Locked {
 
     fn sync(&mut self) -> Result<(), journal::AppendError> {
         self.journal.sync()
+    }
+
+    fn set_sync(&mut self, policy: SyncPolicy) {
+        self.journal.set_sync(policy);
     }
 
     fn has_room(&mut self) -> bool {

@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use crossbeam::channel::Sender;
 
 use super::archive::Archive;
 use super::intake::Intake;
 use super::old_log::OldLogCheck;
+use super::replica::Link;
+use super::role::{Role, RoleNow};
 use crate::command::Queued;
 use crate::engine::checkpoint;
 use crate::engine::counters::Counters;
@@ -19,6 +22,7 @@ use crate::engine::watch::Watch;
 use crate::ids::{ChannelId, Seq};
 use crate::journal::JournalReader;
 use crate::kernel::clock::PacedClock;
+use crate::refusal::Failure;
 use crate::settings::Settings;
 use crate::state::DurableState;
 
@@ -36,11 +40,21 @@ pub enum Health {
     Failed(String),
     /// The engine is closing.
     Closing,
+    /// It follows another node, which decides.
+    Follows,
+    /// It was told to stop, so that another node may take over.
+    Demoted,
 }
 
 pub(super) struct Shared {
     pub(super) state: Arc<DurableState>,
-    pub(super) identity: Identity,
+    /// Replaced when this node, or the one that it follows, begins an era.
+    pub(super) identity: ArcSwap<Identity>,
+    pub(super) role: RoleNow,
+    /// This node was asked to stop deciding: it admits nothing more.
+    pub(super) is_stopping: AtomicBool,
+    /// What this node and the one that it follows tell each other.
+    pub(super) link: Link,
     pub(super) settings: Settings,
     pub(super) reader: Arc<dyn JournalReader>,
     pub(super) clock: PacedClock,
@@ -63,7 +77,9 @@ pub(super) struct Shared {
     pub(super) reserve_bytes: u64,
     /// Bytes of the newest checkpoint; 0 if there is none.
     pub(super) checkpoint_length: AtomicU64,
-    /// With an interval policy: the durable end of the log, and whether a thread waits for a sync.
+    /// Whether an append is on disk later than it is visible: by an interval policy, or because this node follows another.
+    pub(super) syncs_later: AtomicBool,
+    /// Then: the durable end of the log, and whether a thread waits for a sync.
     pub(super) synced: AtomicU64,
     pub(super) sync_wanted: AtomicBool,
     /// The archive; `None` in memory.
@@ -80,9 +96,27 @@ impl Shared {
         self.full.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the log is durable up to `seq`; with an interval policy, waits for a sync if necessary.
+    /// Whether this node decides.
+    pub(super) fn decides(&self) -> bool {
+        self.role.get().decides()
+    }
+
+    /// Why no command is taken now, if so.
+    pub(super) fn refuses(&self) -> Option<Failure> {
+        if let Some(reason) = self.failure.get() {
+            return Some(Failure::ReadOnly(reason.clone()));
+        }
+        match self.role.get() {
+            Role::Primary if self.is_stopping.load(Ordering::SeqCst) => Some(Failure::Demoted),
+            Role::Primary => None,
+            Role::Replica => Some(Failure::Follows),
+            Role::Demoted => Some(Failure::Demoted),
+        }
+    }
+
+    /// Whether the log is durable up to `seq`; if appends are synced later, waits for a sync if necessary.
     pub(super) fn sync_up_to(&self, seq: Seq) -> bool {
-        if self.settings.sync_interval_ms.is_none() {
+        if !self.syncs_later.load(Ordering::Acquire) {
             return true;
         }
         while self.synced.load(Ordering::Acquire) < seq {

@@ -11,12 +11,14 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender};
 
 use super::intake::Sleeper;
+use super::replica::Following;
 use super::shared::{CheckpointRequest, IDLE_MS, Shared};
 use crate::command::{Command, Queued};
 use crate::engine::checkpoint;
-use crate::engine::sequencer::{Cycle, Sequencer};
+use crate::engine::sequencer::Sequencer;
+use crate::feed::Feed;
 use crate::ids::{Seq, Timestamp};
-use crate::journal::Journal;
+use crate::journal::{Journal, SyncPolicy};
 use crate::outcome::CommandResult;
 use crate::{catalogue, demand};
 
@@ -36,6 +38,11 @@ pub(super) struct JournalThread {
     pub(super) checkpoint_asked_at: Timestamp,
     /// When lost demand was last logged.
     pub(super) noted_at: Timestamp,
+    /// When an append is durable while this node decides.
+    pub(super) sync: SyncPolicy,
+    pub(super) last_sync: Timestamp,
+    pub(super) following: Following,
+    pub(super) feed: Feed,
 }
 
 /// Ends the process if the journal or the feed thread panics: memory may be half folded, or a change sent to only some
@@ -55,34 +62,14 @@ impl JournalThread {
     pub(super) fn run(mut self) -> Box<dyn Journal> {
         let _abort = AbortOnPanic;
         let mut commands = VecDeque::new();
-        let mut last_sync = self.shared.clock.now();
+        self.last_sync = self.shared.clock.now();
+        if !self.shared.decides() {
+            self.sequencer.set_sync(SyncPolicy::Interval);
+        }
         loop {
             let closing = self.shared.intake.is_closing();
-            let limit = self.shared.settings.batch_commands_max.saturating_sub(commands.len());
-            self.shared.intake.take(limit, &mut commands);
-            let now = self.shared.clock.now();
-            self.note_lost(now, closing, &mut commands);
-            self.release_names(closing, &mut commands);
-            self.sequencer.freeze(self.shared.expiry_frozen.load(Ordering::Relaxed));
-            self.sequencer.held_back_ms = self.shared.clock.held_back_ms();
-            let waiting = commands.len();
-            self.shared.watch.begins("intake");
-            let due = self.sequencer.next_deadline().is_some_and(|deadline| deadline <= now);
-            if waiting > 0 || due {
-                let cycle = self.sequencer.cycle(now, &mut commands);
-                let taken = waiting - commands.len();
-                self.ask_checkpoint_when_due(&cycle, now);
-                self.shared.intake.answered(taken);
-            } else {
-                self.sequencer.forget(now);
-            }
-            if let Some(interval) = self.shared.settings.sync_interval_ms {
-                let wanted = self.shared.sync_wanted.swap(false, Ordering::Relaxed);
-                if wanted || closing || now.since_ms(last_sync) >= interval {
-                    self.sync();
-                    last_sync = now;
-                }
-            }
+            let decides = self.shared.decides();
+            let is_idle = if decides { self.lead(closing, &mut commands) } else { self.follow() };
             let recent_from = self.shared.recent_from.swap(0, Ordering::Relaxed);
             if recent_from > 0 {
                 self.sequencer.keep_recent(recent_from);
@@ -103,18 +90,55 @@ impl JournalThread {
                 self.shared.failure.get_or_init(|| error.to_string());
             }
             self.shared.watch.rests();
-            if waiting == 0 {
+            if is_idle {
                 // `closing` as read above: at the end, lost demand is logged first.
                 if closing && self.shared.intake.is_over() {
                     break;
                 }
-                let now = self.shared.clock.now();
-                let until = self.sequencer.next_deadline().map_or(IDLE_MS, |deadline| deadline.since_ms(now));
-                self.sleeper.sleep(Duration::from_millis(until.clamp(1, IDLE_MS)));
+                // A node that follows has waited for messages.
+                if decides {
+                    let now = self.shared.clock.now();
+                    let until = self.sequencer.next_deadline().map_or(IDLE_MS, |deadline| deadline.since_ms(now));
+                    self.sleeper.sleep(Duration::from_millis(until.clamp(1, IDLE_MS)));
+                }
             }
         }
         self.sync();
         self.sequencer.into_journal()
+    }
+
+    /// A turn of a node that decides. Returns whether nothing waited for it.
+    fn lead(&mut self, closing: bool, commands: &mut VecDeque<Queued>) -> bool {
+        let limit = self.shared.settings.batch_commands_max.saturating_sub(commands.len());
+        self.shared.intake.take(limit, commands);
+        let now = self.shared.clock.now();
+        self.note_lost(now, closing, commands);
+        self.release_names(closing, commands);
+        self.sequencer.freeze(self.shared.expiry_frozen.load(Ordering::Relaxed));
+        self.sequencer.held_back_ms = self.shared.clock.held_back_ms();
+        let waiting = commands.len();
+        self.shared.watch.begins("intake");
+        let due = self.sequencer.next_deadline().is_some_and(|deadline| deadline <= now);
+        if waiting > 0 || due {
+            let cycle = self.sequencer.cycle(now, commands);
+            let taken = waiting - commands.len();
+            self.note_for_checkpoint(cycle.bytes as u64, now);
+            self.shared.intake.answered(taken);
+        } else {
+            self.sequencer.forget(now);
+        }
+        if let Some(interval) = self.shared.settings.sync_interval_ms {
+            let wanted = self.shared.sync_wanted.swap(false, Ordering::Relaxed);
+            if wanted || closing || now.since_ms(self.last_sync) >= interval {
+                self.sync();
+                self.last_sync = now;
+            }
+        }
+        // Whoever was admitted before it was to stop is answered first.
+        if waiting == 0 && self.shared.is_stopping.load(Ordering::SeqCst) && self.shared.intake.under_way() == 0 {
+            self.demote();
+        }
+        waiting == 0
     }
 
     /// Periodically, and at the end, refused demand is logged.
@@ -150,15 +174,16 @@ impl JournalThread {
         }
     }
 
-    fn sync(&mut self) {
+    pub(super) fn sync(&mut self) {
         self.sequencer.sync();
         if self.sequencer.failure().is_none() {
             self.shared.synced.store(self.shared.state.view.seq(), Ordering::Release);
         }
     }
 
-    fn ask_checkpoint_when_due(&mut self, cycle: &Cycle, now: Timestamp) {
-        self.bytes_since_checkpoint += cycle.bytes as u64;
+    /// So many bytes were appended: asks for a checkpoint when one is due.
+    pub(super) fn note_for_checkpoint(&mut self, bytes: u64, now: Timestamp) {
+        self.bytes_since_checkpoint += bytes;
         // A checkpoint is written whole: what it costs a record must not grow with all that memory holds. But what it ends
         // with, such as the trim of the log, waits for no more than a day.
         let is_long = self.bytes_since_checkpoint >= self.shared.checkpoint_length.load(Ordering::Relaxed);
@@ -191,9 +216,10 @@ pub(super) fn take_checkpoints(shared: &Shared, directory: &Path, asked: &Receiv
         let now = shared.clock.now();
         let kept_ms = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
         shared.state.movements.let_go(kept_ms(shared.settings.movement_retention_seconds));
-        let taken = checkpoint::write(&shared.state, shared.identity.epoch(), directory, shared.reserve_bytes, |seq| {
-            shared.sync_up_to(seq)
-        });
+        let taken =
+            checkpoint::write(&shared.state, shared.identity.load().epoch(), directory, shared.reserve_bytes, |seq| {
+                shared.sync_up_to(seq)
+            });
         let taken = taken.map_err(|error| error.to_string());
         // After a failure the next one is tried without waiting for its length.
         let length = if taken.is_ok() { checkpoint::newest_length(directory) } else { 0 };

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use crossbeam::queue::SegQueue;
 
 use super::counters::Counters;
@@ -15,9 +16,10 @@ use super::index::{Exceeded, Mode, Share, Wake};
 use super::index::{Index, Sub};
 use super::shared::{Handed, IDLE_BACKLOG, Shared};
 use super::subscription::{Start, Subscription};
+use crate::engine::identity::Identity;
 use crate::engine::sequencer::Observer;
 use crate::event::Record;
-use crate::ids::{Epoch, Seq};
+use crate::ids::Seq;
 use crate::journal::JournalReader;
 use crate::settings::FeedSettings;
 use crate::state::DurableState;
@@ -37,7 +39,7 @@ pub struct Feed {
 impl Feed {
     pub(crate) fn new(
         state: Arc<DurableState>,
-        epoch: Epoch,
+        identity: &Arc<Identity>,
         settings: FeedSettings,
         reader: Arc<dyn JournalReader>,
     ) -> Self {
@@ -46,7 +48,7 @@ impl Feed {
         let shared = Shared {
             history: History::new(Arc::clone(&reader), position),
             state,
-            epoch,
+            identity: ArcSwap::new(Arc::clone(identity)),
             settings,
             reader,
             position: AtomicU64::new(position),
@@ -113,6 +115,11 @@ impl Feed {
         shared.subscribed.store(true, Ordering::Relaxed);
         shared.wake();
         Ok(Subscription::new(Arc::clone(&self.shared), sub, slot, start))
+    }
+
+    /// The log has another era: cursors are of the last one from now on.
+    pub(crate) fn begin_era(&self, identity: &Arc<Identity>) {
+        self.shared.identity.store(Arc::clone(identity));
     }
 
     /// The record up to which all matching subscriptions were woken.

@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
+use arc_swap::ArcSwap;
 use crossbeam::queue::SegQueue;
 
 use super::counters::Counters;
 use super::entry::Entry;
 use super::history::{History, read_back};
 use super::index::{self, Index};
+use crate::engine::identity::Identity;
 use crate::ids::{Epoch, Seq};
 use crate::journal::JournalReader;
 use crate::settings::FeedSettings;
@@ -23,7 +25,8 @@ pub(super) const READ_BACK: Seq = 4096;
 
 pub(super) struct Shared {
     pub(super) state: Arc<DurableState>,
-    pub(super) epoch: Epoch,
+    /// The eras of the log.
+    pub(super) identity: ArcSwap<Identity>,
     pub(super) settings: FeedSettings,
     pub(super) reader: Arc<dyn JournalReader>,
     /// Everything up to this record was passed to the matching subscriptions.
@@ -54,6 +57,11 @@ pub(super) struct Handed {
 impl Shared {
     pub(super) fn lock_index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The epoch of cursors.
+    pub(super) fn epoch(&self) -> Epoch {
+        self.identity.load().epoch()
     }
 
     pub(super) fn wake(&self) {

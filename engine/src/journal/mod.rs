@@ -5,8 +5,8 @@
 mod codec;
 
 pub use anaquel_log::{
-    AppendError, Batch, BatchBuilder, CodecError, Damage, Journal, JournalReader, LogOptions, Mended, OpenError,
-    ReadError, Recovered, StoreKind, SyncPolicy, memory, open,
+    AppendError, Batch, BatchBuilder, BatchId, Chain, CodecError, Damage, Head, Journal, JournalReader, LogOptions,
+    Mended, OpenError, ReadError, Recovered, SealError, Sealed, StoreKind, SyncPolicy, Term, memory, open,
 };
 pub(crate) use anaquel_log::{LogWriter, decode, encode, encode_into, known_durable, mend, sync_directory};
 pub use codec::{push_record, record, records};

@@ -163,6 +163,13 @@ impl Writer {
         self.cell(state, after, Some(counted_at));
     }
 
+    /// Nothing is in flight: the promise word of a cell equals its durable word.
+    pub(crate) fn level_promise(&self, state: &DurableState, cell: &CellAfter) {
+        if let Some(cell) = state.matrix.get(cell.sku, cell.location) {
+            cell.rebuild_promise(&self.cells);
+        }
+    }
+
     /// Only before serving: nothing is in flight, so the promise words equal the log.
     pub(crate) fn rebuild_promises(&mut self, state: &DurableState) {
         for (_, cell) in state.matrix.range(0, self.cells.cells()) {

@@ -208,7 +208,8 @@ pub fn log_files(directory: &Path) -> Vec<PathBuf> {
 impl Shop {
     /// A shop on the disk, in `directory`.
     pub fn on_disk(directory: &Path, clock: &Arc<ManualClock>) -> Self {
-        let options = Options { log: log_options(), settings: Settings::default(), entropy: 42, trust_clock: false };
+        let options =
+            Options { log: log_options(), settings: Settings::default(), entropy: 42, trust_clock: false, role: None };
         let (engine, _) = Engine::open(directory, options, clock.clone(), None).unwrap();
         Self { engine, clock: clock.clone(), disk: MemoryDisk::default() }
     }

@@ -120,7 +120,7 @@ fn is_behind(has: &[ArchivePlace], ends: &[ArchivePlace]) -> bool {
 }
 
 /// Adds everything between `has` and the end of the files to the index. The inner result is that of the files.
-fn catch_up(
+pub(super) fn catch_up(
     index: &ArchiveIndex,
     files: &ArchiveFiles,
     has: &[ArchivePlace],

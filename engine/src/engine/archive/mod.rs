@@ -8,6 +8,7 @@
 //! last change of the index back. A crash after it loses nothing: a replay forgets. The record has the bytes, so what a
 //! copied directory lacks of a file is written again from the log. Whatever a reader finds in memory wins over the archive.
 
+mod copied;
 mod error;
 mod keys;
 mod ledger;

@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use super::writer::{Reached, Stepped};
 use crate::engine::Engine;
+use crate::engine::shared::Shared;
 use crate::ids::Seq;
 
 impl Engine {
@@ -32,5 +33,14 @@ impl Engine {
     pub fn archive_trouble(&self) -> Option<String> {
         let archive = self.shared.archive.as_ref()?;
         archive.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Shared {
+    /// Notes why the archive cannot be written, or that it can.
+    pub(in crate::engine) fn note_archive_trouble(&self, trouble: Option<String>) {
+        if let Some(archive) = &self.archive {
+            *archive.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        }
     }
 }

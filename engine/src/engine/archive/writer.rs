@@ -77,8 +77,9 @@ fn next_place(standing: &Standing, bytes: u64, file_bytes: u64) -> ArchivePlace 
 pub(in crate::engine) fn run(shared: &Shared, stop: &Receiver<()>) {
     loop {
         let stepped = shared.archive_step(&mut |_| ());
-        if let Some(archive) = &shared.archive {
-            *archive.trouble.lock().unwrap_or_else(PoisonError::into_inner) = stepped.as_ref().err().cloned();
+        // While this node follows another, the journal thread writes what that one archives, and notes why it cannot.
+        if shared.decides() {
+            shared.note_archive_trouble(stepped.as_ref().err().cloned());
         }
         let pause = match stepped {
             Ok(Stepped::Archived) => Duration::ZERO,
@@ -99,7 +100,7 @@ impl Shared {
         let Some(archive) = &self.archive else { return Ok(Stepped::Nothing) };
         let _writing = archive.writing.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that jumped says nothing of the age of anything.
-        if self.failure.get().is_some() || self.expiry_frozen.load(Ordering::Relaxed) {
+        if self.refuses().is_some() || self.expiry_frozen.load(Ordering::Relaxed) {
             return Ok(Stepped::Nothing);
         }
         let now = self.clock.now().max(self.state.last_time());
@@ -153,7 +154,7 @@ impl Shared {
     }
 
     /// The archive never uses the space that the log needs to stay complete.
-    fn check_room(&self, archive: &Archive, bytes: u64) -> Result<(), String> {
+    pub(super) fn check_room(&self, archive: &Archive, bytes: u64) -> Result<(), String> {
         let folder = archive.files.folder();
         let folder = if folder.exists() { folder } else { folder.parent().unwrap_or(folder) };
         let stat = rustix::fs::statvfs(folder).map_err(|error| error.to_string())?;
@@ -166,7 +167,7 @@ impl Shared {
     /// Submits a command of the engine itself, and waits for its outcome.
     fn submit_own(&self, command: Command) -> CommandResult {
         let (tx, rx) = bounded(1);
-        let offered = self.intake.offer(|standing| match (self.failure.get(), standing) {
+        let offered = self.intake.offer(|standing| match (self.refuses(), standing) {
             (None, IntakeState::Open { .. }) => {
                 let done = Box::new(move |told: CommandResult| drop(tx.send(told)));
                 Ok(Queued { command: command.into(), cause: None, done })
@@ -191,12 +192,7 @@ impl Archive {
             days.note(kept);
         }
         days.set(self.index(), &mut change).map_err(|error| error.to_string())?;
-        let mut ends = standing.ends.clone();
-        let end = archived.end();
-        match ends.last_mut().filter(|last| last.file == end.file) {
-            Some(last) => *last = end,
-            None => ends.push(end),
-        }
+        let ends = standing.with(standing.last, archived.end()).ends;
         self.index().apply(change, &ends).map_err(|error| error.to_string())
     }
 }

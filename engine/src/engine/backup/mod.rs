@@ -15,6 +15,6 @@ mod write;
 pub use crate::engine::directory::Extra;
 pub use directory::{Taken, of_directory};
 pub use format::Head;
-pub use restore::{Chain, Checked, RestoreError, Restored, Until, check, read_head, read_through, restore};
+pub use restore::{Chain, Checked, RestoreError, Restored, Until, check, join, read_head, read_through, restore};
 pub use write::{BackupError, Start};
 pub(crate) use write::{Origin, newest_checkpoint, write};

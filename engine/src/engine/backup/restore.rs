@@ -439,6 +439,24 @@ pub struct Restored {
 /// # Errors
 /// What is wrong with the backups, or with the directory.
 pub fn restore(chain: &Chain, target: &Path, store: StoreKind, entropy: u64) -> Result<Restored, RestoreError> {
+    restore_as(chain, target, store, |directory, seq| directory.is_restored(seq, entropy))
+}
+
+/// Creates the data directory of a node that follows the one that the backups are of: with the same history. Otherwise as
+/// [`restore`].
+///
+/// # Errors
+/// What is wrong with the backups, or with the directory.
+pub fn join(chain: &Chain, target: &Path, store: StoreKind) -> Result<Restored, RestoreError> {
+    restore_as(chain, target, store, |directory, _| directory.is_joined())
+}
+
+fn restore_as(
+    chain: &Chain,
+    target: &Path,
+    store: StoreKind,
+    complete: impl FnOnce(&mut DataDirectory, Seq) -> Result<Epoch, OpenError>,
+) -> Result<Restored, RestoreError> {
     begin(target)?;
     let io = |path: &Path, error: io::Error| RestoreError::Io { path: path.to_owned(), source: error };
     let journal = target.join("journal");
@@ -509,7 +527,7 @@ pub fn restore(chain: &Chain, target: &Path, store: StoreKind, entropy: u64) -> 
     archive::mend(&archive, &state.own.archive.standing(), made.reader().as_ref())?;
     // Closes the log before another process may open it.
     drop(made);
-    let epoch = directory.is_restored(seq, entropy)?;
+    let epoch = complete(&mut directory, seq)?;
     let marker = target.join(UNFINISHED_RESTORE);
     fs::remove_file(&marker).map_err(RestoreError::io(&marker))?;
     sync_directory(target)?;

@@ -88,5 +88,6 @@ pub(super) fn settle(
     {
         *answer = Ok(Answer::Put(seq, Some(thing)));
     }
+    cx.draft.builder.end_command();
     cx.draft.decided.push(Decided { done, scope, end_seq: cx.draft.builder.next_seq(), debited, credits });
 }

@@ -40,7 +40,7 @@ use crate::engine::fold::Folder;
 use crate::engine::watch::Watch;
 use crate::event::{Event, Record};
 use crate::ids::{Seq, Timestamp};
-use crate::journal::{AppendError, Journal, JournalReader};
+use crate::journal::{AppendError, Batch, Journal, JournalReader, SyncPolicy};
 use crate::kernel::asked::Asked;
 use crate::kernel::cause::Cause;
 use crate::kernel::clock::Anchors;
@@ -109,17 +109,11 @@ impl Sequencer {
         settings: Settings,
         observer: Option<Box<dyn Observer>>,
     ) -> Self {
-        let mut draft = Draft::new(Arc::clone(&state), settings.names);
+        let reader = journal.reader();
+        let draft = first_draft(&state, &settings, &*reader);
         let there_at_start = state.view.seq();
-        draft.holds.counts_channels = !settings.channel_limits.is_empty();
-        // Bounded by the open reservations; runs once, before anything is decided.
-        for reservation in state.reservations.open_ones() {
-            draft.holds.count(&reservation, state.owner(reservation.id));
-        }
         // Rules and price lists whose date passed during the downtime are due at once.
         let next_activation = hooks::next_activation(&state, Timestamp(0)).map(|_| Timestamp(0));
-        let reader = journal.reader();
-        draft.log_from = reader.oldest();
         Self {
             state,
             reader,
@@ -138,6 +132,18 @@ impl Sequencer {
             watch: Arc::default(),
             counters: Arc::default(),
         }
+    }
+
+    /// Decides from now on, after another node wrote what this one folded.
+    pub fn take_over(&mut self) {
+        self.draft = first_draft(&self.state, &self.settings, &*self.reader);
+        self.kept = KeptAlive { there_at_start: self.state.view.seq(), ..KeptAlive::default() };
+        self.next_activation = hooks::next_activation(&self.state, Timestamp(0)).map(|_| Timestamp(0));
+    }
+
+    /// From now on, appends are durable by this policy.
+    pub fn set_sync(&mut self, policy: SyncPolicy) {
+        self.journal.set_sync(policy);
     }
 
     /// When the next reservation or cart expires, if the clock is trusted, or the next rule or price list begins or ends.
@@ -258,6 +264,53 @@ impl Sequencer {
         cycle
     }
 
+    /// Appends and folds a batch that another node decided: `records`, of which each of `ends` is the last one of its
+    /// command. Nobody is answered here. Promise words follow the durable ones, since nothing is promised meanwhile.
+    ///
+    /// # Errors
+    /// As [`Journal::append`]; nothing of it is visible then.
+    pub fn follow(&mut self, batch: &Batch, records: &[Record], ends: &[Seq]) -> Result<(), AppendError> {
+        self.watch.begins("append");
+        match self.journal.append(batch) {
+            Ok(()) => self.full = None,
+            Err(error) => {
+                match &error {
+                    AppendError::Full { .. } => self.full = Some(error.to_string()),
+                    AppendError::Fenced { .. } | AppendError::Unknown(_) => self.failed = Some(error.clone()),
+                }
+                return Err(error);
+            }
+        }
+        self.counters.batch(records.len(), batch.body.len(), 0);
+        self.watch.begins("fold");
+        let (mut rest, mut first_seq) = (records, batch.first_seq);
+        let mut ends = ends.iter().copied().peekable();
+        while !rest.is_empty() {
+            // As in `publish`: a group ends where a command ends.
+            let mut last_seq = first_seq;
+            while let Some(end) = ends.next_if(|_| (last_seq - first_seq) < FOLD_GROUP as u64) {
+                last_seq = end;
+            }
+            let length = (last_seq - first_seq + 1) as usize;
+            let (group, after) = rest.split_at(length.min(rest.len()));
+            let state = &self.state;
+            state.view.fold(&mut self.folder, last_seq, |folder| {
+                for record in group {
+                    folder.fold(state, record);
+                    folder.level_promises(state, record);
+                }
+                state.rules.refresh(last_seq, &state.catalogue);
+                state.own.refresh(last_seq, &state.catalogue);
+                state.places.refresh(&state.catalogue);
+            });
+            (rest, first_seq) = (after, last_seq + 1);
+        }
+        if let Some(observer) = &mut self.observer {
+            observer.published(records);
+        }
+        Ok(())
+    }
+
     /// Drops keys and closed reservations after their retention, a bounded number at a time. Continues while nothing
     /// can be written, too, because a caller without room for keys waits for it.
     pub fn forget(&mut self, now: Timestamp) {
@@ -341,7 +394,7 @@ impl Sequencer {
     }
 
     /// Releases what was admitted for a command that is not decided.
-    fn refuse(&self, queued: Queued, failure: Failure) {
+    pub fn refuse(&self, queued: Queued, failure: Failure) {
         self.state.give_back(&queued.command.admitted());
         if let Some(scope) = scope_of(&queued.cause) {
             self.state.idempotency.abandon(scope);
@@ -442,6 +495,18 @@ impl Sequencer {
             AppendError::Fenced { .. } | AppendError::Unknown(_) => self.failed = Some(error),
         }
     }
+}
+
+/// A draft of the durable view, with what it must know of it.
+fn first_draft(state: &Arc<DurableState>, settings: &Settings, reader: &dyn JournalReader) -> Draft {
+    let mut draft = Draft::new(Arc::clone(state), settings.names);
+    draft.holds.counts_channels = !settings.channel_limits.is_empty();
+    // Bounded by the open reservations; runs once, before anything is decided.
+    for reservation in state.reservations.open_ones() {
+        draft.holds.count(&reservation, state.owner(reservation.id));
+    }
+    draft.log_from = reader.oldest();
+    draft
 }
 
 /// Decides a command, by its subject.

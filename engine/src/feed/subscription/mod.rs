@@ -138,7 +138,7 @@ impl Subscription {
     }
 
     fn judge(&self, cursor: Cursor) -> Option<Reset> {
-        if cursor.epoch != self.shared.epoch {
+        if !self.shared.identity.load().has_told(cursor.epoch, cursor.seq) {
             Some(Reset::EpochChanged)
         } else if cursor.selection != self.sub.lock_filter().digest.0 {
             Some(Reset::SelectionChanged)
@@ -157,7 +157,7 @@ impl Subscription {
     }
 
     fn position(&self) -> Cursor {
-        Cursor { epoch: self.shared.epoch, seq: self.told, selection: self.selection }
+        Cursor { epoch: self.shared.epoch(), seq: self.told, selection: self.selection }
     }
 
     /// Everything up to this record was sent.

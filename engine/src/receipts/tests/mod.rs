@@ -106,7 +106,7 @@ impl House {
 
     fn on_disk(directory: &Path, clock: Arc<Hand>, drawn: u64) -> Self {
         let log = LogOptions { reserve_bytes: 0, ..LogOptions::default() };
-        let options = Options { log, settings: settings(), entropy: 42, trust_clock: true };
+        let options = Options { log, settings: settings(), entropy: 42, trust_clock: true, role: None };
         let (engine, _) = Engine::open(directory, options, clock.clone(), None).expect("the log is whole");
         Self { engine, clock, drawn: AtomicU64::new(drawn) }
     }

@@ -3,6 +3,7 @@
 
 mod copies;
 mod crashes;
+mod following;
 mod leaving;
 mod random;
 mod recall;
@@ -33,7 +34,7 @@ fn try_open(directory: &Path, clock: &Arc<ManualClock>) -> Result<Shop, String> 
         archives_by_itself: false,
     };
     let settings = Settings { orders, clock_jump_seconds_max: u64::MAX, ..Settings::default() };
-    let options = Options { log: log_options(), settings, entropy: 42, trust_clock: true };
+    let options = Options { log: log_options(), settings, entropy: 42, trust_clock: true, role: None };
     let (engine, _) = Engine::open(directory, options, clock.clone(), None).map_err(|error| error.to_string())?;
     Ok(Shop { engine, clock: clock.clone(), disk: MemoryDisk::default() })
 }

@@ -1,0 +1,130 @@
+//! Who decides: a node stops, or a node that followed begins an era of its own.
+
+use std::sync::atomic::Ordering;
+
+use crossbeam::channel::bounded;
+
+use super::received::Received;
+use crate::engine::directory::DataDirectory;
+use crate::engine::handle::Engine;
+use crate::engine::role::Role;
+use crate::engine::threads::JournalThread;
+use crate::ids::{Epoch, Seq};
+
+/// A node that followed decides from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promoted {
+    /// The epoch of the era that begins.
+    pub epoch: Epoch,
+    /// The last record before it. What the former node wrote after it is not in this history.
+    pub after: Seq,
+}
+
+/// A node stopped deciding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demoted {
+    /// The epoch of the history that it left.
+    pub epoch: Epoch,
+    /// Its last record.
+    pub seq: Seq,
+}
+
+impl Engine {
+    /// What this node may do with its log.
+    pub fn role(&self) -> Role {
+        self.shared.role.get()
+    }
+
+    /// Makes a node that follows decide: everything that it was given counts, an era from `entropy` begins after it, and
+    /// its directory remembers both before this returns. Blocks.
+    ///
+    /// # Errors
+    /// It decides already, or its directory cannot be written: then it goes on following.
+    pub fn promote(&self, entropy: u64) -> Result<Promoted, String> {
+        if self.shared.decides() {
+            return Err("this node decides already".to_owned());
+        }
+        let (tx, rx) = bounded(1);
+        let ends = |_| "this node ends".to_owned();
+        self.shared.link.send(Received::Promote(entropy, tx)).map_err(|_| "this node ends".to_owned())?;
+        rx.recv().map_err(ends)?
+    }
+
+    /// Stops deciding, for good in this history: takes no more commands, answers those in flight, and has its directory
+    /// remember it before this returns. Blocks. A node that has stopped says again where.
+    ///
+    /// # Errors
+    /// It follows another node, or its directory cannot be written: then it goes on deciding.
+    pub fn demote(&self) -> Result<Demoted, String> {
+        let shared = &*self.shared;
+        match shared.role.get() {
+            Role::Primary => {}
+            Role::Demoted => return Ok(Demoted { epoch: self.epoch(), seq: shared.state.view.seq() }),
+            Role::Replica => return Err("this node follows another and decides nothing".to_owned()),
+        }
+        let (tx, rx) = bounded(1);
+        {
+            let mut stopping = shared.link.stopping();
+            if stopping.is_some() {
+                return Err("this node is stopping already; ask again".to_owned());
+            }
+            *stopping = Some(tx);
+        }
+        shared.is_stopping.store(true, Ordering::SeqCst);
+        shared.intake.wake();
+        rx.recv().map_err(|_| "this node ends".to_owned())?
+    }
+}
+
+impl JournalThread {
+    /// Begins an era after everything that was folded, on disk before anything is decided.
+    pub(super) fn promote(&mut self, entropy: u64) -> Result<Promoted, String> {
+        let shared = &self.shared;
+        if shared.decides() {
+            return Err("this node decides already".to_owned());
+        }
+        self.sequencer.sync();
+        if let Some(error) = self.sequencer.failure() {
+            return Err(error.to_string());
+        }
+        let after = shared.state.view.seq();
+        let Some(directory) = &shared.directory else { return Err("the log is in memory".to_owned()) };
+        let promoted = DataDirectory::again(directory).and_then(|mut again| again.is_promoted(after, entropy));
+        let identity = promoted.map_err(|error| error.to_string())?;
+        let epoch = identity.epoch();
+        shared.identity.store(identity.into());
+        self.feed.begin_era(&shared.identity.load());
+        let jump_ms = shared.settings.clock_jump_seconds_max.saturating_mul(1000);
+        let is_trusted = shared.clock.takes_over(shared.state.last_time(), jump_ms);
+        shared.expiry_frozen.store(!is_trusted, Ordering::Relaxed);
+        self.sequencer.set_sync(self.sync);
+        shared.synced.store(after, Ordering::Release);
+        shared.syncs_later.store(shared.settings.sync_interval_ms.is_some(), Ordering::Release);
+        self.sequencer.take_over();
+        shared.role.set(Role::Primary);
+        Ok(Promoted { epoch, after })
+    }
+
+    /// No command is in flight: has the directory remember that this node decides no more, and answers who asked for it.
+    pub(in crate::engine) fn demote(&mut self) {
+        let shared = &self.shared;
+        self.sequencer.sync();
+        let demoted = match (self.sequencer.failure(), &shared.directory) {
+            (Some(error), _) => Err(error.to_string()),
+            (None, None) => Err("the log is in memory".to_owned()),
+            (None, Some(directory)) => DataDirectory::again(directory)
+                .and_then(|mut again| again.set_role(Role::Demoted))
+                .map_err(|error| error.to_string()),
+        };
+        if demoted.is_ok() {
+            shared.clock.told(shared.clock.now());
+            shared.role.set(Role::Demoted);
+        }
+        // Whoever comes later is told by the role.
+        shared.is_stopping.store(false, Ordering::SeqCst);
+        if let Some(tell) = shared.link.stopping().take() {
+            let (epoch, seq) = (shared.identity.load().epoch(), shared.state.view.seq());
+            let _ = tell.send(demoted.map(|()| Demoted { epoch, seq }));
+        }
+    }
+}
