@@ -70,16 +70,44 @@ impl Server {
     pub fn start_under(tool: &[&str], binary: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
         // Between the search for a free port and the listen call, another process may take it.
         for _ in 0..4 {
-            match Self::try_to_start(tool, binary, data, arguments) {
+            match Self::start_at(free_address()?, tool, binary, data, arguments) {
                 Err(error) if error.to_string().contains("Address already in use") => {}
                 other => return other,
             }
         }
-        Self::try_to_start(tool, binary, data, arguments)
+        Self::start_at(free_address()?, tool, binary, data, arguments)
     }
 
-    fn try_to_start(tool: &[&str], binary: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
-        let address = free_address()?;
+    /// The same at a given address, where others expect it.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_at(
+        address: SocketAddr,
+        tool: &[&str],
+        binary: &Path,
+        data: &Path,
+        arguments: &[&str],
+    ) -> anyhow::Result<Self> {
+        Self::start_until("/readyz", address, tool, binary, data, arguments)
+    }
+
+    /// The same, and waits only until it answers: it may serve reads alone.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_alive_at(address: SocketAddr, binary: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::start_until("/healthz", address, &[], binary, data, arguments)
+    }
+
+    fn start_until(
+        path: &str,
+        address: SocketAddr,
+        tool: &[&str],
+        binary: &Path,
+        data: &Path,
+        arguments: &[&str],
+    ) -> anyhow::Result<Self> {
         let log = data.with_extension("log");
         let said_before = std::fs::metadata(&log).map_or(0, |file| file.len());
         let log_file = std::fs::File::options().create(true).append(true).open(&log)?;
@@ -102,7 +130,7 @@ impl Server {
         let mut server = Self { child, address };
         let started = Instant::now();
         loop {
-            if let Ok(answer) = Client::new(address).get("/readyz")
+            if let Ok(answer) = Client::new(address).get(path)
                 && answer.status == 200
             {
                 return Ok(server);

@@ -12,7 +12,7 @@ use anaquel_engine::journal::ReadError;
 use anaquel_engine::sequencer::Observer;
 use anaquel_engine::settings::PromiseLimits;
 use anaquel_engine::{Clock, Engine};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::auth::Auth;
 use crate::auth::caller::Caller;
@@ -24,6 +24,7 @@ use crate::http::budget::aside::Aside;
 use crate::http::budget::link::Links;
 use crate::http::budget::pace::Pace;
 use crate::http::problem::{Problem, Slug};
+use crate::node::Node;
 use crate::stream::follow::hub::Hub;
 use crate::stream::streams::Streams;
 use crate::subjects::receipts::copies::Copies;
@@ -77,6 +78,10 @@ pub struct Inner {
     pub sample_key: [u8; 32],
     /// How often customers' copies of receipts are read.
     pub copies: Copies,
+    /// Where this node stands to the one that it follows.
+    pub node: Arc<Node>,
+    /// Asks the server to stop and to start again.
+    pub again: Notify,
     /// True once the server stops taking requests.
     pub stopping: watch::Receiver<bool>,
     /// Looks after the journal thread.
@@ -114,6 +119,7 @@ impl Inner {
         let (streams, started) = (Streams::new(&config.stream), Instant::now());
         let machine = Machine::new(config.data.clone());
         let follow = Hub::new(engine.clone());
+        let node = Node::new(config.nodes.follow.clone());
         Self {
             engine,
             config,
@@ -131,6 +137,8 @@ impl Inner {
             codes,
             sample_key: sample_key(),
             copies: Copies::default(),
+            node,
+            again: Notify::new(),
             stopping,
             watchdog,
             machine,
@@ -257,6 +265,11 @@ impl App {
         let (_, stopping) = watch::channel(false);
         let auth = Arc::new(Auth::open(&config)?);
         Ok(Self(Arc::new(Inner::new(engine, config, metrics, visible, auth, stopping, Arc::default()))))
+    }
+
+    /// Has the server stop in order and start again, with what its directory has then.
+    pub fn start_again(&self) {
+        self.again.notify_one();
     }
 
     /// What a caller may ask for through a channel; nothing where nothing is bounded.

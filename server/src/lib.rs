@@ -14,6 +14,7 @@ pub mod files;
 pub mod http;
 pub mod lanes;
 pub mod lock;
+pub mod node;
 pub mod serve;
 pub mod stream;
 pub mod subjects;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anaquel_server::cli::args::{Cli, Command};
-use anaquel_server::cli::{backup, commands};
+use anaquel_server::cli::{backup, commands, nodes};
 use clap::Parser;
 
 #[global_allocator]
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Command::Export(args) => commands::export(args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),
+        Command::Promote(args) => nodes::promote(&args),
         Command::Verify(args) => commands::verify(&args),
         Command::Inspect(args) => commands::inspect(&args),
         Command::Keys(args) => commands::keys(&args),

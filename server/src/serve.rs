@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anaquel_engine::Engine;
 use anaquel_engine::journal::StoreKind;
 use anaquel_engine::recovery::{Options, StartReport};
+use anaquel_engine::role::Role;
 use anyhow::Context;
 use axum::body::{Bytes, HttpBody};
 use axum::response::Response;
@@ -37,6 +38,8 @@ use crate::http::router::router;
 use crate::lanes::{self, Entrances, Lanes};
 use crate::subjects::SUBJECTS;
 use crate::subjects::events::views::record;
+use crate::subjects::nodes::join::{self, Begin};
+use crate::subjects::nodes::peers;
 use crate::telemetry::sampler;
 use crate::telemetry::traces::Traces;
 use crate::watchdog::Watchdog;
@@ -68,17 +71,21 @@ const LAST_PATIENCE: Duration = Duration::from_secs(1);
 /// How often a shutdown checks whether the journal thread has finished.
 const STUCK_LOOK: Duration = Duration::from_millis(100);
 
-/// Opens the engine that `config` describes.
+/// Opens the engine that `config` describes, in a role; without one, in that of the data directory.
 ///
 /// # Errors
 /// What is wrong with the data directory, and the remedy.
-pub fn open_engine(config: &Config, observer: Option<VisibleSeq>) -> anyhow::Result<(Engine, StartReport)> {
+pub fn open_engine(
+    config: &Config,
+    observer: Option<VisibleSeq>,
+    role: Option<Role>,
+) -> anyhow::Result<(Engine, StartReport)> {
     let options = Options {
         settings: config.engine_settings(),
         log: config.log_options(),
         entropy: crate::random().map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?,
         trust_clock: config.trust_clock,
-        role: None,
+        role,
     };
     let observer = observer.map(|observer| Box::new(observer) as Box<dyn anaquel_engine::sequencer::Observer>);
     let (engine, report) = Engine::open(&config.data, options, Arc::new(SystemClock::default()), observer)
@@ -87,11 +94,20 @@ pub fn open_engine(config: &Config, observer: Option<VisibleSeq>) -> anyhow::Res
     Ok((engine, report))
 }
 
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to stop.
+    Stopped,
+    /// It is to start again, with what its directory has now.
+    Again,
+}
+
 /// Runs until the process is told to stop.
 ///
 /// # Errors
 /// Why the server could not start, or could not shut down in order.
-pub fn serve(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<()> {
+pub fn serve(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<Ended> {
     telemetry::log(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let lanes = Lanes::start(lanes::count())?;
@@ -100,8 +116,10 @@ pub fn serve(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
     ended
 }
 
-async fn run(config: Config, entrances: Entrances, with_demo: bool, restored: bool) -> anyhow::Result<()> {
+async fn run(mut config: Config, entrances: Entrances, with_demo: bool, restored: bool) -> anyhow::Result<Ended> {
     let started = Instant::now();
+    // First: a node that follows has the keys of the node that it follows.
+    let role = follows(&mut config).await?;
     // Checks everything that does not need a data directory first, before it creates one.
     let auth = Arc::new(Auth::open(&config)?);
     let tls = Tls::open(&config.tls)?.map(Arc::new);
@@ -116,7 +134,8 @@ async fn run(config: Config, entrances: Entrances, with_demo: bool, restored: bo
     let (visible_tx, visible) = watch::channel(0);
     let opening = config.clone();
     let (engine, report) =
-        tokio::task::spawn_blocking(move || open_engine(&opening, Some(VisibleSeq(visible_tx)))).await??;
+        tokio::task::spawn_blocking(move || open_engine(&opening, Some(VisibleSeq(visible_tx)), Some(role))).await??;
+    may_decide(&config, &engine).await?;
     tell(&config, &report, &engine, started);
     if with_demo {
         let loading = engine.clone();
@@ -157,7 +176,7 @@ async fn run(config: Config, entrances: Entrances, with_demo: bool, restored: bo
     if let Some(tls) = &tls {
         tokio::spawn(Arc::clone(tls).watch());
     }
-    accept(listener, app, &config, entrances, tls, stop, signal).await;
+    let ended = accept(listener, app, &config, entrances, tls, stop, signal).await;
     tracing::info!("finishing requests in flight, then writing a last checkpoint");
     let closing = engine.clone();
     let mut closed = tokio::task::spawn_blocking(move || closing.close());
@@ -175,6 +194,37 @@ async fn run(config: Config, entrances: Entrances, with_demo: bool, restored: bo
     }
     tracing::info!(seq = engine.state().view.seq(), "closed");
     tokio::task::spawn_blocking(move || traces.stop()).await?;
+    Ok(ended)
+}
+
+/// What this node is by its settings. A node that follows and has no directory yet gets one here.
+async fn follows(config: &mut Config) -> anyhow::Result<Role> {
+    let Some(url) = config.nodes.follow.clone() else { return Ok(Role::Primary) };
+    match join::prepare(config, &url).await? {
+        Begin::Follow => Ok(Role::Replica),
+        Begin::Decide => {
+            config.nodes.follow = None;
+            Ok(Role::Primary)
+        }
+    }
+}
+
+/// A node does not decide in a history that one of its peers has left.
+async fn may_decide(config: &Config, engine: &Engine) -> anyhow::Result<()> {
+    if !engine.role().decides() {
+        return Ok(());
+    }
+    if let Some(peers::Left { url, epoch }) = peers::who_left(&config.nodes, engine).await {
+        tracing::error!(
+            peer = url,
+            epoch,
+            "nodes.peers: a peer took over from this node; this node decides no more: start it with --follow, or let the \
+             peer follow it"
+        );
+        let engine = engine.clone();
+        let demoted = tokio::task::spawn_blocking(move || engine.demote()).await?;
+        demoted.map_err(|error| anyhow::anyhow!(error))?;
+    }
     Ok(())
 }
 
@@ -314,7 +364,7 @@ async fn accept(
     tls: Option<Arc<Tls>>,
     stop: watch::Sender<bool>,
     mut signal: StopSignal,
-) {
+) -> Ended {
     let limits = &config.limits;
     let patience = Duration::from_secs(limits.header_seconds);
     let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -331,10 +381,11 @@ async fn accept(
         .keep_alive_timeout(patience);
     let graceful = GracefulShutdown::new();
     let entrance = Arc::new(Entrance { router: router(app.clone()), builder, patience, app: app.clone() });
-    loop {
+    let ended = loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = signal.came() => break,
+            () = signal.came() => break Ended::Stopped,
+            () = app.again.notified() => break Ended::Again,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -352,12 +403,12 @@ async fn accept(
         let place = app.links.enter_as(peer.ip(), app.auth.proxies.trust(peer.ip()));
         let acceptor = tls.as_ref().map(|tls| tls.acceptor());
         entrances.put(Arc::clone(&entrance).serve(stream, peer, place, acceptor, graceful.watcher()));
-    }
+    };
     tracing::info!("stopping: accepting no new connections");
     drop(listener);
     stop.send_replace(true);
     let patience = Duration::from_secs(limits.shutdown_seconds);
-    let ended = async { tokio::join!(graceful.shutdown(), app.streams.ended()) };
+    let all_ended = async { tokio::join!(graceful.shutdown(), app.streams.ended()) };
     // A client that reads nothing is not waited for.
     let links = Arc::clone(&app.links);
     let cutting = tokio::spawn(async move {
@@ -366,10 +417,11 @@ async fn accept(
             tokio::time::sleep(LAST_PATIENCE / 4).await;
         }
     });
-    if tokio::time::timeout(patience, ended).await.is_err() {
+    if tokio::time::timeout(patience, all_ended).await.is_err() {
         tracing::warn!(seconds = patience.as_secs(), "some requests did not end in time; closing their connections");
     }
     cutting.abort();
+    ended
 }
 
 /// What all connections share.

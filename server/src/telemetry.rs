@@ -13,6 +13,7 @@ use std::io::IsTerminal;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use anaquel_engine::Health;
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
@@ -111,7 +112,18 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
         "anaquel_idempotency_refused_total",
         "Writes refused because their caller used up its share of idempotency keys"
     );
-    metrics::describe_gauge!("anaquel_ready", "1 while the server accepts writes");
+    metrics::describe_gauge!(
+        "anaquel_ready",
+        "1 while the server accepts writes or, on a node that follows another, keeps up with it"
+    );
+    metrics::describe_gauge!("anaquel_decides", "1 on the node that decides, 0 on a node that follows another");
+    metrics::describe_gauge!("anaquel_lag_seconds", "Age of what a node serves that follows another, at most");
+    metrics::describe_gauge!(
+        "anaquel_lag_records",
+        "Records that the node that is followed is known to have, and this node does not"
+    );
+    metrics::describe_gauge!("anaquel_contact_lost", "1 while nothing is heard of the node that is followed");
+    metrics::describe_gauge!("anaquel_nodes_following", "Nodes that follow this one at the moment");
     metrics::describe_gauge!("anaquel_expiry_frozen", "1 while holds do not expire because the clock jumped");
     metrics::describe_gauge!("anaquel_clock_offset_seconds", "The log's time minus the clock's");
     metrics::describe_gauge!("anaquel_old_log_damaged", "1 if the log before the checkpoint is damaged");
@@ -238,7 +250,16 @@ pub fn measure(app: &App) {
     metrics::gauge!("anaquel_idempotency_fullest_share")
         .set(keys.fullest.keys as f64 / keys.fullest.most.max(1) as f64);
     metrics::counter!("anaquel_idempotency_refused_total").absolute(keys.refused);
-    let ready = app.engine.health() == anaquel_engine::Health::Ready && app.watchdog.stuck().is_none();
+    let told = app.node.told(&app.engine);
+    let health = app.engine.health();
+    let keeps_up = health == Health::Follows && told.lag_ms.is_some() && !app.node.is_lost();
+    let ready = (health == Health::Ready || keeps_up) && app.watchdog.stuck().is_none();
+    metrics::gauge!("anaquel_decides").set(f64::from(u8::from(app.engine.role().decides())));
+    metrics::gauge!("anaquel_lag_seconds").set(told.lag_ms.map_or(f64::NAN, |ms| ms as f64 / 1000.0));
+    let behind = told.known_seq.map_or(0, |known| known.saturating_sub(state.view.seq()));
+    metrics::gauge!("anaquel_lag_records").set(behind as f64);
+    metrics::gauge!("anaquel_contact_lost").set(f64::from(u8::from(app.node.is_lost())));
+    metrics::gauge!("anaquel_nodes_following").set(app.node.followers() as f64);
     metrics::gauge!("anaquel_ready").set(f64::from(u8::from(ready)));
     metrics::gauge!("anaquel_expiry_frozen").set(f64::from(u8::from(app.engine.expiry_frozen())));
     metrics::gauge!("anaquel_clock_offset_seconds").set(app.clock().offset_ms as f64 / 1000.0);

@@ -12,7 +12,7 @@ use anaquel_tests::binary;
 use anaquel_tests::house::{House, ask, bearer};
 use serde_json::{Value, json};
 
-const SCOPES: [&str; 14] = [
+const SCOPES: [&str; 15] = [
     "read",
     "reserve",
     "fulfil",
@@ -25,6 +25,7 @@ const SCOPES: [&str; 14] = [
     "customers",
     "wallet",
     "marketing",
+    "node",
     "ops",
     "admin",
 ];

@@ -35,6 +35,7 @@ mod linear;
 mod loading;
 mod monitoring;
 mod names;
+mod nodes;
 mod openapi;
 mod order_carts;
 mod order_money;

@@ -4,9 +4,10 @@
 
 mod codec;
 
+pub use anaquel_log::sync_directory;
 pub use anaquel_log::{
     AppendError, Batch, BatchBuilder, BatchId, Chain, CodecError, Damage, Head, Journal, JournalReader, LogOptions,
     Mended, OpenError, ReadError, Recovered, SealError, Sealed, StoreKind, SyncPolicy, Term, memory, open,
 };
-pub(crate) use anaquel_log::{LogWriter, decode, encode, encode_into, known_durable, mend, sync_directory};
+pub(crate) use anaquel_log::{LogWriter, decode, encode, encode_into, known_durable, mend};
 pub use codec::{push_record, record, records};

@@ -38,13 +38,15 @@ pub enum Scope {
     Marketing,
     /// The log, metrics, exports, the clock.
     Ops,
+    /// Follow the log as another node, with its keys and its secret; have this node stop deciding.
+    Node,
     /// Everything.
     Admin,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Read,
         Self::Reserve,
         Self::Fulfil,
@@ -58,6 +60,7 @@ impl Scope {
         Self::Wallet,
         Self::Marketing,
         Self::Ops,
+        Self::Node,
         Self::Admin,
     ];
 
@@ -83,6 +86,7 @@ impl fmt::Display for Scope {
             Self::Wallet => "wallet",
             Self::Marketing => "marketing",
             Self::Ops => "ops",
+            Self::Node => "node",
             Self::Admin => "admin",
         })
     }

@@ -224,6 +224,14 @@ impl Auth {
         }
     }
 
+    /// Reads the files again now, and puts them in force. Blocks.
+    ///
+    /// # Errors
+    /// A file is unreadable, and the known keys stay valid.
+    pub fn look_again(&self) -> anyhow::Result<()> {
+        self.reload()
+    }
+
     /// Reads the files again, and puts them in force.
     fn reload(&self) -> anyhow::Result<()> {
         let _one = crate::lock::lock(&self.reading);

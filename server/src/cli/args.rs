@@ -60,6 +60,11 @@ pub enum Command {
     ///
     /// Try it: `anaquel restore backups --data restored`. With --check, nothing is written.
     Restore(RestoreArgs),
+    /// Make a node that follows another decide.
+    ///
+    /// The node that it follows is told to stop first, and nothing is lost. If that node is lost: --i-stopped-it. Then the
+    /// answer says what could be lost.
+    Promote(PromoteArgs),
     /// Verify the log: replay it, compute every cell and reservation again, and check every promise at every record.
     ///
     /// Prints counts and the state hash. A server at the same seq shows the same state hash at /v1/info. Exit code 1 at
@@ -90,6 +95,12 @@ pub struct ServeArgs {
     /// The address to listen at [default: 127.0.0.1:7070].
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// Follow another node, such as https://stock-1.example: take over its log, serve reads and streams, decide nothing.
+    ///
+    /// A directory that does not exist yet is downloaded from that node. The variable ANAQUEL_KEY has the key that it
+    /// needs, of the scope node. `anaquel promote` makes this node decide.
+    #[arg(long, value_name = "URL")]
+    pub follow: Option<String>,
     /// Load a small demo retailer into an empty store.
     #[arg(long)]
     pub demo: bool,
@@ -318,6 +329,19 @@ pub struct WatchArgs {
     /// The channel that sells; its buffer is subtracted.
     #[arg(long)]
     pub channel: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct PromoteArgs {
+    /// The node that is to decide: http://…, https://… or HOST:PORT.
+    #[arg(long, value_name = "URL")]
+    pub url: String,
+    /// A PEM file of certificates to trust instead of the machine's, for a node with https.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// The node that it follows has stopped and does not come back by itself: do not ask it.
+    #[arg(long)]
+    pub i_stopped_it: bool,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ use clap::CommandFactory;
 use crate::cli::args::{Cli, Fault, InspectArgs, ServeArgs, VerifyArgs};
 use crate::cli::{output, target};
 use crate::config::Config;
+use crate::serve::Ended;
 
 pub use crate::cli::keys::keys;
 pub use crate::cli::load::{export, import};
@@ -27,14 +28,31 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     config.listen = args.listen.unwrap_or(config.listen);
     config.trust_clock |= args.trust_clock;
     config.insecure |= args.insecure;
+    config.nodes.follow = args.follow.or(config.nodes.follow);
+    let follows = config.nodes.follow.is_some();
+    anyhow::ensure!(!(follows && args.demo), "--demo: a node that follows another has the data of that one");
+    anyhow::ensure!(!(follows && args.restored), "--restored: a node that follows another begins no era");
     if args.print_config {
         print!("{}", toml::to_string_pretty(&config)?);
         return Ok(ExitCode::SUCCESS);
     }
     let is_one = target::is_data_directory(&config.data);
     anyhow::ensure!(is_one || !args.restored, "--restored: {} is not a data directory", config.data.display());
-    crate::serve::serve(config, args.demo, args.restored)?;
-    Ok(ExitCode::SUCCESS)
+    match crate::serve::serve(config, args.demo, args.restored)? {
+        Ended::Stopped => Ok(ExitCode::SUCCESS),
+        Ended::Again => Err(again()),
+    }
+}
+
+/// Starts this program again in its own place, with its own arguments. Returns only if that fails.
+fn again() -> anyhow::Error {
+    use std::os::unix::process::CommandExt;
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return error.into(),
+    };
+    let error = std::process::Command::new(program).args(std::env::args_os().skip(1)).exec();
+    anyhow::Error::new(error).context("starting again")
 }
 
 /// Verifies the log.
@@ -98,7 +116,7 @@ pub fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
 pub fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(target::is_data_directory(&args.data.data), "{} is not a data directory", args.data.data.display());
     let config = Config { data: args.data.data.clone(), trust_clock: false, ..Config::default() };
-    let (engine, report) = crate::serve::open_engine(&config, None)?;
+    let (engine, report) = crate::serve::open_engine(&config, None, None)?;
     if args.summary {
         let state = engine.state();
         println!("epoch              {}", engine.epoch());

@@ -2,11 +2,12 @@
 
 pub mod args;
 pub mod backup;
-mod client;
+pub mod client;
 pub mod commands;
 mod keys;
 pub mod load;
+pub mod nodes;
 mod output;
 pub mod remote;
-mod target;
+pub mod target;
 mod watch;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anaquel_engine::Engine;
+use anaquel_engine::role::Role;
 use anyhow::ensure;
 
 use crate::cli::args::Target;
@@ -55,7 +56,7 @@ impl DataLocation {
 /// Why the directory cannot be opened; if a server has it open, the flag to use instead.
 pub fn open(directory: &Path) -> anyhow::Result<Engine> {
     let config = Config { data: directory.to_owned(), ..Config::default() };
-    let (engine, _) = crate::serve::open_engine(&config, None).map_err(|error| {
+    let (engine, _) = crate::serve::open_engine(&config, None, Some(Role::Primary)).map_err(|error| {
         let told = format!("{error:#}");
         match told.contains("has this data directory open") {
             true => anyhow::anyhow!("{told}; if that is a server, use --url http://HOST:PORT"),

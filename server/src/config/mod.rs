@@ -7,6 +7,7 @@ mod engine;
 mod journal;
 mod limits;
 mod names;
+mod nodes;
 mod orders;
 mod reservations;
 mod selling;
@@ -29,6 +30,7 @@ pub use carts::CartsConfig;
 pub use journal::{ClockConfig, IdempotencyConfig, JournalConfig, Sync};
 pub use limits::LimitsConfig;
 pub use names::{ChannelsConfig, NamesConfig, Noted, Undeclared};
+pub use nodes::NodesConfig;
 pub use orders::OrdersConfig;
 pub use reservations::{ReplenishmentConfig, ReservationsConfig};
 pub use selling::{ImportsConfig, SelfCheckoutConfig};
@@ -67,6 +69,8 @@ pub struct Config {
     pub journal: JournalConfig,
     /// How idempotency keys are kept.
     pub idempotency: IdempotencyConfig,
+    /// Other nodes.
+    pub nodes: NodesConfig,
     /// How reservations are kept.
     pub reservations: ReservationsConfig,
     /// The bounds of a replenishment run.
@@ -111,6 +115,7 @@ impl Default for Config {
             clock: ClockConfig::default(),
             journal: JournalConfig::default(),
             idempotency: IdempotencyConfig::default(),
+            nodes: NodesConfig::default(),
             reservations: ReservationsConfig::default(),
             replenishment: ReplenishmentConfig::default(),
             carts: CartsConfig::default(),

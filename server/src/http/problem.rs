@@ -234,10 +234,13 @@ impl Slug {
                 &[("damaged_seq", "the record of the log that is unreadable")],
             ),
             Self::ReadOnly => (
-                "The server accepts no writes now: its disk is full or failed, or it is shutting down. Reads still \
-                 work.",
+                "The server accepts no writes now: its disk is full or failed, it is shutting down, or it follows another \
+                 node, which decides. Reads still work.",
                 "Try again after Retry-After seconds, with the same idempotency key. If outcome is unknown, the write was in flight: a repeat with the same key returns its result later.",
-                &[("outcome", "unknown, if it is not known whether the write was done")],
+                &[
+                    ("outcome", "unknown, if it is not known whether the write was done"),
+                    ("role", "replica, if another node decides: Anaquel-Follows names the node that this one follows"),
+                ],
             ),
             Self::Overloaded => (
                 "The server is overloaded, or this caller is.",
@@ -395,6 +398,14 @@ impl Problem {
         match failure {
             Failure::Refused(refusal) => Self::from_refusal(refusal),
             Failure::ReadOnly(reason) => Self::new(Slug::ReadOnly, reason),
+            Failure::Follows => {
+                let detail = "this node follows another one and takes no writes; send this to the node that decides";
+                Self::new(Slug::ReadOnly, detail).with("role", "replica")
+            }
+            Failure::Demoted => {
+                let detail = "this node was told to stop, so that another one may decide; send this to that one";
+                Self::new(Slug::ReadOnly, detail).with("role", "replica")
+            }
             Failure::Unknown(reason) => Self::new(Slug::ReadOnly, reason).with("outcome", "unknown"),
             Failure::Overloaded(reason) => Self::new(Slug::Overloaded, reason),
             Failure::KeysFull(reason, seconds) => Self::new(Slug::Overloaded, reason).retry_after(seconds),

@@ -27,7 +27,7 @@ use crate::stream::frame::{self, ClientId};
 use crate::stream::measures::Measures;
 use crate::stream::request::{self, Command, Request};
 use crate::stream::session::{Progress, Session};
-use crate::stream::streams::{Entered, exceeded, stopped};
+use crate::stream::streams::{Entered, exceeded, lost, may_begin, reach, stopped};
 
 /// Buffer sizes for reads and writes. The library's defaults, 128 KiB each, would be most of the cost of an idle
 /// socket.
@@ -63,6 +63,7 @@ const TOO_FAR_BEHIND: Ending = Ending { code: 4008, reason: "too-far-behind" };
 const TOO_LARGE: Ending = Ending { code: 1009, reason: "message-too-large" };
 const NOT_TEXT: Ending = Ending { code: 1007, reason: "invalid-utf-8" };
 const BAD_PROTOCOL: Ending = Ending { code: 1002, reason: "protocol-error" };
+const TRY_LATER: Ending = Ending { code: 1013, reason: "try-again-later" };
 const RESTART: Ending = Ending { code: 1012, reason: "server-stopping" };
 
 /// Live stock, and commands, over a WebSocket.
@@ -98,6 +99,7 @@ pub async fn socket(
             ),
         )
     })?;
+    may_begin(&app)?;
     let permit = app.streams.enter(payer.who)?;
     if let Some(link) = &payer.link {
         link.set_patience(Duration::from_secs(app.config.stream.idle_seconds));
@@ -213,6 +215,7 @@ impl Connection {
         let mailbox = std::sync::Arc::clone(&self.session.mailbox);
         let mut stopping = self.app.stopping.clone();
         let mut changes = self.app.auth.changes();
+        let mut losses = self.app.node.losses();
         // From here on the session receives key changes; check those from before.
         self.look_again()?;
         let mut heartbeats = interval_at(tokio::time::Instant::now() + every, every);
@@ -225,6 +228,7 @@ impl Connection {
             tokio::select! {
                 biased;
                 () = stopped(&mut stopping) => return Err(self.finish().await?),
+                () = lost(&mut losses) => return Err(TRY_LATER.into()),
                 Ok(()) = changes.changed() => self.look_again()?,
                 _ = heartbeats.tick() => self.beat().await?,
                 () = self.session.turn(last) => had_turn = true,
@@ -312,7 +316,7 @@ impl Connection {
             let Some(message) = next else { return Err(End::Gone) };
             (self.heard, self.pinged) = (Instant::now(), false);
             let answer = match message {
-                Ok(Message::Text(text)) => self.take(text.as_str()),
+                Ok(Message::Text(text)) => self.take(text.as_str()).await?,
                 Ok(Message::Binary(_)) => {
                     let problem = Problem::invalid("message", "is binary; send JSON as text");
                     Some(self.refuse(None, &problem))
@@ -345,23 +349,28 @@ impl Connection {
     }
 
     /// Runs or starts the request in a message; returns the answer if it is known at once.
-    fn take(&mut self, text: &str) -> Option<String> {
+    async fn take(&mut self, text: &str) -> Result<Option<String>, End> {
         self.greeted = true;
         let identity = self.principal.as_ref().map(|principal| principal.identity.as_ref());
         if let Err(problem) = self.app.auth.has_room_for(self.address, identity) {
             // The error answer names the request, if its id can be parsed.
             let (id, _) = request::read(self.app.config.idempotency.required, self.principal.as_ref(), text);
-            return Some(self.refuse(id.as_ref(), &problem));
+            return Ok(Some(self.refuse(id.as_ref(), &problem)));
         }
         let (id, request) = request::read(self.app.config.idempotency.required, self.principal.as_ref(), text);
-        match (id, request) {
+        if let Ok(Request::Subscribe { start, .. } | Request::Follow { start, .. }) = &request
+            && !reach(&self.app, start).await
+        {
+            return Err(TRY_LATER.into());
+        }
+        Ok(match (id, request) {
             (id, Err(problem)) => Some(self.refuse(id.as_ref(), &problem)),
             (None, Ok(_)) => None,
             (Some(id), Ok(request)) => {
                 let started = self.start(&id, request);
                 started.unwrap_or_else(|problem| Some(self.refuse(Some(&id), &problem)))
             }
-        }
+        })
     }
 
     /// Starts a request. Returns its answer if it is complete; otherwise the answer follows as a separate message.

@@ -19,12 +19,12 @@ use crate::app::App;
 use crate::auth::principal::Principal;
 use crate::http::budget::Payer;
 use crate::http::extract::Params;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, Slug};
 use crate::stream::frame::{ClientId, Frame};
 use crate::stream::measures::Measures;
 use crate::stream::request::{mode, read_cursor, selection};
 use crate::stream::session::{Progress, Session};
-use crate::stream::streams::{Entered, stopped};
+use crate::stream::streams::{Entered, lost, may_begin, reach, stopped};
 
 /// How long a browser waits before it reconnects.
 const RETRY_MS: u64 = 1000;
@@ -64,6 +64,11 @@ pub async fn sse(
     // `Last-Event-ID`, which the browser sets, is newer than the cursor in the address.
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
     let start = last.or(cursor.as_deref()).map_or(Ok(Start::Fresh), read_cursor)?;
+    may_begin(&app)?;
+    if !reach(&app, &start).await {
+        let why = "cursor: this node is behind the one that gave it; try again, or another node";
+        return Err(Problem::new(Slug::Overloaded, why));
+    }
     let permit = app.streams.enter(payer.who)?;
     let patience = Duration::from_secs(app.config.stream.idle_seconds);
     if let Some(link) = payer.link.filter(|link| !link.is_http2()) {
@@ -107,6 +112,7 @@ impl Events {
         let mut out = format!("retry: {RETRY_MS}\n\n");
         let mut beats = false;
         let mut changes = self.app.auth.changes();
+        let mut losses = self.app.node.losses();
         while self.send(&mut out).await && !*stopping.borrow() && !self.session.is_empty() {
             if !self.app.auth.is_still_valid(self.principal.as_ref()) {
                 Measures::closed("unauthorized");
@@ -122,6 +128,7 @@ impl Events {
                 Progress::All | Progress::Waits => {
                     tokio::select! {
                         () = stopped(&mut stopping) => {}
+                        () = lost(&mut losses) => return Measures::closed("try-again-later"),
                         () = self.chunks.closed() => {}
                         () = mailbox.woken() => {}
                         () = self.session.turn(false) => {}

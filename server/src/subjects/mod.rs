@@ -6,6 +6,7 @@ pub mod events;
 pub mod feeds;
 pub mod find;
 pub mod keys;
+pub mod nodes;
 pub mod operating;
 pub mod orders;
 pub mod pickup;
@@ -44,6 +45,7 @@ pub static SUBJECTS: &[&Subject] = &[
     &feeds::SUBJECT,
     &events::SUBJECT,
     &keys::SUBJECT,
+    &nodes::SUBJECT,
     &operating::SUBJECT,
 ];
 

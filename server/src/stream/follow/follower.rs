@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anaquel_engine::Engine;
 use anaquel_engine::feed::{Cursor, Reset, Start, Wake};
-use anaquel_engine::ids::{Epoch, Name, Seq};
+use anaquel_engine::ids::{Name, Seq};
 use anaquel_engine::journal::ReadError;
 
 use super::about::{Entry, Kind, Kinds};
@@ -84,7 +84,7 @@ pub struct Follower {
     id: FollowerId,
     filter: Arc<Filter>,
     identity: Option<Arc<Identity>>,
-    epoch: Epoch,
+    engine: Engine,
     selection: u64,
     /// Everything up to here was sent.
     told: Seq,
@@ -122,7 +122,7 @@ impl Follower {
             id,
             filter,
             identity,
-            epoch: engine.epoch(),
+            engine: engine.clone(),
             selection,
             told,
             prev_seq: told,
@@ -134,12 +134,12 @@ impl Follower {
 
     /// Where it resumes: after everything that was sent.
     pub fn cursor(&self) -> Cursor {
-        Cursor { epoch: self.epoch, seq: self.complete(), selection: self.selection }
+        Cursor { epoch: self.engine.epoch(), seq: self.complete(), selection: self.selection }
     }
 
     /// Where it begins: the messages from there on follow.
     pub fn begins(&self) -> Cursor {
-        Cursor { epoch: self.epoch, seq: self.told, selection: self.selection }
+        Cursor { epoch: self.engine.epoch(), seq: self.told, selection: self.selection }
     }
 
     /// Everything up to this record was sent.
@@ -207,7 +207,7 @@ impl Follower {
         let prev_seq = std::mem::replace(&mut self.prev_seq, entry.seq);
         // The last record that was read is the one up to which everything is sent.
         self.told = if self.read.is_empty() { entry.seq.max(self.read_to) } else { entry.seq };
-        let cursor = Cursor { epoch: self.epoch, seq: self.told, selection: self.selection };
+        let cursor = Cursor { epoch: self.engine.epoch(), seq: self.told, selection: self.selection };
         let item = shown(entry, self.identity.as_deref());
         let item = item.map_or_else(|| entry.text.clone(), |item| item.to_string());
         Told::Event { seq: entry.seq, prev_seq, cursor, item }
@@ -221,7 +221,7 @@ impl Drop for Follower {
 }
 
 fn judge(engine: &Engine, selection: u64, cursor: Cursor) -> Option<Reset> {
-    if cursor.epoch != engine.epoch() {
+    if !engine.identity().has_told(cursor.epoch, cursor.seq) {
         Some(Reset::EpochChanged)
     } else if cursor.selection != selection {
         Some(Reset::SelectionChanged)

@@ -115,8 +115,15 @@ fn read_cursor(app: &App, text: &str, selection: u64) -> Result<Cursor, Problem>
     }
     let gone =
         |why: &str| Err(Problem::new(Slug::Gone, format!("since: {why}; ask without it")).with("field", "since"));
-    if cursor.epoch != app.engine.epoch() || cursor.seq > app.engine.state().view.seq() {
+    if !app.engine.identity().has_told(cursor.epoch, cursor.seq) {
         return gone("the log is another one since");
+    }
+    if cursor.seq > app.engine.state().view.seq() {
+        if app.engine.role().decides() {
+            return gone("the log is another one since");
+        }
+        let why = "since: this node is behind the one that gave it; try again, or another node";
+        return Err(Problem::new(Slug::Overloaded, why));
     }
     if cursor.seq + 1 < app.engine.oldest() {
         return gone("the log no longer has what changed");

@@ -1,5 +1,6 @@
 //! The routes of API keys.
 
+use anaquel_engine::role::Role;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::Uri;
@@ -31,7 +32,7 @@ struct EmptyBody {}
 #[utoipa::path(
     get, path = "/v1/key", tag = "keys",
     security(("key" = ["read", "reserve", "fulfil", "stock", "import", "rules", "sell", "shop", "refund", "customers", "wallet",
-        "marketing", "ops"])),
+        "marketing", "ops", "node"])),
     responses((status = 200, description = "The key, or the subject of the token"))
 )]
 pub async fn own(caller: Caller) -> Response {
@@ -82,6 +83,10 @@ pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem>
 pub async fn revoke(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let extract::JsonRequest { caller, body: EmptyBody {}, params } = extract::json_question(&app, request).await?;
     params.done()?;
+    if app.engine.role() == Role::Replica && app.config.auth.keys.is_none() {
+        let why = "the keys of this node are those of the node that it follows; revoke it there";
+        return Err(Problem::new(Slug::ReadOnly, why).with("role", "replica"));
+    }
     let (auth, now, revoked) = (std::sync::Arc::clone(&app.auth), now_seconds(), id.clone());
     let told = tokio::task::spawn_blocking(move || auth.revoke(&revoked, now)).await;
     let told = told.map_err(|_| Problem::new(Slug::Internal, "internal error; see the server log"))?;

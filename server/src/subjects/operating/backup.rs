@@ -99,6 +99,14 @@ pub async fn backup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
             Start::After(epoch.or_else(|| own().map(|era| era.epoch)).unwrap_or(app.engine.epoch()), after)
         }
     };
+    send(app, &payer, start, true).await
+}
+
+/// Streams a backup; `counts` tells operators that one was taken.
+///
+/// # Errors
+/// The log no longer has the records; the data cannot be read.
+pub async fn send(app: App, payer: &Payer, start: Start, counts: bool) -> Result<Response, Problem> {
     // A backup occupies a thread for as long as its client reads.
     let turn = app.files.turn(payer.who).await?;
     let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(4);
@@ -114,6 +122,7 @@ pub async fn backup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
             written.and_then(|head| Ok(out.flush().map(|()| head)?))
         });
         match (written, tell) {
+            (Ok(head), _) if !counts => tracing::info!(seq = head.seq, "a node took over a checkpoint and the log"),
             (Ok(head), _) => {
                 tracing::info!(seq = head.seq, after = head.after, "a backup was taken");
                 LastBackup::note(&app.config.data, head.seq, head.is_whole());

@@ -37,22 +37,48 @@ pub async fn healthz() -> Response {
     json_answer(&json!({"status": "alive"}))
 }
 
-/// Check that the server accepts writes.
+/// Check that the server accepts writes or, if it follows another node, that it keeps up with it.
 #[utoipa::path(get, path = "/readyz", tag = "operating",
-    responses((status = 200, description = "They are"), (status = 503, description = "read-only, with the reason")))]
+    responses((status = 200, description = "It does"), (status = 503, description = "read-only, with the reason")))]
 pub async fn readyz(State(app): State<App>) -> Response {
     if let Some(reason) = app.watchdog.stuck() {
         return Problem::new(Slug::ReadOnly, reason).into_response();
     }
-    match app.engine.health() {
-        Health::Ready => json_answer(&json!({
+    let told = app.node.told(&app.engine);
+    let ready = || {
+        json_answer(&json!({
             "status": "ready",
+            "role": told.role,
+            "term": TERM,
+            "seq": app.engine.state().view.seq(),
+            "lag_ms": told.lag_ms,
+            "follows": told.follows,
             "expiry_frozen": app.engine.expiry_frozen(),
             "warnings": warnings(&app),
-        })),
+        }))
+    };
+    match app.engine.health() {
+        Health::Ready => ready(),
+        Health::Follows if told.lag_ms.is_some() && !app.node.is_lost() => ready(),
+        Health::Follows => {
+            let why = told.trouble.clone().unwrap_or_else(|| "nothing was heard yet".to_owned());
+            let follows = told.follows.clone().unwrap_or_default();
+            not_ready(&app, format!("this node follows {follows}, and is not in contact: {why}"))
+        }
+        Health::Demoted => not_ready(&app, "this node was told to stop deciding, and follows no other".to_owned()),
         Health::Failed(reason) | Health::Full(reason) => Problem::new(Slug::ReadOnly, reason).into_response(),
         Health::Closing => Problem::new(Slug::ReadOnly, "the server is shutting down").into_response(),
     }
+}
+
+/// The term of the writer. A node that decides alone has none.
+const TERM: u64 = 0;
+
+/// A node that does not decide, and is not in contact with one that does.
+fn not_ready(app: &App, why: String) -> Response {
+    let told = app.node.told(&app.engine);
+    let problem = Problem::new(Slug::ReadOnly, why).with("role", told.role).with("lag_ms", told.lag_ms);
+    problem.with("seq", app.engine.state().view.seq()).into_response()
 }
 
 /// Warnings for the operator while the server accepts writes.
@@ -63,6 +89,9 @@ fn warnings(app: &App) -> Vec<serde_json::Value> {
         let what = "the server accepts writes, because they do not depend on it; repeats, events and verify may fail \
                     there";
         warn("log-damaged", format!("{damage}; {what}"));
+    }
+    if let Some(trouble) = app.node.told(&app.engine).trouble {
+        warn("not-following", format!("this node cannot follow, and tries again: {trouble}"));
     }
     if let Some(trouble) = app.engine.archive_trouble() {
         let what =
@@ -148,7 +177,7 @@ fn checkpoint(app: &App) -> serde_json::Value {
 }
 
 /// Read version, log, cells, and the state hash that `anaquel verify` also computes.
-#[utoipa::path(get, path = "/v1/info", tag = "operating", security(("key" = ["ops"])), responses((status = 200, description = "Facts \
+#[utoipa::path(get, path = "/v1/info", tag = "operating", security(("key" = ["ops"]), ("key" = ["node"])), responses((status = 200, description = "Facts \
     about the server")))]
 pub async fn info(State(app): State<App>) -> Response {
     let state = app.engine.state();
@@ -159,12 +188,21 @@ pub async fn info(State(app): State<App>) -> Response {
         Health::Failed(_) => "failed",
         Health::Full(_) => "full",
         Health::Closing => "closing",
+        Health::Follows => "follows",
+        Health::Demoted => "demoted",
     };
+    let told = app.node.told(&app.engine);
     json_answer(&json!({
         "version": env!("CARGO_PKG_VERSION"),
         "epoch": app.engine.epoch().to_string(),
         "epochs": app.engine.identity().eras().map(|era| json!({"epoch": era.epoch.to_string(), "after": era.after})).collect::<Vec<_>>(),
         "seq": seq,
+        "role": told.role,
+        "term": TERM,
+        "lag_ms": told.lag_ms,
+        "follows": told.follows,
+        "known_seq": told.known_seq,
+        "stale": told.is_stale,
         "oldest_seq": app.engine.oldest(),
         "state_hash": hash.all(),
         "files_hash": hash.in_files(),

@@ -15,7 +15,8 @@ pub static WORDS: Words = Words {
         ("GET /metrics", "Every metric begins with `anaquel_`.", &[("200", "text/plain")]),
         (
             "GET /readyz",
-            "For a load balancer: 503 with the reason while the store accepts no writes.",
+            "For a load balancer: 503 with the reason while the store accepts no writes or, on a node that follows another, \
+             while that one is not heard. `role` tells a balancer where writes go.",
             &[("200", "Ready")],
         ),
         (
@@ -41,9 +42,14 @@ pub static WORDS: Words = Words {
         ("Alive", "The process is alive.", &[("status", "text", "`alive`")]),
         (
             "Ready",
-            "Whether the server accepts writes.",
+            "Whether the server accepts writes, or keeps up with the node that it follows.",
             &[
                 ("status", "text", "`ready`; in a problem, the reason"),
+                ("role", "primary|replica", "Whether it decides, or follows a node that does"),
+                ("term", "int", "The term of the writer; 0 for a node that decides alone"),
+                ("seq", "int", "The last record that it serves"),
+                ("lag_ms", "int?", "The age of what it serves, at most; 0 on a node that decides"),
+                ("follows", "text?", "The node that it follows"),
                 ("expiry_frozen", "flag", "Holds do not expire, because the clock jumped: see `POST /v1/clock/trust`"),
                 (
                     "warnings",
@@ -60,6 +66,16 @@ pub static WORDS: Words = Words {
                 ("epoch", "text", "The log's identity: only a new or restored data directory changes it"),
                 ("epochs", "[any]", "The earlier identities of the log, and the `seq` after which each began"),
                 ("seq", "int", "The last durable record"),
+                ("role", "primary|replica", "Whether it decides, or follows a node that does"),
+                ("term", "int", "The term of the writer; 0 for a node that decides alone"),
+                (
+                    "lag_ms",
+                    "int?",
+                    "The age of what it serves, at most, in milliseconds; null before it heard anything",
+                ),
+                ("follows", "text?", "The node that it follows"),
+                ("known_seq", "int?", "The last record of that node, as far as it is known"),
+                ("stale", "flag", "Nothing was heard of that node for a while"),
                 ("oldest_seq", "int", "The oldest record in the log"),
                 ("state_hash", "text", "The digest of everything that is served; `anaquel verify` computes the same"),
                 (

@@ -28,7 +28,9 @@ pub async fn watch(app: App) {
     loop {
         // Local times follow the clock, not the log's time.
         let now = Timestamp(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default());
-        for asked in due(app.engine.state(), now, app.config.replenishment.cells) {
+        let decides = app.engine.role().decides();
+        let due = if decides { due(app.engine.state(), now, app.config.replenishment.cells) } else { Vec::new() };
+        for asked in due {
             let name = asked.name.clone();
             let caller = Caller::default();
             let by = caller.clone();

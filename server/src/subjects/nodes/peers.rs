@@ -1,0 +1,54 @@
+//! Before a node decides, it asks its peers whether one of them took over meanwhile.
+
+use std::time::Duration;
+
+use anaquel_engine::Engine;
+use serde_json::Value;
+
+use super::upstream;
+use crate::config::NodesConfig;
+
+/// How long a peer may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A peer that left the history that this node is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// Its address.
+    pub url: String,
+    /// The epoch in which it goes on.
+    pub epoch: String,
+}
+
+/// The first peer that goes on from this node's history without it. A peer that cannot be reached is passed over.
+pub async fn who_left(nodes: &NodesConfig, engine: &Engine) -> Option<Left> {
+    for url in &nodes.peers {
+        let asked = async {
+            let remote = upstream::node_at(nodes, url)?;
+            let body = upstream::ask(&remote, "GET", "/v1/info", &Value::Null).await?;
+            let body = body.map_err(|refusal| anyhow::anyhow!("{}: {}", refusal.status, refusal.detail))?;
+            upstream::whole(&remote, body).await
+        };
+        let told = match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(told)) => told,
+            Ok(Err(error)) => {
+                tracing::warn!(url, error = format!("{error:#}"), "a peer does not say which history it is in");
+                continue;
+            }
+            Err(_) => {
+                tracing::warn!(url, "a peer does not answer");
+                continue;
+            }
+        };
+        let own = engine.epoch().to_string();
+        let epochs = told.get("epochs").and_then(Value::as_array);
+        let names: Vec<&str> =
+            epochs.into_iter().flatten().filter_map(|era| era.get("epoch").and_then(Value::as_str)).collect();
+        if let Some(at) = names.iter().position(|name| *name == own)
+            && let Some(last) = names.last().filter(|_| at + 1 < names.len())
+        {
+            return Some(Left { url: url.clone(), epoch: (*last).to_owned() });
+        }
+    }
+    None
+}
