@@ -523,3 +523,33 @@ fn a_slow_reader_of_a_backup_loses_nothing_to_a_trim() {
     shop.engine.take_checkpoint().unwrap();
     shop.wait_until("the log is trimmed", || shop.engine.oldest() > 1);
 }
+
+/// Two logs of one epoch: the one that was written anew after its end was lost has other records under the same numbers.
+#[test]
+fn a_later_backup_continues_only_the_record_that_the_earlier_one_ends_with() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START_MS));
+    let [(one, _), (other, _)] = ["one", "other"].map(|name| open(&folder.path().join(name), &clock));
+    assert_eq!(one.engine.epoch(), other.engine.epoch());
+    let backup = |shop: &Shop, name: &str, start: Start| {
+        let path = folder.path().join(name);
+        shop.engine.back_up(start, &[], &mut |_| (), &mut fs::File::create(&path).unwrap()).unwrap();
+        path
+    };
+    some(&one, 0, 10);
+    some(&other, 0, 9);
+    // The same number of records as the other, of which the last is another one.
+    other.receive("SKU-2", "s1", 11);
+    other.reserve(&[("SKU-2", "s1", 1)]);
+    let seq = one.engine.state().view.seq();
+    assert_eq!(other.engine.state().view.seq(), seq);
+    let whole = backup(&one, "1.backup", Start::Whole);
+    some(&one, 10, 3);
+    some(&other, 10, 3);
+    let epoch = one.engine.epoch();
+    let (own, foreign) =
+        (backup(&one, "2.backup", Start::After(epoch, seq)), backup(&other, "3.backup", Start::After(epoch, seq)));
+    let checked = backup::check(&Chain::find(&[whole.clone(), own], Until::End).unwrap()).unwrap();
+    assert_eq!((checked.seq, checked.is_same), (one.engine.state().view.seq(), Some(true)));
+    let refused = backup::check(&Chain::find(&[whole, foreign], Until::End).unwrap()).unwrap_err();
+    assert!(refused.to_string().contains(&format!("follows another record {seq}")), "{refused}");
+}

@@ -395,6 +395,11 @@ fn every_answer_is_as_the_document_says() {
     walk.check("POST /v1/import/{kind}", &import, &answer);
     walk.made.insert(("POST".to_owned(), "/v1/import/{kind}".to_owned()));
     walk.call("DELETE", "/v1/rules/{rule}", &["outlets-keep-two"], "", None);
+    walk.call("GET", "/v1/log", &[], "?from=1&until=1", None);
+    walk.call("GET", "/v1/log/checkpoint", &[], "", None);
+    // Last: it decides no more, and then again.
+    walk.call("POST", "/v1/demote", &[], "", None);
+    walk.call("POST", "/v1/promote", &[], "", None);
 
     assert!(walk.wrong.is_empty(), "{:#?}", walk.wrong);
     // Streams have a document of their own; without keys there is none to revoke: see `revoke.rs`.

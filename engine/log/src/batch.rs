@@ -259,7 +259,9 @@ mod tests {
         // A refused command adds nothing, before the first record as between two commands.
         builder.end_command();
         for records in [1, 3, 0, 2] {
-            (0..records).for_each(|_| drop(builder.push(&"record".to_owned())));
+            for _ in 0..records {
+                builder.push(&"record".to_owned());
+            }
             builder.end_command();
         }
         let batch = builder.batch();

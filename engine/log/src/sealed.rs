@@ -331,7 +331,9 @@ mod tests {
 
     fn batch(first_seq: Seq, texts: &[&str]) -> Batch {
         let mut builder = BatchBuilder::new(first_seq, Timestamp(first_seq * 10));
-        texts.iter().for_each(|text| drop(builder.push(&(*text).to_owned())));
+        for text in texts {
+            builder.push(&(*text).to_owned());
+        }
         builder.end_command();
         builder.batch().clone()
     }

@@ -9,5 +9,5 @@ pub mod load;
 pub mod nodes;
 mod output;
 pub mod remote;
-pub mod target;
+mod target;
 mod watch;

@@ -33,6 +33,7 @@ const GUIDES: &[(&str, &str)] = &[
     ("sizing", include_str!("../../docs/sizing.md")),
     ("monitoring", include_str!("../../docs/monitoring.md")),
     ("proxies", include_str!("../../docs/proxies.md")),
+    ("nodes", include_str!("../../docs/nodes.md")),
 ];
 
 /// The routes `/guides` and one per guide; also with the ending `.md`, which links between guides use.

@@ -5,6 +5,7 @@
 //! of one turn, one snapshot, and for each subscription the pending data that
 //! [`FeedSettings`](anaquel_engine::settings::FeedSettings) allows.
 
+mod contact;
 mod envelope;
 pub mod follow;
 mod frame;

@@ -22,12 +22,13 @@ use crate::http::budget::Payer;
 use crate::http::budget::answers::Held;
 use crate::http::problem::{Problem, Slug};
 use crate::http::reply::Reply;
+use crate::stream::contact::{lost, may_begin, reach};
 use crate::stream::follow::follower::Followed;
 use crate::stream::frame::{self, ClientId};
 use crate::stream::measures::Measures;
 use crate::stream::request::{self, Command, Request};
 use crate::stream::session::{Progress, Session};
-use crate::stream::streams::{Entered, exceeded, lost, may_begin, reach, stopped};
+use crate::stream::streams::{Entered, exceeded, stopped};
 
 /// Buffer sizes for reads and writes. The library's defaults, 128 KiB each, would be most of the cost of an idle
 /// socket.

@@ -20,11 +20,12 @@ use crate::auth::principal::Principal;
 use crate::http::budget::Payer;
 use crate::http::extract::Params;
 use crate::http::problem::{Problem, Slug};
+use crate::stream::contact::{lost, may_begin, reach};
 use crate::stream::frame::{ClientId, Frame};
 use crate::stream::measures::Measures;
 use crate::stream::request::{mode, read_cursor, selection};
 use crate::stream::session::{Progress, Session};
-use crate::stream::streams::{Entered, lost, may_begin, reach, stopped};
+use crate::stream::streams::{Entered, stopped};
 
 /// How long a browser waits before it reconnects.
 const RETRY_MS: u64 = 1000;

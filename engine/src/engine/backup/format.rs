@@ -6,7 +6,8 @@
 //!    1 head   lines of text, `name value`; names that a reader does not know are passed over
 //!    2 file   length of its name u16 | name | bytes: `identity`, `secret`, and files of the server
 //!    3 checkpoint  bytes of the checkpoint file, one piece behind the other
-//!    4 log    batches: first_seq u64 | count u32 | time u64 | length u32 | records, encoded as in the log
+//!    4 log    sealed batches, as they travel between nodes; in formats 1 and 2 batches without a seal:
+//!             first_seq u64 | count u32 | time u64 | length u32 | records, encoded as in the log
 //!    5 end    pieces before it u64 | seq u64 | BLAKE3 of all bytes before it
 //! ```
 //!
@@ -17,12 +18,13 @@
 use std::io::{self, Read, Write};
 
 use crate::ids::{Epoch, Seq, Timestamp};
-use crate::journal::Batch;
+use crate::journal::{Batch, Head as LogHead, Sealed};
 
 const MAGIC: [u8; 8] = *b"ANQBKUP\n";
-/// The format that this build writes if there is an archive. Format 1 has none; without an archive, this build writes it.
-pub const FORMAT: u16 = 2;
-const WITHOUT_ARCHIVE: u16 = 1;
+/// The format that this build writes. Format 1 has no archive, and 1 and 2 no seals.
+pub const FORMAT: u16 = 3;
+const OLDEST_FORMAT: u16 = 1;
+const SEALED_FORMAT: u16 = 3;
 
 const HEAD: u8 = 1;
 const FILE: u8 = 2;
@@ -117,10 +119,10 @@ pub(super) struct PieceWriter<'a> {
 }
 
 impl<'a> PieceWriter<'a> {
-    pub fn begin(out: &'a mut dyn Write, head: &Head, has_archive: bool) -> io::Result<Self> {
+    pub fn begin(out: &'a mut dyn Write, head: &Head) -> io::Result<Self> {
         let mut writer = Self { out, hasher: blake3::Hasher::new(), pieces: 0 };
         writer.write(&MAGIC)?;
-        writer.write(&if has_archive { FORMAT } else { WITHOUT_ARCHIVE }.to_le_bytes())?;
+        writer.write(&FORMAT.to_le_bytes())?;
         writer.piece(HEAD, &[head.to_text().as_bytes()])?;
         Ok(writer)
     }
@@ -159,21 +161,10 @@ impl<'a> PieceWriter<'a> {
         self.piece(ARCHIVE, &[&file.to_le_bytes(), &at.to_le_bytes(), bytes])
     }
 
-    pub fn log(&mut self, batches: &[Batch]) -> io::Result<()> {
-        let heads: Vec<[u8; BATCH_HEAD]> = batches
-            .iter()
-            .map(|batch| {
-                let length = u32::try_from(batch.body.len()).map_err(io::Error::other)?;
-                let mut head = [0; BATCH_HEAD];
-                let told = batch.first_seq.to_le_bytes().into_iter().chain(batch.count.to_le_bytes());
-                let told = told.chain(batch.time.0.to_le_bytes()).chain(length.to_le_bytes());
-                head.iter_mut().zip(told).for_each(|(to, from)| *to = from);
-                Ok(head)
-            })
-            .collect::<io::Result<_>>()?;
-        let payload: Vec<&[u8]> =
-            heads.iter().zip(batches).flat_map(|(head, batch)| [&head[..], batch.body.as_slice()]).collect();
-        self.piece(LOG, &payload)
+    pub fn log(&mut self, batches: &[Sealed]) -> io::Result<()> {
+        let mut payload = Vec::new();
+        batches.iter().for_each(|sealed| sealed.write(&mut payload));
+        self.piece(LOG, &[&payload])
     }
 
     /// Writes the end, and returns the digest of everything before it.
@@ -188,20 +179,36 @@ impl<'a> PieceWriter<'a> {
 /// A piece that was read and checked.
 #[derive(Debug)]
 pub(super) enum Piece {
-    File { name: String, bytes: Vec<u8> },
+    File {
+        name: String,
+        bytes: Vec<u8>,
+    },
     Checkpoint(Vec<u8>),
-    Archive { file: u32, at: u64, bytes: Vec<u8> },
-    Log(Vec<Batch>),
+    Archive {
+        file: u32,
+        at: u64,
+        bytes: Vec<u8>,
+    },
+    /// Batches, and the head that each follows, if it is sealed.
+    Log(Vec<(Batch, Option<LogHead>)>),
+}
+
+/// Where the log ends that was read so far.
+struct Ends {
+    seq: Seq,
+    head: Option<LogHead>,
 }
 
 /// Reads pieces. Each piece is checked; only the end proves that all of them are there.
 pub struct PieceReader<R> {
     input: R,
     hasher: blake3::Hasher,
+    format: u16,
     pieces: u64,
     head: Head,
     kind: u8,
-    next_seq: Option<Seq>,
+    /// The end of the log so far; `None` before its first batch.
+    ends: Option<Ends>,
     is_over: bool,
     put_back: Option<Piece>,
 }
@@ -229,7 +236,7 @@ impl<R: Read> PieceReader<R> {
         };
         let hasher = blake3::Hasher::new();
         let mut reader =
-            Self { input, hasher, pieces: 0, head, kind: 0, next_seq: None, is_over: false, put_back: None };
+            Self { input, hasher, format: 0, pieces: 0, head, kind: 0, ends: None, is_over: false, put_back: None };
         let mut magic = [0; 10];
         reader.input.read_exact(&mut magic).map_err(|_| damaged("it is not a backup"))?;
         reader.hasher.update(&magic);
@@ -238,8 +245,9 @@ impl<R: Read> PieceReader<R> {
             return Err(damaged("it is not a backup"));
         }
         let format = format.first_chunk().map_or(0, |format| u16::from_le_bytes(*format));
-        if !(WITHOUT_ARCHIVE..=FORMAT).contains(&format) {
-            let formats = format!("formats {WITHOUT_ARCHIVE} to {FORMAT}");
+        reader.format = format;
+        if !(OLDEST_FORMAT..=FORMAT).contains(&format) {
+            let formats = format!("formats {OLDEST_FORMAT} to {FORMAT}");
             return Err(damaged(format!("its format is {format}, and this build reads {formats}")));
         }
         let (kind, payload) = reader.raw()?;
@@ -319,7 +327,8 @@ impl<R: Read> PieceReader<R> {
                 Ok(Some(Piece::Archive { file, at, bytes: bytes.to_vec() }))
             }
             LOG => {
-                let batches = self.batches(&payload)?;
+                let batches =
+                    if self.format < SEALED_FORMAT { self.unsealed(&payload)? } else { self.sealed(&payload)? };
                 Ok(Some(Piece::Log(batches)))
             }
             END => {
@@ -329,7 +338,7 @@ impl<R: Read> PieceReader<R> {
                 if payload != expected {
                     return Err(damaged("its end does not fit what is before it"));
                 }
-                let ends_at = self.next_seq.unwrap_or(self.head.oldest).saturating_sub(1);
+                let ends_at = self.next_seq().saturating_sub(1);
                 if ends_at != self.head.seq {
                     return Err(damaged(format!("its log ends at {ends_at}, and it says {}", self.head.seq)));
                 }
@@ -348,7 +357,29 @@ impl<R: Read> PieceReader<R> {
         self.put_back = Some(piece);
     }
 
-    fn batches(&mut self, mut rest: &[u8]) -> io::Result<Vec<Batch>> {
+    fn next_seq(&self) -> Seq {
+        self.ends.as_ref().map_or(self.head.oldest, |ends| ends.seq + 1)
+    }
+
+    /// Sealed batches, each of which continues the one before it.
+    fn sealed(&mut self, mut rest: &[u8]) -> io::Result<Vec<(Batch, Option<LogHead>)>> {
+        let mut batches = Vec::new();
+        while !rest.is_empty() {
+            let sealed = Sealed::take(&mut rest).map_err(|error| damaged(error.to_string()))?;
+            match self.ends.as_ref().and_then(|ends| ends.head) {
+                Some(head) => sealed.continues(&head).map_err(|error| damaged(error.to_string()))?,
+                None if sealed.follows().seq + 1 == self.head.oldest => {}
+                None => return Err(damaged(format!("record {} is missing", self.head.oldest))),
+            }
+            let becomes = *sealed.becomes();
+            self.ends = Some(Ends { seq: becomes.seq, head: Some(becomes) });
+            let follows = *sealed.follows();
+            batches.push((sealed.into_batch(), Some(follows)));
+        }
+        Ok(batches)
+    }
+
+    fn unsealed(&mut self, mut rest: &[u8]) -> io::Result<Vec<(Batch, Option<LogHead>)>> {
         let mut batches = Vec::new();
         while !rest.is_empty() {
             let (head, after) = rest.split_first_chunk::<BATCH_HEAD>().ok_or_else(|| damaged("a batch is cut off"))?;
@@ -357,12 +388,12 @@ impl<R: Read> PieceReader<R> {
             let (body, after) =
                 after.split_at_checked(word(20) as usize).ok_or_else(|| damaged("a batch is cut off"))?;
             let batch = Batch { first_seq: wide(0), count: word(8), time: Timestamp(wide(12)), body: body.to_vec() };
-            let expected = self.next_seq.unwrap_or(self.head.oldest);
+            let expected = self.next_seq();
             if batch.count == 0 || batch.first_seq != expected {
                 return Err(damaged(format!("record {expected} is missing")));
             }
-            self.next_seq = Some(batch.last_seq() + 1);
-            batches.push(batch);
+            self.ends = Some(Ends { seq: batch.last_seq(), head: None });
+            batches.push((batch, None));
             rest = after;
         }
         Ok(batches)
@@ -390,13 +421,15 @@ mod tests {
 
     fn written() -> Vec<u8> {
         let mut out: Vec<u8> = Vec::new();
-        let mut pieces = PieceWriter::begin(&mut out, &head(), true).unwrap();
+        let mut pieces = PieceWriter::begin(&mut out, &head()).unwrap();
         pieces.file("identity", b"text").unwrap();
         pieces.checkpoint(b"image").unwrap();
         pieces.archive(1, 0, b"archive").unwrap();
         let batch = |first_seq| Batch { first_seq, count: 1, time: Timestamp(9), body: vec![1, 0, 0, 0, 7] };
-        pieces.log(&[batch(11)]).unwrap();
-        pieces.log(&[batch(12)]).unwrap();
+        let first = Sealed::read(LogHead::at(Epoch(0xfeed), 10, Timestamp(8), b"ten"), Epoch(0xfeed), batch(11));
+        let second = Sealed::read(*first.becomes(), Epoch(0xfeed), batch(12));
+        pieces.log(&[first]).unwrap();
+        pieces.log(&[second]).unwrap();
         pieces.end(12).unwrap();
         out
     }

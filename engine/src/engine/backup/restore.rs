@@ -15,7 +15,7 @@ use crate::engine::directory::{DataDirectory, UNFINISHED_RESTORE, eras_of};
 use crate::engine::fold::Folder;
 use crate::engine::recovery::{Reading, recover, replay};
 use crate::ids::{Epoch, Seq, Timestamp};
-use crate::journal::{Batch, Damage, LogOptions, LogWriter, OpenError, StoreKind, sync_directory};
+use crate::journal::{Batch, Damage, Head as LogHead, LogOptions, LogWriter, OpenError, StoreKind, sync_directory};
 use crate::private::{make_private, private_file};
 use crate::settings::Settings;
 
@@ -189,7 +189,7 @@ impl Chain {
     /// Reads all of it; no batch twice, and none beyond the end.
     fn each(&self, visit: &mut dyn FnMut(Step<'_>) -> Result<(), RestoreError>) -> Result<(), RestoreError> {
         let mut last = 0;
-        let mut epoch = None;
+        let (mut epoch, mut ended) = (None, None);
         for (number, (path, head)) in self.files.iter().enumerate() {
             let mut whole = Whole { path: path.clone(), reader: open(path)?, files: Vec::new() };
             whole.read_files()?;
@@ -211,9 +211,18 @@ impl Chain {
                     }
                     Piece::Archive { .. } | Piece::File { .. } | Piece::Checkpoint(_) => continue,
                 };
-                for batch in batches {
+                for (batch, follows) in batches {
+                    // Where one backup ends and the next begins, both have the same record.
+                    let begins = follows.filter(|follows| follows.seq == last && follows.seq == head.after);
+                    if let (Some(begins), Some(ended)) = (begins, ended.take())
+                        && begins != ended
+                    {
+                        let what = format!("{} follows another record {last}", path.display());
+                        return Err(RestoreError::NoWay(what));
+                    }
                     if let Some(batch) = batch.between(last, self.until).map_err(Damage::from)? {
                         last = batch.last_seq();
+                        ended = end_of(&batch, &eras)?;
                         visit(Step::Log(batch))?;
                     }
                 }
@@ -223,6 +232,13 @@ impl Chain {
         }
         Ok(())
     }
+}
+
+/// The head at the last record of a batch.
+fn end_of(batch: &Batch, eras: &[crate::engine::identity::Era]) -> Result<Option<LogHead>, RestoreError> {
+    let last = batch.last_seq();
+    let bytes = batch.bytes_of(last).map_err(Damage::from)?;
+    Ok(bytes.map(|bytes| LogHead::at(epoch_of(eras, last), last, batch.time, bytes)))
 }
 
 /// The contents of a chain of backups.

@@ -11,8 +11,9 @@ use crate::archive::Standing;
 use crate::engine::checkpoint;
 use crate::engine::directory::Extra;
 use crate::engine::identity::Era;
+use crate::engine::replica::head_at;
 use crate::ids::{Epoch, Seq, Timestamp};
-use crate::journal::{Batch, Damage, JournalReader, ReadError};
+use crate::journal::{Batch, Damage, Head as LogHead, JournalReader, ReadError, Sealed};
 
 /// Bytes of the checkpoint per piece.
 const IMAGE_PIECE_BYTES: usize = 256 << 10;
@@ -144,7 +145,7 @@ pub(crate) fn write(
     begun(&head);
     let (files, standing) = archive;
     let ends: &[ArchivePlace] = if start == Start::Whole { &standing.ends } else { &[] };
-    let mut pieces = PieceWriter::begin(out, &head, !ends.is_empty())?;
+    let mut pieces = PieceWriter::begin(out, &head)?;
     for file in kept.iter().chain(extra) {
         pieces.file(&file.name, &file.bytes)?;
     }
@@ -161,8 +162,18 @@ pub(crate) fn write(
     for end in ends {
         files.copy(end.file, end.at, &mut |at, bytes| pieces.archive(end.file, at, bytes))?;
     }
+    let mut sealed_up_to = head_before(reader, &eras, oldest)?;
     while !stretch.is_empty() {
-        pieces.log(&stretch)?;
+        let sealed: Vec<Sealed> = stretch
+            .drain(..)
+            .map(|batch| {
+                let history = epoch_of(&eras, batch.last_seq());
+                let sealed = Sealed::read(sealed_up_to, history, batch);
+                sealed_up_to = *sealed.becomes();
+                sealed
+            })
+            .collect();
+        pieces.log(&sealed)?;
         wanted(log.next);
         stretch = log.stretch()?;
     }
@@ -171,6 +182,17 @@ pub(crate) fn write(
     }
     pieces.end(seq)?;
     Ok(head)
+}
+
+/// The head before the first record: where the chain of the seals begins. Without the record before it, a chain of its own.
+fn head_before(reader: &dyn JournalReader, eras: &[Era], oldest: Seq) -> Result<LogHead, BackupError> {
+    let before = oldest.saturating_sub(1);
+    let history = epoch_of(eras, before.max(1));
+    match head_at(reader, history, before) {
+        Ok(Some(head)) => Ok(head),
+        Ok(None) | Err(ReadError::Trimmed { .. }) => Ok(LogHead::at(history, before, Timestamp(0), &[])),
+        Err(ReadError::Damaged(damage)) => Err(damage.into()),
+    }
 }
 
 fn read_full(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {

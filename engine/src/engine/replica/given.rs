@@ -4,14 +4,16 @@ use std::ops::ControlFlow;
 
 use crate::engine::directory;
 use crate::engine::handle::Engine;
-use crate::engine::identity::Identity;
 use crate::engine::shared::Shared;
-use crate::ids::Seq;
+use crate::ids::{Epoch, Seq};
 use crate::journal::{Damage, Head, JournalReader, OpenError, ReadError, Sealed};
 
-/// The head at a record of a log; `None` if the log ends before it.
-pub(super) fn head_at(reader: &dyn JournalReader, identity: &Identity, seq: Seq) -> Result<Option<Head>, ReadError> {
-    let history = identity.epoch_of(seq.max(1));
+/// The head at a record of a log, which belongs to `history`; `None` if the log ends before it.
+pub(in crate::engine) fn head_at(
+    reader: &dyn JournalReader,
+    history: Epoch,
+    seq: Seq,
+) -> Result<Option<Head>, ReadError> {
     if seq == 0 {
         return Ok(Some(Head::at(history, 0, Default::default(), &[])));
     }
@@ -32,7 +34,7 @@ impl Shared {
         if seq > self.state.view.seq() {
             return Ok(None);
         }
-        head_at(&*self.reader, &self.identity.load(), seq)
+        head_at(&*self.reader, self.identity.load().epoch_of(seq.max(1)), seq)
     }
 }
 

@@ -12,15 +12,17 @@
 //! The chain of seals begins at the record that both have: see [`Head::at`]. A gap, a repeat, a changed bit, and another
 //! history that is as long are each found before anything of them is appended.
 
+mod following;
 mod given;
+mod link;
 mod promotion;
 mod received;
 mod turn;
 
-pub use promotion::{Demoted, Promoted};
-pub use received::FollowError;
-pub(super) use received::Link;
-pub(super) use turn::Following;
+pub(super) use following::Following;
+pub(super) use given::head_at;
+pub(super) use link::Link;
+pub use link::{Demoted, FollowError, Promoted};
 
 #[cfg(doc)]
 use crate::journal::Head;

@@ -4,30 +4,11 @@ use std::sync::atomic::Ordering;
 
 use crossbeam::channel::bounded;
 
-use super::received::Received;
+use super::link::{Demoted, Promoted, Received};
 use crate::engine::directory::DataDirectory;
 use crate::engine::handle::Engine;
 use crate::engine::role::Role;
 use crate::engine::threads::JournalThread;
-use crate::ids::{Epoch, Seq};
-
-/// A node that followed decides from now on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Promoted {
-    /// The epoch of the era that begins.
-    pub epoch: Epoch,
-    /// The last record before it. What the former node wrote after it is not in this history.
-    pub after: Seq,
-}
-
-/// A node stopped deciding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Demoted {
-    /// The epoch of the history that it left.
-    pub epoch: Epoch,
-    /// Its last record.
-    pub seq: Seq,
-}
 
 impl Engine {
     /// What this node may do with its log.

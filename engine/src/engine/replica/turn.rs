@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::received::{FollowError, Received};
+use super::link::{FollowError, Received};
 use crate::engine::directory::DataDirectory;
 use crate::engine::threads::JournalThread;
-use crate::ids::Timestamp;
 use crate::journal::{self, AppendError, Head, OpenError, Sealed};
 use crate::refusal::Failure;
 
@@ -22,18 +21,6 @@ const WAIT: Duration = Duration::from_millis(20);
 
 /// How long it waits for room on a full disk.
 const FULL: Duration = Duration::from_millis(200);
-
-/// What the journal thread knows of the log that it follows.
-#[derive(Default)]
-pub(in crate::engine) struct Following {
-    /// What the next batch must follow; `None` until a connection begins, and after a batch that was not taken.
-    head: Option<Head>,
-    /// Received, and not appended yet: there was no room.
-    backlog: VecDeque<Sealed>,
-    /// Something was appended and not synced.
-    unsynced: bool,
-    synced_at: Timestamp,
-}
 
 impl JournalThread {
     /// Works off what came in. Returns whether it is all worked off.

@@ -20,7 +20,6 @@ use super::promotion::WasPromoted;
 use super::upstream;
 use crate::app::App;
 use crate::cli::remote::Remote;
-use crate::cli::target::is_data_directory;
 use crate::config::Config;
 
 /// The name of a finished download, and of one that is not.
@@ -38,6 +37,10 @@ pub enum Begin {
     Follow,
     /// It was promoted, and decides, whatever its command line says.
     Decide,
+}
+
+fn is_data_directory(data: &Path) -> bool {
+    data.join("identity").is_file()
 }
 
 fn folder_of(data: &Path) -> PathBuf {

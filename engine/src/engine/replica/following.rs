@@ -1,0 +1,18 @@
+//! What the journal thread knows of the log that it follows.
+
+use std::collections::VecDeque;
+
+use crate::ids::Timestamp;
+use crate::journal::{Head, Sealed};
+
+/// What the journal thread knows of the log that it follows.
+#[derive(Default)]
+pub(in crate::engine) struct Following {
+    /// What the next batch must follow; `None` until a connection begins, and after a batch that was not taken.
+    pub(super) head: Option<Head>,
+    /// Received, and not appended yet: there was no room.
+    pub(super) backlog: VecDeque<Sealed>,
+    /// Something was appended and not synced.
+    pub(super) unsynced: bool,
+    pub(super) synced_at: Timestamp,
+}

@@ -1,0 +1,95 @@
+//! What the handle and the journal thread of a node that follows tell each other.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+
+use crate::ids::{Epoch, Seq};
+use crate::journal::{Head, SealError, Sealed};
+
+/// Messages that wait for the journal thread: a node that is given more than it can write slows its giver down.
+const INBOX: usize = 16;
+
+/// Why a node cannot go on following.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FollowError {
+    /// What it was given is not the next part of its log.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// It has records that the node that it follows does not have, or another history.
+    #[error("{0}")]
+    Forked(String),
+    /// A record is of a kind that this build does not know, or unreadable.
+    #[error("{0}; upgrade this node")]
+    Unreadable(String),
+    /// Its own log or archive cannot be written.
+    #[error("{0}")]
+    Local(String),
+    /// It does not follow anybody, or it ends.
+    #[error("this node does not follow another")]
+    Ends,
+}
+
+/// A message to the journal thread of a node that does not decide.
+pub(in crate::engine) enum Received {
+    /// Batches, in order.
+    Batches(Vec<Sealed>),
+    /// A new connection: all earlier messages are worked off, and the chain begins at the end of this node's log.
+    Begin(Sender<Result<Head, FollowError>>),
+    /// The eras of the node that is followed, as the text of its identity.
+    Identity(String, Sender<Result<(), FollowError>>),
+    /// This node is to decide.
+    Promote(u64, Sender<Result<Promoted, String>>),
+}
+
+/// Between the handle and the journal thread.
+pub(in crate::engine) struct Link {
+    inbox: Sender<Received>,
+    pub received: Receiver<Received>,
+    trouble: Mutex<Option<FollowError>>,
+    /// Who asked this node to stop deciding, and waits.
+    stopping: Mutex<Option<Sender<Result<Demoted, String>>>>,
+}
+
+impl Link {
+    pub fn new() -> Self {
+        let (inbox, received) = bounded(INBOX);
+        Self { inbox, received, trouble: Mutex::default(), stopping: Mutex::default() }
+    }
+
+    pub fn trouble(&self) -> MutexGuard<'_, Option<FollowError>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn stopping(&self) -> MutexGuard<'_, Option<Sender<Result<Demoted, String>>>> {
+        self.stopping.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn send(&self, received: Received) -> Result<(), FollowError> {
+        self.inbox.send(received).map_err(|_| FollowError::Ends)
+    }
+
+    pub(super) fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Received) -> Result<T, FollowError> {
+        let (tx, rx) = bounded(1);
+        self.send(question(tx))?;
+        rx.recv().map_err(|_| FollowError::Ends)
+    }
+}
+
+/// A node that followed decides from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promoted {
+    /// The epoch of the era that begins.
+    pub epoch: Epoch,
+    /// The last record before it. What the former node wrote after it is not in this history.
+    pub after: Seq,
+}
+
+/// A node stopped deciding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demoted {
+    /// The epoch of the history that it left.
+    pub epoch: Epoch,
+    /// Its last record.
+    pub seq: Seq,
+}
