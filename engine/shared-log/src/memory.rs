@@ -32,6 +32,8 @@ struct Store {
     /// Before the oldest batch.
     floor: Option<Head>,
     batches: Vec<Sealed>,
+    /// Trimmed ones, too.
+    all: Vec<Sealed>,
     ticks: u64,
     time: Timestamp,
     /// Requests that were not delivered yet, oldest first.
@@ -68,6 +70,7 @@ impl Store {
             }
             (Request::Append(sealed), Some(_)) => {
                 self.batches.push((**sealed).clone());
+                self.all.push((**sealed).clone());
                 self.ticks = 0;
                 Appended::Durable
             }
@@ -131,10 +134,14 @@ impl MemoryStore {
         }
     }
 
-    /// Every batch that it has, and its end: what is true, whatever anybody was told.
-    pub fn truth(&self) -> (Vec<Sealed>, Option<Head>) {
-        let store = self.lock();
-        (store.batches.clone(), store.head())
+    /// Every batch that it ever had: what is true, whatever anybody was told.
+    pub fn truth(&self) -> Vec<Sealed> {
+        self.lock().all.clone()
+    }
+
+    /// Its end.
+    pub fn head(&self) -> Option<Head> {
+        self.lock().head()
     }
 }
 
