@@ -21,6 +21,7 @@ pub mod pipeline;
 pub mod power;
 pub mod rate;
 pub mod replay;
+pub mod replicas;
 pub mod scenario;
 pub mod selling;
 pub mod server;

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use anaquel_loadtest::live::{fanout, gapless, stalled};
 use anaquel_loadtest::selling::{checkout, kills, last_unit, quarter, rates, replay_shop};
 use anaquel_loadtest::server::{self, Server, verify};
-use anaquel_loadtest::{attack, backups, bare, copies, inject, kill, linear, peers, power, rate, replay, scenario};
+use anaquel_loadtest::{
+    attack, backups, bare, copies, inject, kill, linear, peers, power, rate, replay, replicas, scenario,
+};
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
@@ -59,6 +61,22 @@ enum Command {
         /// Only the first so many till lines.
         #[arg(long)]
         lines: Option<u64>,
+    },
+    /// Replicas of a server under load: how long an acknowledged write takes to be served there, how fast one that was away
+    /// catches up, and that all end with the same state.
+    Replicas {
+        /// Reservations a second on the primary.
+        #[arg(long, default_value_t = 5000.0)]
+        rate: f64,
+        /// How long.
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+        /// Replicas: the second follows the first, the others the primary.
+        #[arg(long, default_value_t = 3)]
+        replicas: usize,
+        /// How long the primary writes as fast as it can while one is away.
+        #[arg(long, default_value_t = 10)]
+        away_seconds: u64,
     },
     /// Kill -9 at random moments under load, restart, audit.
     Kill {
@@ -306,6 +324,9 @@ fn main() -> anyhow::Result<()> {
         Command::Burn { seconds } => {
             attack::burn(seconds);
             Ok(())
+        }
+        Command::Replicas { rate, seconds, replicas, away_seconds } => {
+            replicas::run(&binary()?, replicas::Plan { rate, seconds, replicas, away_seconds })
         }
         Command::BareServer { address } => bare::serve_bare(address),
         Command::Replay { folder, lines } => {
