@@ -453,7 +453,9 @@ fn a_node_that_is_too_far_behind_begins_anew() {
         let tool = ["env", &preload, &days, "FAKETIME_DONT_FAKE_MONOTONIC=1"];
         let server = Server::start_at(address, &tool, binary(), &data, &arguments).unwrap();
         let mut node = Node { client: server.client(), server, data };
-        (0..5).for_each(|_| drop(node.receive("A", "s1", 1)));
+        for _ in 0..5 {
+            node.receive("A", "s1", 1);
+        }
         node.server.stop().unwrap();
     }
     let mut primary = nodes.start_at(address, "primary", &config);

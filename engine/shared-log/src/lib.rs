@@ -17,11 +17,14 @@
 //! ```text
 //!   log (trait) ◄── committer ◄── conformance
 //!        ▲
-//!        └── memory
+//!        ├── memory
+//!        └── etcd        with the feature of that name
 //! ```
 
 mod committer;
 pub mod conformance;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 mod log;
 pub mod memory;
 

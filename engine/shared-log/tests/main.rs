@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 mod committer;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod model;
 
 use anaquel_shared_log::conformance;

@@ -241,7 +241,7 @@ impl World {
                 let step = committer.begin(HISTORY, batch, Instant::now());
                 if let Err(CommitError::Full(_) | CommitError::Deposed { .. }) = step {
                     // Told to clients as refused: those whose first try this was do not ask again.
-                    fresh.iter().for_each(|key| drop(self.open.remove(key)));
+                    self.open.retain(|key| !fresh.contains(key));
                     self.refused.extend(fresh);
                 }
                 if let Err(CommitError::Full(_)) = step {
@@ -291,7 +291,7 @@ impl World {
             Err(CommitError::Full(_)) if was_taking_over => {}
             // A second try is never full: what it is told here would be a refusal.
             Err(CommitError::Full(_)) => {
-                keys.iter().for_each(|key| drop(self.open.remove(key)));
+                self.open.retain(|key| !keys.contains(key));
                 self.refused.extend(keys);
                 self.nodes[at].role = Role::Decides(committer, Vec::new());
             }
