@@ -20,6 +20,9 @@ test("the first line says the worst", () => {
     [{ ready: { ...ready, warnings: [{ warning: "clock-offset", detail: "late" }] } }, ["warn", "o_warned"]],
     [{ ready, info: { disk: { full_in_seconds: 86_400 } } }, ["warn", "o_fills"]],
     [{ ready, info: { disk: { full_in_seconds: null }, uptime_seconds: 5 }, samples: [second(0, null)] }, ["ok", "o_idle"]],
+    [{ ready: { ...ready, role: "replica", follows: "http://a", lag_ms: 12 }, samples: [second(10, 2)] }, ["ok", "o_replica"]],
+    [{ ready: { ...ready, role: "replica", warnings: [{ warning: "not-following", detail: "401" }] } }, ["warn", "o_warned"]],
+    [{ ready: { ...ready, role: "primary" }, samples: [second(0, null)] }, ["ok", "o_idle"]],
     [{ ready, samples: [second(10, 2), second(20, 7.5), second(30, null)] }, ["ok", "o_well"]],
   ];
   for (const [told, [kind, key]] of kinds) assert.deepEqual(sentence({ info: null, samples: [], ...told }).slice(0, 2), [kind, key]);

@@ -12,6 +12,7 @@ add({
   h_what: ["Real-time stock availability: how many of this can be promised, here, now.", "Existencias en tiempo real: cuántas unidades se pueden prometer, aquí y ahora."],
   h_running: ["Running", "En marcha"],
   h_ready: ["Ready: it accepts writes", "Listo: admite cambios"],
+  h_replica: ["Ready: it follows {url} and takes no writes", "Listo: sigue a {url} y no admite cambios"],
   h_read_only: ["Read-only: {why}", "Solo lectura: {why}"],
   h_uptime: ["Up for", "Activo desde hace"],
   h_warning: ["Warning", "Aviso"],
@@ -60,7 +61,7 @@ async function tell() {
   }
   const { uptime_seconds } = about.value;
   const readiness = ready.status === "fulfilled"
-    ? state("live", t("h_ready"))
+    ? state("live", ready.value.role === "replica" ? t("h_replica", { url: ready.value.follows }) : t("h_ready"))
     : state("refused", t("h_read_only", { why: ready.reason.message }));
   const warnings = (ready.value?.warnings ?? []).map(({ warning, detail }) => [h("dt", {}, t("h_warning")), h("dd", {}, `${warning}: ${detail}`)]);
   fill(at("running"), h("section", { class: "panel stack" }, h("h2", {}, t("h_running")), h("p", {}, readiness),

@@ -12,7 +12,7 @@ const SLOWLY_MS = 10_000;
 class Measures extends EventTarget {
   /** Samples `{at, writes, p99_ms, …}` of each second, oldest first. */
   samples = [];
-  /** `{is_ready, reason, warnings, since}`; null before the first answer. */
+  /** `{state, reason, warnings, role, follows, lag_ms, since}`; null before the first answer. */
   ready = null;
   info = null;
   /** The counters, by name with labels. */
@@ -40,8 +40,8 @@ class Measures extends EventTarget {
     const before = this.ready;
     const since = (state) => (before?.state === state ? before.since : before ? new Date().toISOString() : null);
     try {
-      const { warnings, expiry_frozen } = await get("/readyz");
-      this.ready = { state: "ready", warnings, expiry_frozen, since: null };
+      const { warnings, expiry_frozen, role, follows, lag_ms } = await get("/readyz");
+      this.ready = { state: "ready", warnings, expiry_frozen, role, follows, lag_ms, since: null };
     } catch (error) {
       const state = error instanceof Unreachable ? "silent" : "read_only";
       this.ready = { state, reason: error.problem?.detail ?? error.problem?.title ?? "", warnings: [], since: since(state) };

@@ -26,6 +26,8 @@ export function sentence({ ready, info, samples }) {
   if (warning) return ["warn", "o_warned", { w: warning.detail }];
   const fills = info?.disk?.full_in_seconds;
   if (fills !== null && fills !== undefined && fills < DAYS_WARNED * 86_400) return ["warn", "o_fills", { d: fills }];
+  // A replica takes no writes of its own: what counts is how old it is.
+  if (ready.role === "replica") return ["ok", "o_replica", { url: ready.follows, p: ready.lag_ms ?? 0, up: info?.uptime_seconds ?? 0 }];
   const writes = mean(samples, ({ writes }) => writes);
   const p99 = Math.max(0, ...samples.slice(-SECONDS_MEANT).map(({ p99_ms }) => p99_ms ?? 0));
   const up = info?.uptime_seconds ?? 0;

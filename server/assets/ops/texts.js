@@ -4,6 +4,7 @@ import { add } from "/screens/texts.js";
 
 add({
   o_well: ["Well. {w} writes a second, 99 of 100 answers within {p} ms; up for {up}.", "Bien. {w} escrituras por segundo, 99 de cada 100 respuestas en {p} ms; activo desde hace {up}."],
+  o_replica: ["Well. It follows {url} and takes no writes; what it serves is {p} ms old at most; up for {up}.", "Bien. Sigue a {url} y no admite cambios; lo que muestra tiene {p} ms como mucho; activo desde hace {up}."],
   o_idle: ["Well, and idle. Up for {up}.", "Bien, sin actividad. Activo desde hace {up}."],
   o_warned: ["It runs, with a warning: {w}", "Funciona, con un aviso: {w}"],
   o_full: ["Read-only{since}: disk full. Free space; writes resume by themselves.", "Solo lectura{since}: disco lleno. Libera espacio; las escrituras se reanudan solas."],
