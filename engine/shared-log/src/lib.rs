@@ -18,7 +18,8 @@
 //!   log (trait) ◄── committer ◄── conformance
 //!        ▲
 //!        ├── memory
-//!        └── etcd        with the feature of that name
+//!        ├── etcd        with the feature of that name
+//!        └── postgres    with the feature of that name
 //! ```
 
 mod committer;
@@ -27,6 +28,10 @@ pub mod conformance;
 pub mod etcd;
 mod log;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(any(feature = "etcd", feature = "postgres"))]
+mod stored;
 
 pub use anaquel_log::{Batch, BatchId, Chain, Head, Sealed, Term};
 pub use committer::{Commit, CommitError, Committer, Patience, Step};

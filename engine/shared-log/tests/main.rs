@@ -7,6 +7,8 @@ mod committer;
 #[cfg(feature = "etcd")]
 mod etcd;
 mod model;
+#[cfg(feature = "postgres")]
+mod postgres;
 
 use anaquel_shared_log::conformance;
 use anaquel_shared_log::memory::MemoryStore;

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::client::{CallError, Client, EtcdOptions};
 use super::reader::EtcdReader;
-use super::wire::{Keys, bytes_of, bytes64, head_bytes, number_of, read_head, read_tick, tick_bytes};
+use super::wire::{Keys, bytes_of, bytes64, number_of};
 use crate::log::{Appended, Limits, LogError, Pulse, SharedLog, SharedLogReader, Trimmed};
+use crate::stored::{head_bytes, read_head, read_tick, tick_bytes};
 
 /// The most bytes of records in one batch: etcd takes requests of 1.5 MiB.
 const BATCH_BYTES: usize = 1 << 20;

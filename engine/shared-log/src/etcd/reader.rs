@@ -8,8 +8,9 @@ use anaquel_log::{Head, Sealed};
 use serde_json::{Value, json};
 
 use super::client::{Client, EtcdOptions, Lines};
-use super::wire::{Keys, bytes_of, read_head};
+use super::wire::{Keys, bytes_of};
 use crate::log::{LogError, Next, SharedLogReader, Tail};
+use crate::stored::read_head;
 
 /// Batches that are read at once.
 const READ: usize = 16;
