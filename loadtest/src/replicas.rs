@@ -152,7 +152,8 @@ fn catch_up(binary: &Path, primary: &Server, replica: Server, data: &Path, secon
 fn same(primary: &Server, replicas: &[Server]) -> anyhow::Result<()> {
     let told = |client: &mut Client| -> anyhow::Result<(Value, Value)> {
         let info = client.get("/v1/info")?.json();
-        Ok((info["seq"].clone(), info["state_hash"].clone()))
+        let part = |name: &str| info.get(name).cloned().with_context(|| format!("/v1/info has no {name}"));
+        Ok((part("seq")?, part("state_hash")?))
     };
     let expected = told(&mut primary.client())?;
     for replica in replicas {

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anaquel_engine::Engine;
 use anaquel_engine::ids::{Seq, Timestamp};
@@ -47,6 +47,21 @@ impl Drop for FollowedBy {
     }
 }
 
+/// A moment of a clock that goes on while the machine is suspended: what was heard before is old when it wakes.
+#[derive(Debug, Clone, Copy)]
+struct Moment(Duration);
+
+impl Moment {
+    fn now() -> Self {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Self(Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32))
+    }
+
+    fn elapsed(self) -> Duration {
+        Self::now().0.saturating_sub(self.0)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Standing {
     /// Ticks whose record is not folded yet, oldest first.
@@ -54,9 +69,9 @@ struct Standing {
     /// The newest tick whose record is folded.
     current: Option<Tick>,
     /// The newest tick, and when it came.
-    last: Option<(Tick, Instant)>,
+    last: Option<(Tick, Moment)>,
     /// When anything was last heard.
-    heard: Option<Instant>,
+    heard: Option<Moment>,
     trouble: Option<String>,
 }
 
@@ -122,7 +137,7 @@ impl Node {
     /// Something was heard.
     pub fn hears(&self) {
         let mut standing = self.standing();
-        standing.heard = Some(Instant::now());
+        standing.heard = Some(Moment::now());
         standing.trouble = None;
         drop(standing);
         self.lost.send_if_modified(|lost| std::mem::replace(lost, false));
@@ -131,7 +146,7 @@ impl Node {
     /// A tick came.
     pub fn ticks(&self, tick: Tick) {
         let mut standing = self.standing();
-        standing.last = Some((tick, Instant::now()));
+        standing.last = Some((tick, Moment::now()));
         if standing.ahead.back().is_none_or(|last| *last != tick) {
             if standing.ahead.len() == TICKS_MAX {
                 // The older one is as good for what is folded first.

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anaquel_engine::Engine;
 use anaquel_engine::journal::StoreKind;
 use anaquel_engine::recovery::{Options, StartReport};
 use anaquel_engine::role::Role;
+use anaquel_engine::{Engine, standing_of};
 use anyhow::Context;
 use axum::body::{Bytes, HttpBody};
 use axum::response::Response;
@@ -120,6 +120,7 @@ async fn run(mut config: Config, entrances: Entrances, with_demo: bool, restored
     let started = Instant::now();
     // First: a node that follows has the keys of the node that it follows.
     let role = follows(&mut config).await?;
+    let role = may_decide(&config, role).await?;
     // Checks everything that does not need a data directory first, before it creates one.
     let auth = Arc::new(Auth::open(&config)?);
     let tls = Tls::open(&config.tls)?.map(Arc::new);
@@ -135,7 +136,6 @@ async fn run(mut config: Config, entrances: Entrances, with_demo: bool, restored
     let opening = config.clone();
     let (engine, report) =
         tokio::task::spawn_blocking(move || open_engine(&opening, Some(VisibleSeq(visible_tx)), Some(role))).await??;
-    may_decide(&config, &engine).await?;
     tell(&config, &report, &engine, started);
     if with_demo {
         let loading = engine.clone();
@@ -209,23 +209,24 @@ async fn follows(config: &mut Config) -> anyhow::Result<Role> {
     }
 }
 
-/// A node does not decide in a history that one of its peers has left.
-async fn may_decide(config: &Config, engine: &Engine) -> anyhow::Result<()> {
-    if !engine.role().decides() {
-        return Ok(());
-    }
-    if let Some(peers::Left { url, epoch }) = peers::who_left(&config.nodes, engine).await {
+/// A node does not decide in a history that one of its peers has left. Asked before the log is opened: until then, nothing
+/// is added to it.
+async fn may_decide(config: &Config, role: Role) -> anyhow::Result<Role> {
+    let standing = standing_of(&config.data).with_context(|| config.data.display().to_string())?;
+    let Some(standing) = standing.filter(|standing| role.decides() && standing.role.decides()) else {
+        return Ok(role);
+    };
+    let nodes = &config.nodes;
+    if let Some(peers::Left { url, epoch }) = peers::who_left(nodes, &nodes.peers, standing.epoch).await {
         tracing::error!(
             peer = url,
             epoch,
             "nodes.peers: a peer took over from this node; this node decides no more: start it with --follow, or let the \
              peer follow it"
         );
-        let engine = engine.clone();
-        let demoted = tokio::task::spawn_blocking(move || engine.demote()).await?;
-        demoted.map_err(|error| anyhow::anyhow!(error))?;
+        return Ok(Role::Demoted);
     }
-    Ok(())
+    Ok(role)
 }
 
 /// On an address that other machines can reach, the server requires authentication and encryption.

@@ -1,7 +1,7 @@
 //! Nodes that follow one another, from outside: what each serves, and who decides, through kills, freezes and promotions.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -339,6 +339,148 @@ fn a_lost_primary_is_replaced_and_found_when_it_comes_back() {
     assert_eq!(kept.header("anaquel-stale"), Some("true"));
 }
 
+/// Back and forth: whoever was promoted once follows again when the other one decides, in order and after a loss.
+#[test]
+fn a_node_that_was_promoted_once_follows_again() {
+    let nodes = Nodes::new();
+    let mut a = nodes.start("a", &[]);
+    a.receive("A", "s1", 100);
+    let b = nodes.follow("b", &a);
+    let (at_a, at_b) = (a.server.address, b.server.address);
+    let (of_a, of_b) = (a.url(), b.url());
+    let in_order = |node: &Node| {
+        let (is_done, told) = promote(node, &[]);
+        assert!(is_done && told.contains("nothing is lost"), "{told}");
+    };
+    in_order(&b);
+    // Who listens to a node that stopped is sent elsewhere, and nobody begins there.
+    until("no stream begins", || Socket::connect(at_a).is_err());
+    a.server.stop().unwrap();
+    let mut a = nodes.start_at(at_a, "a", &["--follow", &of_b]);
+    in_order(&a);
+    b.server.stop().unwrap();
+    let mut b = nodes.start_at(at_b, "b", &["--follow", &of_a]);
+    assert_eq!(b.info()["role"], "replica", "{}", nodes.log("b"));
+    a.receive("A", "s1", 1);
+    assert_same(&mut a, &mut b);
+    // Once more, and then the one that decides is lost.
+    in_order(&b);
+    a.server.stop().unwrap();
+    let a = nodes.start_at(at_a, "a", &["--follow", &of_b]);
+    let seq = b.receive("A", "s1", 1);
+    let mut a = a;
+    a.reaches(seq);
+    b.server.kill().unwrap();
+    until("it is not heard", || a.get("/readyz").status == 503);
+    let (is_done, told) = promote(&a, &["--i-stopped-it"]);
+    assert!(is_done, "{told}");
+    let mut b = nodes.start_at(at_b, "b", &["--follow", &of_a]);
+    assert_eq!(b.info()["role"], "replica", "two never decide: {}", nodes.log("b"));
+    a.receive("A", "s1", 1);
+    assert_same(&mut a, &mut b);
+    // The node that it followed follows it now: it decides, as its supervisor starts it, whether that node answers or not.
+    for _ in 0..2 {
+        a.server.stop().unwrap();
+        a = nodes.start_at(at_a, "a", &["--follow", &of_b]);
+        assert_eq!(a.info()["role"], "primary", "{}", nodes.log("a"));
+        b.signal("-STOP");
+    }
+    b.signal("-CONT");
+}
+
+/// A node that stops asks nobody twice, so what can be known is known before: who has another log cannot take over.
+#[test]
+fn whoever_cannot_take_over_stops_nobody() {
+    let nodes = Nodes::new();
+    let mut primary = nodes.start("primary", &[]);
+    let seq = primary.receive("A", "s1", 100);
+    let epoch = primary.info()["epoch"].as_str().unwrap().to_owned();
+    let chain = "0".repeat(32);
+    for (body, status) in [
+        (json!({"epoch": epoch, "seq": seq, "chain": chain}), 409),
+        (json!({"epoch": epoch, "seq": seq + 5, "chain": chain}), 409),
+        (json!({"epoch": "0".repeat(16), "seq": seq, "chain": chain}), 409),
+        (json!({"epoch": epoch, "seq": seq}), 400),
+        (json!({"epoch": epoch, "seq": u64::MAX, "chain": chain}), 400),
+    ] {
+        let told = primary.post("/v1/demote", &body);
+        assert_eq!(told.status, status, "{body}: {}", told.json());
+        assert_eq!(primary.reserve("A", "s1", 1).status, 201, "it goes on: {body}");
+    }
+    // A replica that does not know how near it is, because its primary stands still.
+    let replica = nodes.follow("replica", &primary);
+    primary.signal("-STOP");
+    let mut reader = replica.server.client();
+    until("it is stale", || reader.get("/v1/skus").unwrap().header("anaquel-stale").is_some());
+    let (is_done, told) = promote(&replica, &[]);
+    assert!(!is_done && told.contains("could not be told to stop"), "{told}");
+    primary.signal("-CONT");
+    assert_eq!(primary.reserve("A", "s1", 1).status, 201);
+}
+
+/// Behind a replica that is out of contact, nothing is fresh, however well it answers.
+#[test]
+fn contact_is_with_the_node_that_decides() {
+    let nodes = Nodes::new();
+    let mut primary = nodes.start("primary", &[]);
+    primary.receive("A", "s1", 100);
+    let near = nodes.follow("near", &primary);
+    let mut far = nodes.follow("far", &near);
+    assert_eq!(far.get("/readyz").status, 200);
+    primary.server.kill().unwrap();
+    until("it has no contact", || far.get("/readyz").status == 503);
+    // Longer than it takes to connect anew.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(8) {
+        let told = far.get("/readyz");
+        assert_eq!(told.status, 503, "{}", told.json());
+        assert_eq!(far.get("/v1/skus").header("anaquel-stale"), Some("true"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A replacement of a directory that is interrupted at any of its steps is gone on with.
+#[test]
+fn an_interrupted_replacement_goes_on() {
+    let nodes = Nodes::new();
+    let mut primary = nodes.start("primary", &[]);
+    primary.receive("A", "s1", 100);
+    let follow = primary.url();
+    let replica = nodes.follow("replica", &primary);
+    let (address, data) = (replica.server.address, replica.data.clone());
+    replica.server.stop().unwrap();
+    let own = ["identity", "secret", "journal", "images", "archive"];
+    for (stage, moved) in [("ready", 5), ("moving", 5), ("moving", 3), ("moving", 1)] {
+        let folder = data.join("joining").join(stage);
+        std::fs::create_dir_all(&folder).unwrap();
+        for name in &own[..moved] {
+            if data.join(name).exists() {
+                std::fs::rename(data.join(name), folder.join(name)).unwrap();
+            }
+        }
+        if stage == "ready" {
+            std::fs::write(data.join("identity"), "of the directory that is replaced").unwrap();
+        }
+        std::fs::write(data.join("joining").join("from"), &follow).unwrap();
+        primary.receive("A", "s1", 1);
+        let mut replica = nodes.start_at(address, "replica", &["--follow", &follow]);
+        assert_same(&mut primary, &mut replica);
+        assert!(!data.join("joining").exists());
+        replica.server.stop().unwrap();
+    }
+    // What was downloaded of another node, or is not whole, is dropped: what the directory has goes on.
+    for (from, told) in [(format!("{follow}/"), ""), (follow.clone(), "cannot be taken over")] {
+        let folder = data.join("joining");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("from"), from).unwrap();
+        std::fs::write(folder.join("whole.backup"), "not a backup").unwrap();
+        let mut replica = nodes.start_at(address, "replica", &["--follow", &follow]);
+        assert_same(&mut primary, &mut replica);
+        assert!(!folder.exists() && nodes.log("replica").contains(told), "{}", nodes.log("replica"));
+        replica.server.stop().unwrap();
+    }
+}
+
 /// The primary freezes: what is served says that it is old, streams end, and all comes back by itself.
 #[test]
 fn a_frozen_primary_is_noticed_and_comes_back() {
@@ -465,5 +607,5 @@ fn a_node_that_is_too_far_behind_begins_anew() {
     assert!(nodes.log("replica").contains("starts again"), "{}", nodes.log("replica"));
     primary.receive("A", "s1", 1);
     assert_same(&mut primary, &mut replica);
-    assert!(!Path::new(&nodes.folder.path().join("replica.joining")).exists());
+    assert!(!replica.data.join("joining").exists());
 }

@@ -45,12 +45,18 @@ fn takeover(head: &Head, run: u64) -> Sealed {
     Sealed::seal(*head, HISTORY, of_next.term, BatchId { run, number: 0 }, batch)
 }
 
+/// A case, with its number of rounds.
+type Case = fn(&Open<'_>, usize);
+
+/// Makes an empty log of a name, and gives it to a case.
+pub type Fresh<'a> = dyn Fn(&str, &mut dyn FnMut(&Open<'_>)) + 'a;
+
 /// Runs every case, each on an empty log of `fresh`.
 ///
 /// # Panics
 /// A case fails, by its name.
-pub fn all(fresh: &dyn Fn(&str, &mut dyn FnMut(&Open<'_>)), rounds: usize) {
-    let cases: [(&str, fn(&Open<'_>, usize)); 8] = [
+pub fn all(fresh: &Fresh<'_>, rounds: usize) {
+    let cases: [(&str, Case); 8] = [
         ("founded-once", founded_once),
         ("one-after-the-other", one_after_the_other),
         ("stale-writers", stale_writers),

@@ -274,6 +274,8 @@ impl DataDirectory {
     /// A node that followed another decides from now on: begins an era after its last record, on disk when it returns.
     pub fn is_promoted(&mut self, last_seq: Seq, entropy: u64) -> Result<Identity, OpenError> {
         let epoch = epoch_from(&[entropy, self.epoch().0, last_seq, PROMOTED]);
+        // Eras that were told ahead of the log that came are not part of this history.
+        self.written.eras.retain(|era| era.after <= last_seq);
         self.written.eras.push(Era { epoch, after: last_seq });
         self.written.role = Role::Primary;
         self.write_identity()?;
@@ -565,6 +567,36 @@ pub(crate) fn kept_files(path: &Path) -> Result<Vec<Extra>, OpenError> {
 pub(crate) fn identity_file(path: &Path) -> Result<String, OpenError> {
     let identity = path.join(IDENTITY);
     fs::read_to_string(&identity).map_err(OpenError::io(&identity))
+}
+
+/// What a data directory says of itself, without opening it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// What a node may do with it.
+    pub role: Role,
+    /// The epoch of its history.
+    pub epoch: Epoch,
+}
+
+/// Reads what a data directory says of itself; `None` if there is none. Changes nothing, and takes no lock.
+///
+/// # Errors
+/// Its identity is unreadable.
+pub fn standing_of(path: &Path) -> Result<Option<Standing>, OpenError> {
+    if !path.join(IDENTITY).exists() {
+        return Ok(None);
+    }
+    let written = Written::parse(&identity_file(path)?).map_err(|what| Damage { seq: 0, what })?;
+    let epoch = written.eras.last().map_or(Epoch(0), |era| era.epoch);
+    Ok(Some(Standing { role: written.role, epoch }))
+}
+
+/// Locks a data directory for this process, until the file is dropped.
+///
+/// # Errors
+/// Another process has it open.
+pub fn lock_directory(path: &Path) -> Result<File, OpenError> {
+    take_lock(path)
 }
 
 /// The eras in the text of an `identity`.

@@ -191,6 +191,8 @@ impl Engine {
         sequencer.anchors = shared.clock.anchors().clone();
         sequencer.watch = watch;
         sequencer.counters = counters;
+        // Here, and not in the thread: whoever has the handle may send at once.
+        let following = if role.decides() { Following::default() } else { Following::of(&shared.link) };
         let run = {
             let (shared, feed) = (Arc::clone(&shared), feed.clone());
             move || {
@@ -200,7 +202,7 @@ impl Engine {
                     feed,
                     sync,
                     last_sync: noted_at,
-                    following: Following::default(),
+                    following,
                     sequencer,
                     sleeper,
                     ask_checkpoint: ask,

@@ -216,10 +216,11 @@ pub(super) fn take_checkpoints(shared: &Shared, directory: &Path, asked: &Receiv
         let now = shared.clock.now();
         let kept_ms = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
         shared.state.movements.let_go(kept_ms(shared.settings.movement_retention_seconds));
-        let taken =
-            checkpoint::write(&shared.state, shared.identity.load().epoch(), directory, shared.reserve_bytes, |seq| {
-                shared.sync_up_to(seq)
-            });
+        let epoch = shared.identity.load().epoch();
+        // One that was begun in an era that ended meanwhile would say that its records are of that era.
+        let taken = checkpoint::write(&shared.state, epoch, directory, shared.reserve_bytes, |seq| {
+            shared.sync_up_to(seq) && shared.identity.load().epoch() == epoch
+        });
         let taken = taken.map_err(|error| error.to_string());
         // After a failure the next one is tried without waiting for its length.
         let length = if taken.is_ok() { checkpoint::newest_length(directory) } else { 0 };

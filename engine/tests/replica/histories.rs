@@ -7,7 +7,7 @@ use anaquel_engine::engine::Health;
 use anaquel_engine::feed::{Cursor, Message, Mode, Reset, Selection, Start};
 use anaquel_engine::role::Role;
 
-use super::{Connection, Nodes, assert_same, follow_all, try_open};
+use super::{Connection, Nodes, assert_same, follow_all, options, try_open, try_open_with};
 use crate::common::{Shop, hold, keyed, name};
 
 fn selection() -> Selection {
@@ -169,4 +169,105 @@ fn whoever_asks_while_a_node_stops_is_answered() {
     assert_eq!(primary.engine.state().reservations.open(), made);
     let replica = nodes.join("replica", &primary.engine);
     assert_same(&primary.engine, &replica.engine);
+}
+
+/// A node that was told of an era that it has no record of, and then decides itself: that era is not part of its history.
+#[test]
+fn eras_that_were_told_ahead_are_not_those_of_whoever_decides() {
+    let nodes = Nodes::new();
+    let primary = nodes.primary();
+    primary.receive("A", "s1", 10);
+    let third = nodes.join("third", &primary.engine);
+    (0..5).for_each(|_| primary.receive("A", "s1", 1));
+    let replica = nodes.join("replica", &primary.engine);
+    let promoted = replica.engine.promote(7).unwrap();
+    third.engine.follow_identity(replica.engine.identity_file().unwrap().unwrap()).unwrap();
+    let own = third.engine.promote(8).unwrap();
+    assert!(own.after < promoted.after);
+    third.receive("A", "s1", 1);
+    let text = third.engine.identity_file().unwrap().unwrap();
+    assert!(!text.contains(&promoted.epoch.to_string()) && text.contains(&own.epoch.to_string()), "{text}");
+    let fourth = nodes.join("fourth", &third.engine);
+    assert_same(&third.engine, &fourth.engine);
+    third.engine.demote().unwrap();
+    drop(third);
+    let third = try_open(&nodes.path("third"), &nodes.clock, None).unwrap();
+    assert_eq!((third.engine.role(), third.engine.epoch()), (Role::Demoted, own.epoch));
+}
+
+/// Records of an era that comes before it is told are not taken: their ids would be read by another epoch.
+#[test]
+fn an_era_is_told_before_its_records() {
+    let nodes = Nodes::new();
+    let primary = nodes.primary();
+    primary.receive("A", "s1", 10);
+    let replica = nodes.join("replica", &primary.engine);
+    let third = nodes.join("third", &replica.engine);
+    let head = third.engine.begin_following().unwrap();
+    replica.engine.promote(7).unwrap();
+    replica.receive("A", "s1", 1);
+    let before = crate::common::hash(&third.engine);
+    third.engine.follow(replica.engine.sealed_after(&head, usize::MAX).unwrap()).unwrap();
+    third.wait_until("it is told", || third.engine.follow_trouble().is_some());
+    let trouble = third.engine.follow_trouble().unwrap().to_string();
+    assert!(trouble.contains("is of epoch"), "{trouble}");
+    assert_eq!(crate::common::hash(&third.engine), before);
+    follow_all(&replica.engine, &third.engine);
+    assert_same(&replica.engine, &third.engine);
+}
+
+/// A node that has no room for what it was given does not decide, now or later, and ends when it is told to.
+#[test]
+fn a_node_without_room_does_not_decide_and_ends() {
+    let nodes = Nodes::new();
+    let primary = nodes.primary();
+    primary.receive("A", "s1", 10);
+    drop(nodes.join("replica", &primary.engine));
+    (0..5).for_each(|_| primary.receive("A", "s1", 1));
+    let mut full = options(Some(Role::Replica), 42);
+    full.log.reserve_bytes = u64::MAX / 2;
+    let replica = try_open_with(&nodes.path("replica"), &nodes.clock, full).unwrap();
+    let head = replica.engine.begin_following().unwrap();
+    let batches = primary.engine.sealed_after(&head, usize::MAX).unwrap();
+    replica.engine.follow(batches.clone()).unwrap();
+    let told = replica.engine.promote(7).unwrap_err();
+    assert!(told.contains("ask again"), "{told}");
+    assert_eq!((replica.engine.role(), replica.engine.state().view.seq()), (Role::Replica, head.seq));
+    // More than waits for it: whoever gives is held up, and told when it ends.
+    std::thread::scope(|scope| {
+        let (engine, batches) = (replica.engine.clone(), &batches);
+        let asks = replica.engine.clone();
+        let asks = scope.spawn(move || asks.begin_following().err());
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let gives = scope.spawn(move || (0..100).find_map(|_| engine.follow(batches.clone()).err()));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let _ = replica.engine.close();
+        assert!(gives.join().unwrap().is_some() && asks.join().unwrap().is_some());
+    });
+    drop(replica);
+    // With room it goes on.
+    let replica = nodes.replica("replica");
+    follow_all(&primary.engine, &replica.engine);
+    assert_same(&primary.engine, &replica.engine);
+}
+
+/// What a crash could take back is given to nobody.
+#[test]
+fn what_is_not_synced_is_not_given() {
+    let nodes = Nodes::new();
+    let mut later = options(Some(Role::Primary), 42);
+    later.settings.sync_interval_ms = Some(3_600_000);
+    later.log.sync = anaquel_engine::journal::SyncPolicy::Interval;
+    let primary = try_open_with(&nodes.path("primary"), &nodes.clock, later).unwrap();
+    let before = primary.engine.given_up_to();
+    let head = primary.engine.head_at(before).unwrap().unwrap();
+    primary.receive("A", "s1", 10);
+    let seq = primary.engine.state().view.seq();
+    assert!(primary.engine.given_up_to() < seq);
+    assert_eq!(primary.engine.sealed_after(&head, usize::MAX).unwrap(), vec![]);
+    assert_eq!(primary.engine.head_at(seq).unwrap(), None);
+    nodes.clock.advance(3_600_000);
+    primary.engine.wake();
+    primary.wait_until("it is synced", || primary.engine.given_up_to() == seq);
+    assert_eq!(primary.engine.sealed_after(&head, usize::MAX).unwrap().last().unwrap().becomes().seq, seq);
 }

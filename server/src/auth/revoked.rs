@@ -54,6 +54,26 @@ impl Revoked {
             .with_context(|| format!("writing {}", path.display()))
     }
 
+    /// Adds all keys of `other`, the text of such a file, on disk when it returns: says whether one was new. No key is ever
+    /// taken out.
+    ///
+    /// # Errors
+    /// Either is not a file of revoked keys, or the file cannot be written; nothing is changed then.
+    pub fn add_all(path: &Path, other: &[u8]) -> anyhow::Result<bool> {
+        let other: Self = serde_json::from_slice(other).context("not a file of revoked keys")?;
+        let mut file = Self::read(path)?;
+        let before = file.keys.len();
+        for (id, at) in other.keys {
+            file.keys.entry(id).or_insert(at);
+        }
+        if file.keys.len() == before {
+            return Ok(false);
+        }
+        files::replace(path, serde_json::to_string_pretty(&file)?.as_bytes())
+            .with_context(|| format!("writing {}", path.display()))?;
+        Ok(true)
+    }
+
     /// Revokes its keys among those of `file`.
     pub fn apply(&self, file: &mut KeyFile) {
         for key in &mut file.keys {
@@ -95,6 +115,13 @@ mod tests {
         Revoked::read(&path).unwrap().apply(&mut file);
         assert_eq!(file.find(&token, 10), None);
         assert_eq!(file.keys.first().and_then(|key| key.revoked_at), Some(7), "the first time counts");
+        // Another node has revoked another one: both stay revoked, and the same again is nothing new.
+        let other = br#"{"keys": {"elsewhere": 5}}"#;
+        assert!(Revoked::add_all(&path, other).unwrap());
+        assert!(!Revoked::add_all(&path, other).unwrap());
+        assert!(!Revoked::add_all(&path, b"{\"keys\": {}}").unwrap());
+        assert_eq!(Revoked::read(&path).unwrap().keys.len(), 2);
+        assert!(Revoked::add_all(&path, b"[").is_err());
         std::fs::write(&path, "[").unwrap();
         assert!(Revoked::read(&path).is_err() && Revoked::add(&path, &id, 9).is_err());
     }

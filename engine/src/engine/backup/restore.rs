@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anaquel_log::archive::ArchiveFiles;
 
 use super::format::{Head, Piece, PieceReader};
-use super::write::epoch_of;
+use super::write::{epoch_of, unknown_head};
 use crate::engine::archive;
 use crate::engine::checkpoint;
 use crate::engine::directory::{DataDirectory, UNFINISHED_RESTORE, eras_of};
@@ -216,6 +216,7 @@ impl Chain {
                     let begins = follows.filter(|follows| follows.seq == last && follows.seq == head.after);
                     if let (Some(begins), Some(ended)) = (begins, ended.take())
                         && begins != ended
+                        && begins != unknown_head(begins.history, begins.seq)
                     {
                         let what = format!("{} follows another record {last}", path.display());
                         return Err(RestoreError::NoWay(what));

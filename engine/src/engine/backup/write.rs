@@ -184,13 +184,18 @@ pub(crate) fn write(
     Ok(head)
 }
 
+/// What stands for the head at a record that the log no longer has.
+pub(super) fn unknown_head(history: Epoch, seq: Seq) -> LogHead {
+    LogHead::at(history, seq, Timestamp(0), &[])
+}
+
 /// The head before the first record: where the chain of the seals begins. Without the record before it, a chain of its own.
 fn head_before(reader: &dyn JournalReader, eras: &[Era], oldest: Seq) -> Result<LogHead, BackupError> {
     let before = oldest.saturating_sub(1);
     let history = epoch_of(eras, before.max(1));
     match head_at(reader, history, before) {
         Ok(Some(head)) => Ok(head),
-        Ok(None) | Err(ReadError::Trimmed { .. }) => Ok(LogHead::at(history, before, Timestamp(0), &[])),
+        Ok(None) | Err(ReadError::Trimmed { .. }) => Ok(unknown_head(history, before)),
         Err(ReadError::Damaged(damage)) => Err(damage.into()),
     }
 }

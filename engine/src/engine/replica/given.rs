@@ -1,6 +1,7 @@
 //! What a node gives of its log: sealed batches up to the visible `seq`.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 
 use crate::engine::directory;
 use crate::engine::handle::Engine;
@@ -26,12 +27,21 @@ pub(in crate::engine) fn head_at(
 }
 
 impl Shared {
+    /// The last record that another node may have: on a node that decides, none that a crash could take back.
+    fn given_up_to(&self) -> Seq {
+        let seq = self.state.view.seq();
+        match self.decides() && self.syncs_later.load(Ordering::Acquire) {
+            true => seq.min(self.synced.load(Ordering::Acquire)),
+            false => seq,
+        }
+    }
+
     /// The head at a record of the log; `None` if it is not visible yet.
     ///
     /// # Errors
     /// The log no longer has the record, or it is unreadable.
     pub(super) fn head_at(&self, seq: Seq) -> Result<Option<Head>, ReadError> {
-        if seq > self.state.view.seq() {
+        if seq > self.given_up_to() {
             return Ok(None);
         }
         head_at(&*self.reader, self.identity.load().epoch_of(seq.max(1)), seq)
@@ -39,6 +49,11 @@ impl Shared {
 }
 
 impl Engine {
+    /// The last record that another node may have: the visible one; with an interval between syncs, the last that is synced.
+    pub fn given_up_to(&self) -> Seq {
+        self.shared.given_up_to()
+    }
+
     /// The head at a record: what a node that has the log up to there must name. `None` if the record is not visible yet.
     ///
     /// # Errors
@@ -54,7 +69,7 @@ impl Engine {
     /// The log no longer has them, or they are unreadable.
     pub fn sealed_after(&self, head: &Head, bytes: usize) -> Result<Vec<Sealed>, ReadError> {
         let shared = &*self.shared;
-        let visible = shared.state.view.seq();
+        let visible = shared.given_up_to();
         let (mut head, mut all, mut length) = (*head, Vec::new(), 0);
         if head.seq >= visible {
             return Ok(all);

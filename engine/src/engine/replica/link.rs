@@ -1,8 +1,10 @@
 //! What the handle and the journal thread of a node that follows tell each other.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Sender, bounded};
 
 use crate::ids::{Epoch, Seq};
 use crate::journal::{Head, SealError, Sealed};
@@ -16,6 +18,16 @@ pub enum FollowError {
     /// What it was given is not the next part of its log.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// A batch of an era that was not told before it; a new connection tells it first.
+    #[error("record {seq} is of epoch {told}, and this node knows epoch {known} there")]
+    Unintroduced {
+        /// Its last record.
+        seq: Seq,
+        /// The epoch that it was sealed in.
+        told: Epoch,
+        /// The epoch that is known here.
+        known: Epoch,
+    },
     /// It has records that the node that it follows does not have, or another history.
     #[error("{0}")]
     Forked(String),
@@ -38,14 +50,28 @@ pub(in crate::engine) enum Received {
     Begin(Sender<Result<Head, FollowError>>),
     /// The eras of the node that is followed, as the text of its identity.
     Identity(String, Sender<Result<(), FollowError>>),
-    /// This node is to decide.
-    Promote(u64, Sender<Result<Promoted, String>>),
+    /// This node is to decide, unless whoever asked has given up.
+    Promote(u64, Claim, Sender<Result<Promoted, String>>),
+}
+
+/// Who comes first: whoever works a question off, or whoever asked and gives up. A question that was given up never takes
+/// effect later.
+#[derive(Debug, Clone, Default)]
+pub(in crate::engine) struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    /// Whether the caller is the first.
+    pub fn is_first(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
 }
 
 /// Between the handle and the journal thread.
 pub(in crate::engine) struct Link {
-    inbox: Sender<Received>,
-    pub received: Receiver<Received>,
+    /// `None` while this node decides: nothing is received then.
+    inbox: Mutex<Option<SyncSender<Received>>>,
+    /// The journal thread has more than it can write.
+    pub is_held_up: AtomicBool,
     trouble: Mutex<Option<FollowError>>,
     /// Who asked this node to stop deciding, and waits.
     stopping: Mutex<Option<Sender<Result<Demoted, String>>>>,
@@ -53,8 +79,25 @@ pub(in crate::engine) struct Link {
 
 impl Link {
     pub fn new() -> Self {
-        let (inbox, received) = bounded(INBOX);
-        Self { inbox, received, trouble: Mutex::default(), stopping: Mutex::default() }
+        Self {
+            inbox: Mutex::default(),
+            is_held_up: AtomicBool::new(false),
+            trouble: Mutex::default(),
+            stopping: Mutex::default(),
+        }
+    }
+
+    /// Opens the inbox of a node that does not decide. Once the journal thread drops the receiver, everyone who waits for
+    /// it is told that it ends: this kind of channel then drops what is in it, and with it whom to answer.
+    pub fn opens(&self) -> Receiver<Received> {
+        let (inbox, received) = sync_channel(INBOX);
+        *self.inbox.lock().unwrap_or_else(PoisonError::into_inner) = Some(inbox);
+        received
+    }
+
+    /// This node decides.
+    pub fn closes(&self) {
+        *self.inbox.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub fn trouble(&self) -> MutexGuard<'_, Option<FollowError>> {
@@ -66,7 +109,8 @@ impl Link {
     }
 
     pub(super) fn send(&self, received: Received) -> Result<(), FollowError> {
-        self.inbox.send(received).map_err(|_| FollowError::Ends)
+        let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        inbox.and_then(|inbox| inbox.send(received).ok()).ok_or(FollowError::Ends)
     }
 
     pub(super) fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Received) -> Result<T, FollowError> {

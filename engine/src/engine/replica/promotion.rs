@@ -1,14 +1,19 @@
 //! Who decides: a node stops, or a node that followed begins an era of its own.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crossbeam::channel::bounded;
 
-use super::link::{Demoted, Promoted, Received};
+use super::following::Following;
+use super::link::{Claim, Demoted, Promoted, Received};
 use crate::engine::directory::DataDirectory;
 use crate::engine::handle::Engine;
 use crate::engine::role::Role;
 use crate::engine::threads::JournalThread;
+
+/// How long whoever asks for a promotion waits until it is begun.
+const BEGINS: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// What this node may do with its log.
@@ -20,15 +25,29 @@ impl Engine {
     /// its directory remembers both before this returns. Blocks.
     ///
     /// # Errors
-    /// It decides already, or its directory cannot be written: then it goes on following.
+    /// It decides already, has more than it can write, or its directory cannot be written: then it goes on following, and
+    /// does not decide later either.
     pub fn promote(&self, entropy: u64) -> Result<Promoted, String> {
         if self.shared.decides() {
             return Err("this node decides already".to_owned());
         }
+        let link = &self.shared.link;
+        if link.is_held_up.load(Ordering::Acquire) {
+            let why =
+                "this node cannot write what it was given; make room on its disk, or see its archive, and ask again";
+            return Err(why.to_owned());
+        }
         let (tx, rx) = bounded(1);
-        let ends = |_| "this node ends".to_owned();
-        self.shared.link.send(Received::Promote(entropy, tx)).map_err(|_| "this node ends".to_owned())?;
-        rx.recv().map_err(ends)?
+        let claim = Claim::default();
+        link.send(Received::Promote(entropy, claim.clone(), tx)).map_err(|error| error.to_string())?;
+        match rx.recv_timeout(BEGINS) {
+            Ok(promoted) => promoted,
+            Err(_) if claim.is_first() => {
+                Err(format!("this node did not begin to decide within {} seconds; ask again", BEGINS.as_secs()))
+            }
+            // It is at it.
+            Err(_) => rx.recv().map_err(|_| "this node ends".to_owned())?,
+        }
     }
 
     /// Stops deciding, for good in this history: takes no more commands, answers those in flight, and has its directory
@@ -82,6 +101,9 @@ impl JournalThread {
         shared.synced.store(after, Ordering::Release);
         shared.syncs_later.store(shared.settings.sync_interval_ms.is_some(), Ordering::Release);
         self.sequencer.take_over();
+        // Before it decides: nothing that is still on its way from the former node is taken.
+        shared.link.closes();
+        self.following = Following::default();
         shared.role.set(Role::Primary);
         Ok(Promoted { epoch, after })
     }
@@ -99,6 +121,7 @@ impl JournalThread {
         };
         if demoted.is_ok() {
             shared.clock.told(shared.clock.now());
+            self.following = Following::of(&shared.link);
             shared.role.set(Role::Demoted);
         }
         // Whoever comes later is told by the role.

@@ -28,18 +28,21 @@ impl JournalThread {
         self.turn_away();
         let mut bytes = 0;
         if self.following.backlog.is_empty() {
-            let received = self.shared.link.received.clone();
-            let mut next = received.recv_timeout(WAIT).ok();
+            let mut next = self.following.inbox.as_ref().and_then(|inbox| inbox.recv_timeout(WAIT).ok());
             while let Some(received_one) = next.take() {
                 self.hear(received_one, &mut bytes);
+                if self.shared.decides() {
+                    return true;
+                }
                 if bytes < TURN_BYTES && self.following.backlog.is_empty() {
-                    next = received.try_recv().ok();
+                    next = self.following.inbox.as_ref().and_then(|inbox| inbox.try_recv().ok());
                 }
             }
         } else {
             std::thread::sleep(FULL);
             self.work_off(&mut bytes);
         }
+        self.shared.link.is_held_up.store(!self.following.backlog.is_empty(), Ordering::Release);
         let now = self.shared.clock.now();
         let is_idle = bytes == 0;
         let is_wanted = self.shared.sync_wanted.swap(false, Ordering::Relaxed);
@@ -77,7 +80,11 @@ impl JournalThread {
                 let _ = tell.send(begun);
             }
             Received::Identity(text, tell) => drop(tell.send(self.take_identity(&text))),
-            Received::Promote(entropy, tell) => drop(tell.send(self.promote(entropy))),
+            Received::Promote(entropy, claim, tell) => {
+                if claim.is_first() {
+                    let _ = tell.send(self.promote(entropy));
+                }
+            }
         }
     }
 
@@ -133,6 +140,11 @@ impl JournalThread {
     fn take(&mut self, head: &Head, sealed: &Sealed) -> Result<bool, FollowError> {
         sealed.continues(head)?;
         let batch = sealed.batch();
+        // Its ids and cursors would be read by another epoch here: the eras come first.
+        let (told, known) = (sealed.becomes().history, self.shared.identity.load().epoch_of(batch.last_seq()));
+        if told != known {
+            return Err(FollowError::Unintroduced { seq: batch.last_seq(), told, known });
+        }
         let unreadable = |error: journal::CodecError| FollowError::Unreadable(error.to_string());
         // Before anything is written: what cannot be folded must not be in the log.
         let records = journal::records(batch).map_err(unreadable)?;

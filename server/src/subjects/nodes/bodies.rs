@@ -11,7 +11,14 @@ pub struct PromoteBody {
     pub i_stopped_it: bool,
 }
 
-/// A body without fields.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DemoteBody {}
+/// The last record of the node that is to take over, all of it or nothing: it is compared before this node stops.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DemoteBody {
+    /// The epoch that it belongs to, 16 hexadecimal digits.
+    pub epoch: Option<String>,
+    /// Its number.
+    pub seq: Option<u64>,
+    /// The chain at it, 32 hexadecimal digits.
+    pub chain: Option<String>,
+}

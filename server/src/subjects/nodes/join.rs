@@ -1,34 +1,62 @@
 //! How a node that follows begins: it takes over a checkpoint and the log of the node that it follows.
 //!
 //! ```text
-//!   GET /v1/log/checkpoint ──► DIR.joining/whole.backup ──► checked, rebuilt, compared by its hash ──► DIR
+//!   GET /v1/log/checkpoint ──► DIR/joining/whole.backup ──► next: checked, rebuilt, compared by its hash
+//!                                                       ──► ready ──► what DIR had goes ──► moving ──► DIR
 //! ```
 //!
 //! A download that breaks off is thrown away. A directory that fell too far behind is replaced only once the whole download
-//! is there; until then it is served.
+//! is rebuilt beside it; until then it is served. Whatever step is interrupted, the next start goes on with it.
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
 use anaquel_engine::backup::{self, Chain, Until};
 use anaquel_engine::journal::sync_directory;
+use anaquel_engine::role::Role;
+use anaquel_engine::{Standing, lock_directory, standing_of};
 use anyhow::{Context, bail};
 use http_body_util::BodyExt;
 
 use super::promotion::WasPromoted;
-use super::upstream;
+use super::{peers, upstream};
 use crate::app::App;
+use crate::auth::revoked::{self, Revoked};
 use crate::cli::remote::Remote;
-use crate::config::Config;
+use crate::config::{Config, NodesConfig};
 
-/// The name of a finished download, and of one that is not.
-const WHOLE: &str = "whole.backup";
+/// The folder in the data directory: on the same file system, and where this process may write.
+const FOLDER: &str = "joining";
+
+/// What is in it: from whom, a download that is not finished, and one that is.
+const FROM: &str = "from";
 const UNFINISHED: &str = "unfinished.backup";
+const WHOLE: &str = "whole.backup";
 
-/// What a data directory has of a log, and of the keys that come with it.
-const OWN: [&str; 8] =
-    ["identity", "journal", "journal.fresh", "journal.old", "images", "archive", "keys.json", "revoked.json"];
+/// And the directory that is rebuilt from it: not finished, finished, and while it takes its place.
+const NEXT: &str = "next";
+const READY: &str = "ready";
+const MOVING: &str = "moving";
+
+/// What a data directory has of a log, and of the keys that come with it. Without the first, it is none.
+const IDENTITY: &str = "identity";
+const OWN: [&str; 10] = [
+    IDENTITY,
+    "secret",
+    "journal",
+    "journal.fresh",
+    "journal.old",
+    "images",
+    "archive",
+    "keys.json",
+    revoked::FILE_NAME,
+    "restore.unfinished",
+];
+
+/// How long the next piece of a download may take.
+const PIECE: Duration = Duration::from_secs(30);
 
 /// What to do with a data directory at a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,16 +67,6 @@ pub enum Begin {
     Decide,
 }
 
-fn is_data_directory(data: &Path) -> bool {
-    data.join("identity").is_file()
-}
-
-fn folder_of(data: &Path) -> PathBuf {
-    let mut name = data.file_name().unwrap_or_default().to_owned();
-    name.push(".joining");
-    data.with_file_name(name)
-}
-
 /// Makes `config.data` a directory that follows `url`: takes over what is downloaded, or downloads it if there is no
 /// directory yet.
 ///
@@ -56,32 +74,65 @@ fn folder_of(data: &Path) -> PathBuf {
 /// The other node cannot be reached, or what it sent is not whole.
 pub async fn prepare(config: &Config, url: &str) -> anyhow::Result<Begin> {
     let remote = upstream::node_at(&config.nodes, url)?;
-    let data = &config.data;
-    let data = &if data.is_absolute() { data.clone() } else { std::env::current_dir()?.join(data) };
-    if let Some(promoted) = WasPromoted::read(data)?
-        && is_data_directory(data)
-    {
-        if promoted.followed == url {
+    let data = std::path::absolute(&config.data)?;
+    let folder = data.join(FOLDER);
+    let is_moving = [READY, MOVING].iter().any(|name| folder.join(name).exists());
+    // While it is replaced, what it says of itself says nothing.
+    let standing = match is_moving {
+        true => None,
+        false => standing_of(&data).with_context(|| data.display().to_string())?,
+    };
+    if let (Some(standing), Some(promoted)) = (standing, WasPromoted::read(&data)?) {
+        if still_decides(&config.nodes, url, standing, &promoted).await {
             tracing::warn!(
                 followed = promoted.followed,
-                epoch = promoted.epoch,
+                epoch = %standing.epoch,
                 "this node was promoted and decides; --follow is passed over: remove it from its command line"
             );
+            forget(&data);
             return Ok(Begin::Decide);
         }
-        WasPromoted::forget(data)?;
+        WasPromoted::forget(&data)?;
     }
-    let whole = folder_of(data).join(WHOLE);
-    if !whole.exists() {
-        if is_data_directory(data) {
+    // What was downloaded of another node is nothing here.
+    if !is_moving && fs::read_to_string(folder.join(FROM)).is_ok_and(|from| from != url) {
+        forget(&data);
+    }
+    if !is_moving && !folder.join(WHOLE).exists() {
+        if standing.is_some() {
             return Ok(Begin::Follow);
         }
         tracing::info!(%remote, "downloading a checkpoint and the log of the node that is followed");
-        download_to(data, &remote).await?;
+        download_to(&data, &remote, url).await?;
     }
-    let (config, data) = (config.clone(), data.clone());
-    tokio::task::spawn_blocking(move || take_over(&config, &data, &whole)).await??;
+    let has_directory = standing.is_some();
+    let config = config.clone();
+    match tokio::task::spawn_blocking(move || take_over(&config, &data)).await? {
+        // What it has is served; the next connection tells what it lacks, and downloads again.
+        Err(error) if has_directory => {
+            tracing::error!(error = format!("{error:#}"), "what was downloaded cannot be taken over, and is dropped");
+        }
+        taken => taken?,
+    }
     Ok(Begin::Follow)
+}
+
+/// Whether a node that was promoted decides still, although it is told to follow the node that it followed: it was not
+/// stopped since, and that node did not take over from it.
+async fn still_decides(nodes: &NodesConfig, url: &str, standing: Standing, promoted: &WasPromoted) -> bool {
+    standing.role == Role::Primary
+        && promoted.followed == url
+        && peers::who_left(nodes, &[url.to_owned()], standing.epoch).await.is_none()
+}
+
+/// Removes what was downloaded.
+pub fn forget(data: &Path) {
+    let folder = data.join(FOLDER);
+    if let Err(error) = fs::remove_dir_all(&folder)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %folder.display(), %error, "cannot remove what was downloaded");
+    }
 }
 
 /// Downloads all that the followed node has, for the next start.
@@ -90,13 +141,14 @@ pub async fn prepare(config: &Config, url: &str) -> anyhow::Result<Begin> {
 /// It cannot be reached, or breaks off.
 pub async fn download(app: &App, remote: &Remote) -> anyhow::Result<()> {
     let data = std::path::absolute(&app.config.data)?;
-    download_to(&data, remote).await
+    download_to(&data, remote, app.node.follows().unwrap_or_default()).await
 }
 
-async fn download_to(data: &Path, remote: &Remote) -> anyhow::Result<()> {
-    let folder = folder_of(data);
-    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    restrict(&folder)?;
+async fn download_to(data: &Path, remote: &Remote, url: &str) -> anyhow::Result<()> {
+    let folder = data.join(FOLDER);
+    make_private(data)?;
+    make_private(&folder)?;
+    fs::write(folder.join(FROM), url).with_context(|| folder.display().to_string())?;
     let unfinished = folder.join(UNFINISHED);
     let mut file = File::create(&unfinished).with_context(|| unfinished.display().to_string())?;
     let answer = upstream::ask(remote, "GET", "/v1/log/checkpoint", &serde_json::Value::Null).await?;
@@ -104,7 +156,11 @@ async fn download_to(data: &Path, remote: &Remote) -> anyhow::Result<()> {
         Ok(body) => body,
         Err(refusal) => bail!("{remote}: {}: {}", refusal.status, refusal.detail),
     };
-    while let Some(frame) = body.frame().await {
+    loop {
+        let piece = tokio::time::timeout(PIECE, body.frame()).await;
+        let piece =
+            piece.with_context(|| format!("{remote}: the download stands still for {} seconds", PIECE.as_secs()))?;
+        let Some(frame) = piece else { break };
         let frame = frame.with_context(|| format!("{remote}: the download broke off"))?;
         if let Ok(data) = frame.into_data() {
             tokio::task::block_in_place(|| file.write_all(&data)).with_context(|| unfinished.display().to_string())?;
@@ -120,47 +176,72 @@ async fn download_to(data: &Path, remote: &Remote) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Downloads contain keys.
-fn restrict(folder: &Path) -> anyhow::Result<()> {
+/// Makes a directory that only its owner reads: downloads contain keys.
+fn make_private(path: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).with_context(|| folder.display().to_string())
-}
-
-/// Replaces what the directory has by what was downloaded. A start that is interrupted here does it again.
-fn take_over(config: &Config, data: &Path, whole: &Path) -> anyhow::Result<()> {
-    // First: without it, this is not a data directory, and another start begins here again.
-    for name in OWN.iter().chain(&["secret", "restore.unfinished"]) {
-        let path = data.join(name);
-        let removed = match fs::symlink_metadata(&path) {
-            Ok(found) if found.is_dir() => fs::remove_dir_all(&path),
-            Ok(_) => fs::remove_file(&path),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        };
-        removed.with_context(|| path.display().to_string())?;
+    if !path.exists() {
+        let made = fs::create_dir_all(path).and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o700)));
+        made.with_context(|| path.display().to_string())?;
     }
-    // What the operator or the server put beside the log is not part of it, and is no obstacle.
-    let others = data.exists().then(|| others_in(data)).transpose()?.unwrap_or_default();
-    let aside = folder_of(data).join("aside");
-    for (path, name) in &others {
-        fs::create_dir_all(&aside)?;
-        fs::rename(path, aside.join(name)).with_context(|| path.display().to_string())?;
-    }
-    let chain = Chain::find(&[whole.to_owned()], Until::End)?;
-    let restored = backup::join(&chain, data, config.journal.store.into())?;
-    if aside.exists() {
-        for (path, name) in others_in(&aside)? {
-            fs::rename(&path, data.join(name)).with_context(|| path.display().to_string())?;
-        }
-    }
-    let folder = folder_of(data);
-    fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    tracing::info!(seq = restored.checked.seq, epoch = %restored.epoch, hash = restored.checked.hash, "joined");
     Ok(())
 }
 
-fn others_in(folder: &Path) -> anyhow::Result<Vec<(PathBuf, std::ffi::OsString)>> {
-    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    let found = entries.map(|entry| entry.map(|entry| (entry.path(), entry.file_name())));
-    Ok(found.collect::<Result<_, _>>()?)
+/// Replaces what the directory has by what was downloaded. What the operator or the server put beside the log is not part
+/// of it, and stays.
+///
+/// # Errors
+/// It cannot be rebuilt: it is dropped, and the directory is as it was. Or a step of the replacement failed: the next start
+/// goes on with it.
+fn take_over(config: &Config, data: &Path) -> anyhow::Result<()> {
+    let folder = data.join(FOLDER);
+    let _lock = lock_directory(data)?;
+    let (ready, moving) = (folder.join(READY), folder.join(MOVING));
+    if !ready.exists() && !moving.exists() {
+        let next = folder.join(NEXT);
+        remove(&next)?;
+        let rebuilt = Chain::find(&[folder.join(WHOLE)], Until::End)
+            .and_then(|chain| backup::join(&chain, &next, config.journal.store.into()));
+        let rebuilt = match rebuilt {
+            Ok(rebuilt) => rebuilt,
+            Err(error) => {
+                forget(data);
+                return Err(error).context("what was downloaded");
+            }
+        };
+        tracing::info!(seq = rebuilt.checked.seq, epoch = %rebuilt.epoch, hash = rebuilt.checked.hash, "joined");
+        // What was revoked on this node stays so.
+        if let Ok(own) = fs::read(Revoked::path(data)) {
+            Revoked::add_all(&Revoked::path(&next), &own)?;
+        }
+        fs::rename(&next, &ready)?;
+        sync_directory(&folder)?;
+    }
+    if ready.exists() {
+        // The identity first: without it, this is not a data directory, whoever starts here.
+        for name in OWN {
+            remove(&data.join(name))?;
+        }
+        sync_directory(data)?;
+        fs::rename(&ready, &moving)?;
+        sync_directory(&folder)?;
+    }
+    // And last: with it, everything is there.
+    for name in OWN.iter().rev() {
+        let from = moving.join(name);
+        if from.exists() {
+            fs::rename(&from, data.join(name)).with_context(|| from.display().to_string())?;
+            sync_directory(data)?;
+        }
+    }
+    fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())
+}
+
+fn remove(path: &Path) -> anyhow::Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    };
+    removed.with_context(|| path.display().to_string())
 }

@@ -28,10 +28,14 @@ const TICK: Duration = Duration::from_millis(100);
 /// After a read, the next one waits this long, so that under load it finds many batches.
 const GATHER: Duration = Duration::from_millis(2);
 
+/// How often it is looked whether what is visible is synced.
+const SYNC: Duration = Duration::from_millis(10);
+
 /// The media type of the stream.
 const MEDIA_TYPE: &str = "application/vnd.anaquel.log";
 
 /// What is asked for.
+#[derive(Default)]
 pub struct Asked {
     /// The first record.
     pub from: Seq,
@@ -74,7 +78,7 @@ pub fn begin(app: App, principal: Option<Principal>, asked: &Asked) -> Result<Re
 }
 
 /// The head that the stream continues, which the asking node must have.
-fn head_before(app: &App, asked: &Asked) -> Result<Head, Problem> {
+pub(super) fn head_before(app: &App, asked: &Asked) -> Result<Head, Problem> {
     let after = asked.from.checked_sub(1).ok_or_else(|| Problem::invalid("from", "is 0; records begin with 1"))?;
     let forked = |why: String| Problem::new(Slug::WrongState, why).with("state", "forked");
     if asked.epoch.is_some_and(|epoch| !app.engine.identity().has_told(epoch, after)) {
@@ -153,29 +157,36 @@ impl Given {
         if !self.app.auth.is_still_valid(self.principal.as_ref()) {
             return Err("the key is no longer valid".to_owned());
         }
+        // However much there is to read: a key that is revoked, and contact, do not wait for it.
+        if self.changes.has_changed().unwrap_or(false) {
+            self.changes.mark_unchanged();
+            self.keys_changed = true;
+        }
         self.introduce(out).await?;
         self.tell_keys(out).await?;
+        if Instant::now() >= self.next_tick {
+            self.tick(out);
+        }
         if !out.is_empty() {
             return Ok(());
         }
-        let visible = self.app.engine.state().view.seq().min(self.until);
-        if self.head.seq < visible {
+        let given = self.app.engine.given_up_to().min(self.until);
+        if self.head.seq < given {
             tokio::time::sleep_until(self.read_at + GATHER).await;
             return self.read(out).await;
         }
         if self.head.seq >= self.until {
             return Err("this was the last record that was asked for".to_owned());
         }
-        if Instant::now() >= self.next_tick {
-            self.tick(out);
-            return Ok(());
-        }
         let after = self.head.seq;
+        // What is visible and not given yet waits for a sync.
+        let waits_for_sync = self.app.engine.state().view.seq() > after;
+        let wake = if waits_for_sync { self.next_tick.min(Instant::now() + SYNC) } else { self.next_tick };
         tokio::select! {
-            told = self.visible.wait_for(|visible| *visible > after) => drop(told),
+            told = self.visible.wait_for(|visible| *visible > after), if !waits_for_sync => drop(told),
             told = self.stopping.wait_for(|stopping| *stopping) => drop(told),
             told = self.changes.changed() => self.keys_changed |= told.is_ok(),
-            () = tokio::time::sleep_until(self.next_tick) => {}
+            () = tokio::time::sleep_until(wake) => {}
         }
         Ok(())
     }
@@ -244,18 +255,25 @@ impl Given {
         self.read_at = Instant::now();
         if let Some(last) = batches.last() {
             self.head = *last.becomes();
+            // An era that began during the read is told before its records.
+            self.introduce(out).await?;
             Frame::Batches(batches).write(out);
         }
         Ok(())
     }
 
-    /// A node that decides has everything now; a node that follows has what it was told.
+    /// A node that decides has its last record now, whatever of it is sent yet; a node that follows has what it was told;
+    /// one that has stopped knows nothing.
     fn tick(&mut self, out: &mut Vec<u8>) {
         self.next_tick = Instant::now() + TICK;
         let App(app) = &self.app;
         let tick = match app.engine.role() {
-            Role::Primary => Some(Tick { time: app.engine.now(), seq: self.head.seq }),
-            Role::Replica => app.node.as_of(self.head.seq),
+            Role::Primary => {
+                // In this order: what is decided in between makes the tick careful.
+                let time = app.engine.now();
+                Some(Tick { time, seq: app.engine.state().view.seq() })
+            }
+            Role::Replica => app.node.as_of(app.engine.state().view.seq()),
             Role::Demoted => None,
         };
         if let Some(tick) = tick {

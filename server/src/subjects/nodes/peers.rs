@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anaquel_engine::Engine;
+use anaquel_engine::ids::Epoch;
 use serde_json::Value;
 
 use super::upstream;
@@ -20,9 +20,11 @@ pub struct Left {
     pub epoch: String,
 }
 
-/// The first peer that goes on from this node's history without it. A peer that cannot be reached is passed over.
-pub async fn who_left(nodes: &NodesConfig, engine: &Engine) -> Option<Left> {
-    for url in &nodes.peers {
+/// The first of the nodes at `urls` that goes on, in a later epoch, from the history whose last epoch is `own`. A node that
+/// cannot be reached is passed over.
+pub async fn who_left(nodes: &NodesConfig, urls: &[String], own: Epoch) -> Option<Left> {
+    let own = own.to_string();
+    for url in urls {
         let asked = async {
             let remote = upstream::node_at(nodes, url)?;
             let body = upstream::ask(&remote, "GET", "/v1/info", &Value::Null).await?;
@@ -40,7 +42,6 @@ pub async fn who_left(nodes: &NodesConfig, engine: &Engine) -> Option<Left> {
                 continue;
             }
         };
-        let own = engine.epoch().to_string();
         let epochs = told.get("epochs").and_then(Value::as_array);
         let names: Vec<&str> =
             epochs.into_iter().flatten().filter_map(|era| era.get("epoch").and_then(Value::as_str)).collect();

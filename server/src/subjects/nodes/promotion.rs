@@ -3,33 +3,35 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anaquel_engine::ids::Seq;
+use anaquel_engine::ids::{Epoch, Seq};
+use anaquel_engine::journal::{Chain, Head};
 use anaquel_engine::role::Role;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::upstream;
+use super::log::{self, Asked};
+use super::{join, upstream};
 use crate::app::App;
 use crate::auth::files;
 use crate::http::problem::{Problem, Slug};
+use crate::node::Told;
 
 /// How long the rest of the log of the node that stopped may take.
 const REST: Duration = Duration::from_secs(30);
 
+/// The most that a node may be behind, in milliseconds, to have the other one stop.
+const NEAR_MS: u64 = 5000;
+
 /// The file by which a node remembers that it was promoted, although its command line may still say whom to follow.
 const FILE_NAME: &str = "promoted.json";
 
-/// What it has.
+/// What it has. It counts while the directory decides, and the node that was followed did not take over from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WasPromoted {
     /// The node that it followed.
     pub followed: String,
-    /// The epoch that began.
-    pub epoch: String,
-    /// The last record before it.
-    pub after: Seq,
 }
 
 impl WasPromoted {
@@ -86,7 +88,7 @@ pub async fn promote(app: &App, i_stopped_it: bool) -> Result<Value, Problem> {
                        i_stopped_it: what only that node has is lost";
             return Err(wrong_state(why, "replica"));
         }
-        (Role::Replica, false) => take_the_rest(app).await?,
+        (Role::Replica, false) => take_the_rest(app, told.clone()).await?,
         (Role::Replica, true) if !told.is_stale => {
             let why = "i_stopped_it: the node that this one follows is running; stop it first, or promote without it";
             return Err(wrong_state(why, "replica"));
@@ -95,15 +97,20 @@ pub async fn promote(app: &App, i_stopped_it: bool) -> Result<Value, Problem> {
     }
     let contact = app.node.contact_age();
     let entropy = crate::random().map_err(|_| Problem::new(Slug::Internal, "there are no random numbers"))?;
-    let engine = app.engine.clone();
-    let promoted = tokio::task::spawn_blocking(move || engine.promote(entropy)).await;
-    let promoted = promoted.map_err(|error| Problem::new(Slug::Internal, error.to_string()))?;
+    let (engine, data) = (app.engine.clone(), app.config.data.clone());
+    let note = app.node.follows().map(|followed| WasPromoted { followed: followed.to_owned() });
+    // To its end, also if the caller leaves.
+    let promoted = tokio::task::spawn_blocking(move || {
+        // Before: until the directory says that it decides, the note counts for nothing.
+        if let Some(note) = note {
+            note.write(&data).map_err(|error| format!("cannot note the promotion: {error}"))?;
+        }
+        let promoted = engine.promote(entropy)?;
+        join::forget(&data);
+        Ok::<_, String>(promoted)
+    });
+    let promoted = promoted.await.map_err(|error| Problem::new(Slug::Internal, error.to_string()))?;
     let promoted = promoted.map_err(|why| Problem::new(Slug::ReadOnly, why))?;
-    let followed = app.node.follows().unwrap_or_default().to_owned();
-    let remembered = WasPromoted { followed, epoch: promoted.epoch.to_string(), after: promoted.after };
-    if let Err(error) = remembered.write(&app.config.data) {
-        tracing::error!(%error, "cannot note the promotion: remove --follow from the command line of this node");
-    }
     tracing::warn!(epoch = %promoted.epoch, after = promoted.after, i_stopped_it, "this node decides from now on");
     let lost = i_stopped_it.then(|| {
         json!({
@@ -115,15 +122,37 @@ pub async fn promote(app: &App, i_stopped_it: bool) -> Result<Value, Problem> {
     Ok(json!({"role": "primary", "epoch": promoted.epoch.to_string(), "after": promoted.after, "could_be_lost": lost}))
 }
 
-/// Has the node that is followed stop, and waits for all of its log.
-async fn take_the_rest(app: &App) -> Result<(), Problem> {
+/// The end of this node's log.
+fn end(app: &App) -> Result<Head, Problem> {
+    let seq = app.engine.state().view.seq();
+    let head = tokio::task::block_in_place(|| app.engine.head_at(seq))?;
+    head.ok_or_else(|| Problem::new(Slug::Overloaded, format!("record {seq} is not visible; ask again")))
+}
+
+/// Has the node that is followed stop, and waits for all of its log. Whatever can be checked is checked before: a node that
+/// has stopped does not go on.
+async fn take_the_rest(app: &App, told: Told) -> Result<(), Problem> {
     let url = app.node.follows().unwrap_or_default();
+    let not_yet = |why: String| wrong_state(format!("{why}; {url} was not told to stop"), "replica");
     let failed = |why: String| {
         let advice = "if it has stopped, for good, say i_stopped_it: what only that node has is lost then";
         wrong_state(format!("{url} could not be told to stop: {why}; {advice}"), "replica")
     };
+    if told.is_stale {
+        return Err(failed(told.trouble.unwrap_or_else(|| "nothing is heard of it".to_owned())));
+    }
+    if let Some(trouble) = told.trouble {
+        return Err(not_yet(format!("this node cannot go on following: {trouble}")));
+    }
+    match told.lag_ms {
+        Some(lag_ms) if lag_ms <= NEAR_MS => {}
+        Some(lag_ms) => return Err(not_yet(format!("this node is {} seconds behind; ask again later", lag_ms / 1000))),
+        None => return Err(not_yet("this node does not know yet how far behind it is; ask again".to_owned())),
+    }
+    let here = end(app)?;
+    let body = json!({"epoch": here.history.to_string(), "seq": here.seq, "chain": here.chain.to_string()});
     let remote = upstream::node_at(&app.config.nodes, url).map_err(|error| failed(format!("{error:#}")))?;
-    let asked = upstream::ask(&remote, "POST", "/v1/demote", &json!({})).await;
+    let asked = upstream::ask(&remote, "POST", "/v1/demote", &body).await;
     let body = match asked {
         Ok(Ok(body)) => body,
         Ok(Err(refusal)) => return Err(failed(format!("{}: {}", refusal.status, refusal.detail))),
@@ -133,32 +162,55 @@ async fn take_the_rest(app: &App) -> Result<(), Problem> {
     let seq = told.get("seq").and_then(Value::as_u64);
     let seq = seq.ok_or_else(|| failed("its answer does not say where it stopped".into()))?;
     let mut visible = app.visible.clone();
-    let here = app.engine.state().view.seq();
-    let has_all = here >= seq || tokio::time::timeout(REST, visible.wait_for(|visible| *visible >= seq)).await.is_ok();
-    if has_all {
-        return Ok(());
+    let arrived = tokio::time::timeout(REST, visible.wait_for(|visible| *visible >= seq)).await;
+    let here = end(app)?;
+    if arrived.is_err() && here.seq < seq {
+        let why = format!(
+            "{url} stopped at record {seq}, and this node has only {}; ask again once it has the rest: {url} stays \
+             stopped, and serves its log",
+            here.seq
+        );
+        return Err(wrong_state(why, "replica"));
     }
-    let here = app.engine.state().view.seq();
-    let why = format!(
-        "{url} stopped at record {seq}, and this node has only {here}; ask again once it has the rest: {url} stays \
-         stopped, and serves its log"
-    );
-    Err(wrong_state(why, "replica"))
+    let chain = told.get("chain").and_then(Value::as_str);
+    if here.seq != seq || chain != Some(here.chain.to_string().as_str()) {
+        let why = format!(
+            "{url} stopped at record {seq}, and this node has another record there, or more; nobody decides: compare both, \
+             and say i_stopped_it to the one that shall go on"
+        );
+        return Err(wrong_state(why, "replica"));
+    }
+    Ok(())
 }
 
 /// Stops deciding.
 ///
 /// # Errors
-/// It follows another node; its directory cannot be written.
-pub async fn demote(app: &App) -> Result<Value, Problem> {
+/// It follows another node; the node that is to take over does not continue its log; its directory cannot be written.
+pub async fn demote(app: &App, taker: Option<(Epoch, Seq, Chain)>) -> Result<Value, Problem> {
     if app.engine.role() == Role::Replica {
         let follows = app.node.follows().unwrap_or_default();
         return Err(wrong_state(format!("this node follows {follows}, which decides"), "replica"));
     }
-    let engine = app.engine.clone();
-    let demoted = tokio::task::spawn_blocking(move || engine.demote()).await;
+    if let Some((epoch, seq, chain)) = taker {
+        // Before it stops: who has another log cannot take over.
+        let from = seq.checked_add(1).ok_or_else(|| Problem::invalid("seq", "is no record"))?;
+        let (epoch, chain) = if seq == 0 { (None, None) } else { (Some(epoch), Some(chain)) };
+        log::head_before(app, &Asked { from, epoch, chain, until: None })?;
+    }
+    let (engine, data) = (app.engine.clone(), app.config.data.clone());
+    let demoted = tokio::task::spawn_blocking(move || {
+        let demoted = engine.demote()?;
+        // Whom it followed once is nothing to the next start.
+        if let Err(error) = WasPromoted::forget(&data) {
+            tracing::warn!(%error, "cannot remove the note of a promotion");
+        }
+        Ok::<_, String>(demoted)
+    });
+    let demoted = demoted.await;
     let demoted = demoted.map_err(|error| Problem::new(Slug::Internal, error.to_string()))?;
     let demoted = demoted.map_err(|why| Problem::new(Slug::ReadOnly, why))?;
     tracing::warn!(epoch = %demoted.epoch, seq = demoted.seq, "this node decides no more; it never writes again in this history");
-    Ok(json!({"role": "replica", "epoch": demoted.epoch.to_string(), "seq": demoted.seq}))
+    let chain = end(app)?.chain.to_string();
+    Ok(json!({"role": "replica", "epoch": demoted.epoch.to_string(), "seq": demoted.seq, "chain": chain}))
 }

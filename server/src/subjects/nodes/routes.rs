@@ -116,17 +116,25 @@ pub async fn promote(State(app): State<App>, request: Request) -> Result<Respons
 /// Stop deciding, so that another node may take over.
 ///
 /// It takes no more writes, answers those that are under way, and its directory remembers it: it never writes again in this
-/// history, whoever starts it. Asked again, it says again where it stopped.
+/// history, whoever starts it. With the last record of the node that is to take over, it compares the logs first. Asked
+/// again, it says again where it stopped.
 #[utoipa::path(
     post, path = "/v1/demote", tag = "nodes", security(("key" = ["node"]), ("key" = ["ops"])), request_body = DemoteBody,
     responses(
         (status = 200, description = "It decides no more"),
         (status = 400, description = "invalid-request"),
-        (status = 409, description = "wrong-state: it follows another node"),
+        (status = 409, description = "wrong-state: it follows another node, or the one that is to take over has another log"),
+        (status = 410, description = "gone: the one that is to take over is too far behind"),
         (status = 503, description = "read-only: its directory cannot be written, and it goes on deciding")
     )
 )]
 pub async fn demote(State(app): State<App>, request: Request) -> Result<Response, Problem> {
-    extract::json::<DemoteBody>(&app, request).await?;
-    promotion::demote(&app).await.map(|told| json_answer(&told))
+    let taker = match extract::json::<DemoteBody>(&app, request).await?.body {
+        DemoteBody { epoch: None, seq: None, chain: None } => None,
+        DemoteBody { epoch: Some(epoch), seq: Some(seq), chain: Some(chain) } => {
+            Some((read_epoch(&epoch)?, seq, read_chain(&chain)?))
+        }
+        _ => return Err(Problem::invalid("seq", "epoch, seq and chain belong together: send all, or none")),
+    };
+    promotion::demote(&app, taker).await.map(|told| json_answer(&told))
 }

@@ -35,10 +35,10 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// Starts to follow, if this node does.
 pub fn start(app: &App) {
+    tokio::spawn(look(app.clone()));
     if app.engine.role() == Role::Primary {
         return;
     }
-    tokio::spawn(look(app.clone()));
     let Some(url) = app.node.follows().filter(|_| app.engine.role() == Role::Replica) else {
         tracing::warn!(
             "this node was told to stop deciding: it serves what it has; --follow URL has it follow another"
@@ -52,13 +52,15 @@ pub fn start(app: &App) {
     }
 }
 
-/// Notices when contact is lost.
+/// Notices when contact is lost; a node that stops deciding has none.
 async fn look(app: App) {
-    while app.engine.role() != Role::Primary {
+    let mut stopping = app.stopping.clone();
+    loop {
         app.node.look(app.engine.role());
-        tokio::time::sleep(LOOK).await;
+        if tokio::time::timeout(LOOK, stopping.wait_for(|stopping| *stopping)).await.is_ok() {
+            return;
+        }
     }
-    app.node.look(Role::Primary);
 }
 
 /// Why a connection ended.
@@ -76,7 +78,7 @@ enum Broke {
 impl From<FollowError> for Broke {
     fn from(error: FollowError) -> Self {
         match error {
-            FollowError::Seal(_) => Self::Off(error.to_string()),
+            FollowError::Seal(_) | FollowError::Unintroduced { .. } => Self::Off(error.to_string()),
             FollowError::Forked(_) | FollowError::Unreadable(_) | FollowError::Local(_) => {
                 Self::Stays(error.to_string())
             }
@@ -106,6 +108,11 @@ async fn follow(app: App, remote: Remote) {
             Broke::Off(why) => (why, pause),
             Broke::Stays(why) => (why, LONG_PAUSE),
             Broke::TooFarBehind(why) => match join::download(&app, &remote).await {
+                // It was promoted meanwhile: what it has is the log now.
+                Ok(()) if app.engine.role() == Role::Primary => {
+                    join::forget(&app.config.data);
+                    return;
+                }
                 Ok(()) => {
                     tracing::warn!(why, "a checkpoint was downloaded; this node starts again with it");
                     app.start_again();
@@ -202,12 +209,13 @@ async fn hear(app: &App, remote: &Remote, frame: Frame, applied: &mut u64) -> Re
         Frame::Tick(tick) => {
             app.engine.follow_time(tick.time);
             app.node.ticks(tick);
+            // Only these: the node that is followed may have no contact itself, and goes on serving what it has.
+            app.node.hears();
         }
         Frame::File { name, bytes } => keep_file(app, &name, bytes).await,
         Frame::End(why) => return Err(Broke::Off(format!("{remote}: {why}"))),
         Frame::Unknown(_) => {}
     }
-    app.node.hears();
     match app.engine.follow_trouble() {
         Some(trouble) => Err(trouble.into()),
         None => Ok(()),
@@ -216,23 +224,25 @@ async fn hear(app: &App, remote: &Remote, frame: Frame, applied: &mut u64) -> Re
 
 /// The keys of the node that is followed are those of this one, unless its operator keeps them elsewhere.
 async fn keep_file(app: &App, name: &str, bytes: Vec<u8>) {
-    let path = match name {
-        "keys.json" if app.config.auth.keys.is_none() => app.config.auth.keys_path(&app.config.data),
-        revoked::FILE_NAME => Revoked::path(&app.config.data),
+    let keys = match name {
+        "keys.json" if app.config.auth.keys.is_none() => Some(app.config.auth.keys_path(&app.config.data)),
+        revoked::FILE_NAME => None,
         _ => return,
     };
-    let auth = Arc::clone(&app.auth);
+    let (auth, revoked) = (Arc::clone(&app.auth), Revoked::path(&app.config.data));
     let kept = tokio::task::spawn_blocking(move || {
-        if std::fs::read(&path).is_ok_and(|known| known == bytes) {
-            return Ok(());
-        }
-        files::replace(&path, &bytes)?;
-        auth.look_again().map_err(std::io::Error::other)
+        let is_new = match keys {
+            Some(path) if std::fs::read(&path).is_ok_and(|known| known == bytes) => false,
+            Some(path) => files::replace(&path, &bytes).map(|()| true)?,
+            // What was revoked on either node stays revoked.
+            None => Revoked::add_all(&revoked, &bytes)?,
+        };
+        if is_new { auth.look_again() } else { Ok(()) }
     });
     match kept.await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            tracing::error!(name, error = error.to_string(), "cannot keep the keys of the node that is followed")
+            tracing::error!(name, error = format!("{error:#}"), "cannot keep the keys of the node that is followed")
         }
         Err(error) => tracing::error!(name, %error, "cannot keep the keys of the node that is followed"),
     }

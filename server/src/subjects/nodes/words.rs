@@ -56,6 +56,7 @@ pub static WORDS: Words = Words {
                 ("role", "text", "`replica`"),
                 ("epoch", "text", "The epoch of the history that it left"),
                 ("seq", "int", "Its last record"),
+                ("chain", "text", "The chain at that record, 32 hexadecimal digits"),
             ],
         ),
     ],
