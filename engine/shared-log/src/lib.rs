@@ -32,6 +32,8 @@ pub mod memory;
 pub mod postgres;
 #[cfg(any(feature = "etcd", feature = "postgres"))]
 mod stored;
+#[cfg(any(feature = "etcd", feature = "postgres"))]
+mod unencrypted;
 
 pub use anaquel_log::{Batch, BatchId, Chain, Head, Sealed, Term};
 pub use committer::{Commit, CommitError, Committer, Patience, Step};

@@ -1,6 +1,5 @@
 //! The gateway of etcd: one request after the other, each with its deadline, at whichever endpoint answers.
 
-use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
@@ -13,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
 use crate::log::LogError;
+use crate::unencrypted::stays_here;
 
 /// How long a connection may take, of a call's time: the next endpoint gets the rest.
 const CONNECT: Duration = Duration::from_millis(500);
@@ -55,14 +55,7 @@ impl EtcdOptions {
     /// An endpoint is not on loopback.
     pub fn check(&self) -> Result<(), String> {
         for endpoint in &self.endpoints {
-            let found = endpoint.to_socket_addrs().map_err(|error| format!("{endpoint}: {error}"))?;
-            let found: Vec<_> = found.collect();
-            if found.is_empty() || !found.iter().all(|address| address.ip().is_loopback()) {
-                return Err(format!(
-                    "{endpoint} is on another machine, and etcd without TLS is accepted on loopback only; put a proxy \
-                     with TLS between, such as stunnel, and name its address on this machine"
-                ));
-            }
+            stays_here("etcd", endpoint.as_str(), endpoint)?;
         }
         Ok(())
     }

@@ -1,6 +1,5 @@
 //! A connection to whichever server accepts writes, with a runtime of its own: calls block.
 
-use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,6 +10,8 @@ use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Config, NoTls, Row};
+
+use crate::unencrypted::stays_here;
 
 /// How long a connection to one server may take.
 const CONNECT: Duration = Duration::from_millis(500);
@@ -55,14 +56,7 @@ impl PostgresOptions {
         for (nth, host) in self.config.get_hosts().iter().enumerate() {
             let Host::Tcp(name) = host else { continue };
             let port = ports.get(nth).or(ports.first()).copied().unwrap_or(5432);
-            let found = (name.as_str(), port).to_socket_addrs().map_err(|error| format!("{name}: {error}"))?;
-            let found: Vec<_> = found.collect();
-            if found.is_empty() || !found.iter().all(|address| address.ip().is_loopback()) {
-                return Err(format!(
-                    "{name} is on another machine, and PostgreSQL without TLS is accepted on loopback only; put a proxy \
-                     with TLS between, such as stunnel, and name its address on this machine"
-                ));
-            }
+            stays_here("PostgreSQL", (name.as_str(), port), name)?;
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use anaquel_engine::{Standing, lock_directory, standing_of};
 use anyhow::{Context, bail};
 use http_body_util::BodyExt;
 
-use super::promotion::WasPromoted;
+use super::promoted::WasPromoted;
 use super::{peers, upstream};
 use crate::app::App;
 use crate::auth::revoked::{self, Revoked};

@@ -10,6 +10,7 @@ mod frame;
 pub mod join;
 mod log;
 pub mod peers;
+mod promoted;
 mod promotion;
 pub mod routes;
 mod tail;

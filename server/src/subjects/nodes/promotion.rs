@@ -1,19 +1,16 @@
 //! Who decides.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anaquel_engine::ids::{Epoch, Seq};
 use anaquel_engine::journal::{Chain, Head};
 use anaquel_engine::role::Role;
-use anyhow::Context;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::log::{self, Asked};
+use super::promoted::WasPromoted;
 use super::{join, upstream};
 use crate::app::App;
-use crate::auth::files;
 use crate::http::problem::{Problem, Slug};
 use crate::node::Told;
 
@@ -22,54 +19,6 @@ const REST: Duration = Duration::from_secs(30);
 
 /// The most that a node may be behind, in milliseconds, to have the other one stop.
 const NEAR_MS: u64 = 5000;
-
-/// The file by which a node remembers that it was promoted, although its command line may still say whom to follow.
-const FILE_NAME: &str = "promoted.json";
-
-/// What it has. It counts while the directory decides, and the node that was followed did not take over from it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WasPromoted {
-    /// The node that it followed.
-    pub followed: String,
-}
-
-impl WasPromoted {
-    fn path(data: &Path) -> PathBuf {
-        data.join(FILE_NAME)
-    }
-
-    /// Reads the file of a data directory; `None` if there is none.
-    ///
-    /// # Errors
-    /// The file is unreadable.
-    pub fn read(data: &Path) -> anyhow::Result<Option<Self>> {
-        let path = Self::path(data);
-        match std::fs::read(&path) {
-            Ok(bytes) => {
-                let read = serde_json::from_slice(&bytes);
-                read.map(Some).with_context(|| path.display().to_string())
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| path.display().to_string()),
-        }
-    }
-
-    fn write(&self, data: &Path) -> std::io::Result<()> {
-        files::replace(&Self::path(data), serde_json::to_string_pretty(self).unwrap_or_default().as_bytes())
-    }
-
-    /// The directory follows again.
-    ///
-    /// # Errors
-    /// The file cannot be removed.
-    pub fn forget(data: &Path) -> std::io::Result<()> {
-        match std::fs::remove_file(Self::path(data)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    }
-}
 
 fn wrong_state(why: impl Into<String>, state: &str) -> Problem {
     Problem::new(Slug::WrongState, why.into()).with("state", state)
