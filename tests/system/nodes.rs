@@ -349,8 +349,11 @@ fn a_node_that_was_promoted_once_follows_again() {
     let (at_a, at_b) = (a.server.address, b.server.address);
     let (of_a, of_b) = (a.url(), b.url());
     let in_order = |node: &Node| {
+        let began = Instant::now();
         let (is_done, told) = promote(node, &[]);
         assert!(is_done && told.contains("nothing is lost"), "{told}");
+        // A bound of its wait: there is no rest to wait for.
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     };
     in_order(&b);
     // Who listens to a node that stopped is sent elsewhere, and nobody begins there.
