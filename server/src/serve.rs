@@ -199,7 +199,10 @@ async fn run(mut config: Config, entrances: Entrances, with_demo: bool, restored
 
 /// What this node is by its settings. A node that follows and has no directory yet gets one here.
 async fn follows(config: &mut Config) -> anyhow::Result<Role> {
-    let Some(url) = config.nodes.follow.clone() else { return Ok(Role::Primary) };
+    let Some(url) = config.nodes.follow.clone() else {
+        join::go_on(config).await?;
+        return Ok(Role::Primary);
+    };
     match join::prepare(config, &url).await? {
         Begin::Follow => Ok(Role::Replica),
         Begin::Decide => {
@@ -217,7 +220,7 @@ async fn may_decide(config: &Config, role: Role) -> anyhow::Result<Role> {
         return Ok(role);
     };
     let nodes = &config.nodes;
-    if let Some(peers::Left { url, epoch }) = peers::who_left(nodes, &nodes.peers, standing.epoch).await {
+    if let Some(peers::Left { url, epoch }) = peers::who_left(nodes, &nodes.peers, &standing.epochs).await {
         tracing::error!(
             peer = url,
             epoch,

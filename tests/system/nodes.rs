@@ -421,6 +421,56 @@ fn whoever_cannot_take_over_stops_nobody() {
     assert_eq!(primary.reserve("A", "s1", 1).status, 201);
 }
 
+/// The node stopped, and the promotion did not come to its end: it is asked again, also by another replica, after restarts.
+#[test]
+fn a_promotion_is_asked_again() {
+    let nodes = Nodes::new();
+    let mut primary = nodes.start("primary", &[]);
+    primary.receive("A", "s1", 100);
+    let follow = primary.url();
+    let replica = nodes.follow("replica", &primary);
+    let address = replica.server.address;
+    replica.server.stop().unwrap();
+    // What the replica does not have yet.
+    let seq = primary.receive("A", "s1", 1);
+    let stopped = primary.post("/v1/demote", &json!({}));
+    assert_eq!((stopped.status, stopped.json()["seq"].as_u64()), (200, Some(seq)), "{}", stopped.json());
+    let mut replica = nodes.start_alive_at(address, "replica", &["--follow", &follow]);
+    replica.reaches(seq);
+    assert_eq!(replica.get("/v1/skus").header("anaquel-stale"), Some("true"), "nobody decides");
+    let (is_done, told) = promote(&replica, &[]);
+    assert!(is_done && told.contains("nothing is lost"), "{told}");
+    replica.receive("A", "s1", 1);
+}
+
+/// Two nodes that took over from the same one, without knowing of each other: the one that starts later does not decide.
+#[test]
+fn whoever_decides_in_another_era_is_found() {
+    let nodes = Nodes::new();
+    let mut a = nodes.start("a", &[]);
+    let seq = a.receive("A", "s1", 100);
+    let mut b = nodes.follow("b", &a);
+    b.reaches(seq);
+    let (at_a, at_b) = (a.server.address, b.server.address);
+    let (of_a, of_b) = (a.url(), b.url());
+    a.server.kill().unwrap();
+    until("it is not heard", || b.get("/readyz").status == 503);
+    assert!(promote(&b, &["--i-stopped-it"]).0);
+    b.receive("A", "s1", 1);
+    b.server.kill().unwrap();
+    // The first one never heard of it, and is made to decide.
+    let a = nodes.start_alive_at(at_a, "a", &["--follow", &of_b]);
+    let (is_done, told) = promote(&a, &["--i-stopped-it"]);
+    assert!(is_done, "{told}");
+    let mut b = nodes.start_alive_at(at_b, "b", &["--follow", &of_a]);
+    assert_eq!(b.info()["role"], "replica", "{}", nodes.log("b"));
+    until("it says why", || b.get("/readyz").json()["detail"].as_str().unwrap_or_default().contains("history"));
+    // And the one that decides goes on, whoever answers.
+    a.server.stop().unwrap();
+    let mut a = nodes.start_at(at_a, "a", &["--follow", &of_b]);
+    assert_eq!(a.info()["role"], "primary", "{}", nodes.log("a"));
+}
+
 /// Behind a replica that is out of contact, nothing is fresh, however well it answers.
 #[test]
 fn contact_is_with_the_node_that_decides() {
@@ -462,10 +512,16 @@ fn an_interrupted_replacement_goes_on() {
             }
         }
         if stage == "ready" {
-            std::fs::write(data.join("identity"), "of the directory that is replaced").unwrap();
+            std::fs::copy(folder.join("identity"), data.join("identity")).unwrap();
         }
         std::fs::write(data.join("joining").join("from"), &follow).unwrap();
         primary.receive("A", "s1", 1);
+        if stage == "moving" {
+            // Whoever starts goes on with it: no empty node begins to decide here.
+            let alone = ["serve", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+            let told = run(binary(), &alone).unwrap();
+            assert!(!told.status.success() && said(&told).contains("--follow"), "{}", said(&told));
+        }
         let mut replica = nodes.start_at(address, "replica", &["--follow", &follow]);
         assert_same(&mut primary, &mut replica);
         assert!(!data.join("joining").exists());

@@ -570,12 +570,12 @@ pub(crate) fn identity_file(path: &Path) -> Result<String, OpenError> {
 }
 
 /// What a data directory says of itself, without opening it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     /// What a node may do with it.
     pub role: Role,
-    /// The epoch of its history.
-    pub epoch: Epoch,
+    /// The epochs of its history, oldest first.
+    pub epochs: Vec<Epoch>,
 }
 
 /// Reads what a data directory says of itself; `None` if there is none. Changes nothing, and takes no lock.
@@ -587,8 +587,8 @@ pub fn standing_of(path: &Path) -> Result<Option<Standing>, OpenError> {
         return Ok(None);
     }
     let written = Written::parse(&identity_file(path)?).map_err(|what| Damage { seq: 0, what })?;
-    let epoch = written.eras.last().map_or(Epoch(0), |era| era.epoch);
-    Ok(Some(Standing { role: written.role, epoch }))
+    let epochs = written.eras.iter().map(|era| era.epoch).collect();
+    Ok(Some(Standing { role: written.role, epochs }))
 }
 
 /// Locks a data directory for this process, until the file is dropped.

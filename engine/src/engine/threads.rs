@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender};
 
 use super::intake::Sleeper;
-use super::replica::Following;
+use super::replica::{Following, Stopping};
 use super::shared::{CheckpointRequest, IDLE_MS, Shared};
 use crate::command::{Command, Queued};
 use crate::engine::checkpoint;
@@ -104,6 +104,8 @@ impl JournalThread {
             }
         }
         self.sync();
+        // Whoever asks from now on is told, and nobody waits.
+        *self.shared.link.stopping() = Stopping::Over;
         self.sequencer.into_journal()
     }
 
@@ -216,10 +218,11 @@ pub(super) fn take_checkpoints(shared: &Shared, directory: &Path, asked: &Receiv
         let now = shared.clock.now();
         let kept_ms = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
         shared.state.movements.let_go(kept_ms(shared.settings.movement_retention_seconds));
-        let epoch = shared.identity.load().epoch();
-        // One that was begun in an era that ended meanwhile would say that its records are of that era.
+        // The epoch of its records: a later era may be known, and never come. All of them must be of one.
+        let epoch_of = |seq: Seq| shared.identity.load().epoch_of(seq.max(1));
+        let epoch = epoch_of(shared.state.view.seq());
         let taken = checkpoint::write(&shared.state, epoch, directory, shared.reserve_bytes, |seq| {
-            shared.sync_up_to(seq) && shared.identity.load().epoch() == epoch
+            shared.sync_up_to(seq) && epoch_of(seq) == epoch
         });
         let taken = taken.map_err(|error| error.to_string());
         // After a failure the next one is tried without waiting for its length.

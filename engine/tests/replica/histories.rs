@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anaquel_engine::Engine;
 use anaquel_engine::command::Failure;
 use anaquel_engine::engine::Health;
 use anaquel_engine::feed::{Cursor, Message, Mode, Reset, Selection, Start};
@@ -182,6 +183,8 @@ fn eras_that_were_told_ahead_are_not_those_of_whoever_decides() {
     let replica = nodes.join("replica", &primary.engine);
     let promoted = replica.engine.promote(7).unwrap();
     third.engine.follow_identity(replica.engine.identity_file().unwrap().unwrap()).unwrap();
+    // A checkpoint says of which epoch its records are, not which one is known.
+    third.engine.take_checkpoint().unwrap();
     let own = third.engine.promote(8).unwrap();
     assert!(own.after < promoted.after);
     third.receive("A", "s1", 1);
@@ -191,6 +194,9 @@ fn eras_that_were_told_ahead_are_not_those_of_whoever_decides() {
     assert_same(&third.engine, &fourth.engine);
     third.engine.demote().unwrap();
     drop(third);
+    let (engine, report) = Engine::open(&nodes.path("third"), options(None, 42), nodes.clock.clone(), None).unwrap();
+    assert!(report.bad_checkpoints.is_empty() && report.checkpoint.is_some(), "{:?}", report.bad_checkpoints);
+    drop(engine);
     let third = try_open(&nodes.path("third"), &nodes.clock, None).unwrap();
     assert_eq!((third.engine.role(), third.engine.epoch()), (Role::Demoted, own.epoch));
 }
@@ -270,4 +276,28 @@ fn what_is_not_synced_is_not_given() {
     primary.engine.wake();
     primary.wait_until("it is synced", || primary.engine.given_up_to() == seq);
     assert_eq!(primary.engine.sealed_after(&head, usize::MAX).unwrap().last().unwrap().becomes().seq, seq);
+}
+
+/// Whoever asks a node to stop while others do, or while it ends, is answered.
+#[test]
+fn whoever_asks_a_node_to_stop_is_answered() {
+    for closes in [false, true] {
+        let nodes = Nodes::new();
+        let primary = nodes.primary();
+        primary.receive("A", "s1", 10);
+        std::thread::scope(|scope| {
+            let asked: Vec<_> = (0..8)
+                .map(|_| {
+                    let engine = primary.engine.clone();
+                    scope.spawn(move || (0..50).map(|_| engine.demote().is_ok()).collect::<Vec<_>>())
+                })
+                .collect();
+            if closes {
+                let _ = primary.engine.close();
+            }
+            let done: Vec<bool> = asked.into_iter().flat_map(|asked| asked.join().unwrap()).collect();
+            assert_eq!(done.len(), 400);
+            assert!(closes || done.iter().any(|done| *done));
+        });
+    }
 }

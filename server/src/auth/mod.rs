@@ -232,6 +232,18 @@ impl Auth {
         self.reload()
     }
 
+    /// Also revokes what another node has revoked, the text of its file.
+    ///
+    /// # Errors
+    /// It is no such file, or this node's cannot be written.
+    pub fn revoke_all(&self, other: &[u8]) -> anyhow::Result<()> {
+        let is_new = {
+            let _one = crate::lock::lock(&self.reading);
+            Revoked::add_all(&self.revoked_path, other)?
+        };
+        if is_new { self.reload() } else { Ok(()) }
+    }
+
     /// Reads the files again, and puts them in force.
     fn reload(&self) -> anyhow::Result<()> {
         let _one = crate::lock::lock(&self.reading);

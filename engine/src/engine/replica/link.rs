@@ -66,6 +66,17 @@ impl Claim {
     }
 }
 
+/// Whether a node is asked to stop deciding.
+#[derive(Default)]
+pub(in crate::engine) enum Stopping {
+    #[default]
+    Unasked,
+    /// By somebody who waits.
+    Asked(Sender<Result<Demoted, String>>),
+    /// The journal thread has ended: nobody would answer.
+    Over,
+}
+
 /// Between the handle and the journal thread.
 pub(in crate::engine) struct Link {
     /// `None` while this node decides: nothing is received then.
@@ -73,8 +84,7 @@ pub(in crate::engine) struct Link {
     /// The journal thread has more than it can write.
     pub is_held_up: AtomicBool,
     trouble: Mutex<Option<FollowError>>,
-    /// Who asked this node to stop deciding, and waits.
-    stopping: Mutex<Option<Sender<Result<Demoted, String>>>>,
+    stopping: Mutex<Stopping>,
 }
 
 impl Link {
@@ -104,7 +114,8 @@ impl Link {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn stopping(&self) -> MutexGuard<'_, Option<Sender<Result<Demoted, String>>>> {
+    /// Whether this node is asked to stop deciding. Whoever changes the role by it holds this until the answer is given.
+    pub fn stopping(&self) -> MutexGuard<'_, Stopping> {
         self.stopping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -21,8 +21,8 @@ mod turn;
 
 pub(super) use following::Following;
 pub(super) use given::head_at;
-pub(super) use link::Link;
 pub use link::{Demoted, FollowError, Promoted};
+pub(super) use link::{Link, Stopping};
 
 #[cfg(doc)]
 use crate::journal::Head;

@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crossbeam::channel::bounded;
+use crossbeam::channel::{RecvTimeoutError, bounded};
 
 use super::following::Following;
-use super::link::{Claim, Demoted, Promoted, Received};
+use super::link::{Claim, Demoted, Promoted, Received, Stopping};
 use crate::engine::directory::DataDirectory;
 use crate::engine::handle::Engine;
 use crate::engine::role::Role;
@@ -42,11 +42,12 @@ impl Engine {
         link.send(Received::Promote(entropy, claim.clone(), tx)).map_err(|error| error.to_string())?;
         match rx.recv_timeout(BEGINS) {
             Ok(promoted) => promoted,
-            Err(_) if claim.is_first() => {
+            Err(RecvTimeoutError::Disconnected) => Err("this node decides already, or ends".to_owned()),
+            Err(RecvTimeoutError::Timeout) if claim.is_first() => {
                 Err(format!("this node did not begin to decide within {} seconds; ask again", BEGINS.as_secs()))
             }
             // It is at it.
-            Err(_) => rx.recv().map_err(|_| "this node ends".to_owned())?,
+            Err(RecvTimeoutError::Timeout) => rx.recv().map_err(|_| "this node ends".to_owned())?,
         }
     }
 
@@ -57,20 +58,21 @@ impl Engine {
     /// It follows another node, or its directory cannot be written: then it goes on deciding.
     pub fn demote(&self) -> Result<Demoted, String> {
         let shared = &*self.shared;
-        match shared.role.get() {
-            Role::Primary => {}
-            Role::Demoted => return Ok(Demoted { epoch: self.epoch(), seq: shared.state.view.seq() }),
-            Role::Replica => return Err("this node follows another and decides nothing".to_owned()),
-        }
         let (tx, rx) = bounded(1);
         {
             let mut stopping = shared.link.stopping();
-            if stopping.is_some() {
-                return Err("this node is stopping already; ask again".to_owned());
+            match (shared.role.get(), &*stopping) {
+                (Role::Demoted, _) => return Ok(Demoted { epoch: self.epoch(), seq: shared.state.view.seq() }),
+                (Role::Replica, _) => return Err("this node follows another and decides nothing".to_owned()),
+                (Role::Primary, Stopping::Asked(_)) => {
+                    return Err("this node is stopping already; ask again".to_owned());
+                }
+                (Role::Primary, Stopping::Over) => return Err("this node ends".to_owned()),
+                (Role::Primary, Stopping::Unasked) => {}
             }
-            *stopping = Some(tx);
+            *stopping = Stopping::Asked(tx);
+            shared.is_stopping.store(true, Ordering::SeqCst);
         }
-        shared.is_stopping.store(true, Ordering::SeqCst);
         shared.intake.wake();
         rx.recv().map_err(|_| "this node ends".to_owned())?
     }
@@ -119,6 +121,7 @@ impl JournalThread {
                 .and_then(|mut again| again.set_role(Role::Demoted))
                 .map_err(|error| error.to_string()),
         };
+        let mut stopping = shared.link.stopping();
         if demoted.is_ok() {
             shared.clock.told(shared.clock.now());
             self.following = Following::of(&shared.link);
@@ -126,7 +129,7 @@ impl JournalThread {
         }
         // Whoever comes later is told by the role.
         shared.is_stopping.store(false, Ordering::SeqCst);
-        if let Some(tell) = shared.link.stopping().take() {
+        if let Stopping::Asked(tell) = std::mem::take(&mut *stopping) {
             let (epoch, seq) = (shared.identity.load().epoch(), shared.state.view.seq());
             let _ = tell.send(demoted.map(|()| Demoted { epoch, seq }));
         }

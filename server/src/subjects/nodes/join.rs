@@ -75,19 +75,19 @@ pub enum Begin {
 pub async fn prepare(config: &Config, url: &str) -> anyhow::Result<Begin> {
     let remote = upstream::node_at(&config.nodes, url)?;
     let data = std::path::absolute(&config.data)?;
+    make_private(&data)?;
+    // Nothing of a directory is changed that another process has open.
+    let lock = lock_directory(&data)?;
     let folder = data.join(FOLDER);
-    let is_moving = [READY, MOVING].iter().any(|name| folder.join(name).exists());
-    // While it is replaced, what it says of itself says nothing.
-    let standing = match is_moving {
-        true => None,
-        false => standing_of(&data).with_context(|| data.display().to_string())?,
-    };
-    if let (Some(standing), Some(promoted)) = (standing, WasPromoted::read(&data)?) {
+    let standing = standing_of(&data).with_context(|| data.display().to_string())?;
+    keep_what_decides(&data, standing.as_ref());
+    if let (Some(standing), Some(promoted)) = (&standing, WasPromoted::read(&data)?) {
         if still_decides(&config.nodes, url, standing, &promoted).await {
             tracing::warn!(
                 followed = promoted.followed,
-                epoch = %standing.epoch,
-                "this node was promoted and decides; --follow is passed over: remove it from its command line"
+                epoch = standing.epochs.last().map(ToString::to_string),
+                "this node was promoted and decides; --follow is passed over: remove it from its command line; if another \
+                 node decides now, stop this one, remove promoted.json from its directory, and start it again"
             );
             forget(&data);
             return Ok(Begin::Decide);
@@ -95,34 +95,71 @@ pub async fn prepare(config: &Config, url: &str) -> anyhow::Result<Begin> {
         WasPromoted::forget(&data)?;
     }
     // What was downloaded of another node is nothing here.
-    if !is_moving && fs::read_to_string(folder.join(FROM)).is_ok_and(|from| from != url) {
+    if !is_replaced(&folder) && fs::read_to_string(folder.join(FROM)).is_ok_and(|from| from != url) {
         forget(&data);
     }
-    if !is_moving && !folder.join(WHOLE).exists() {
+    if !is_replaced(&folder) && !folder.join(WHOLE).exists() {
         if standing.is_some() {
             return Ok(Begin::Follow);
         }
         tracing::info!(%remote, "downloading a checkpoint and the log of the node that is followed");
         download_to(&data, &remote, url).await?;
     }
-    let has_directory = standing.is_some();
     let config = config.clone();
-    match tokio::task::spawn_blocking(move || take_over(&config, &data)).await? {
-        // What it has is served; the next connection tells what it lacks, and downloads again.
-        Err(error) if has_directory => {
-            tracing::error!(error = format!("{error:#}"), "what was downloaded cannot be taken over, and is dropped");
+    tokio::task::spawn_blocking(move || {
+        let _lock = lock;
+        match rebuild(&config, &data) {
+            // What it has is served; the next connection tells what it lacks, and downloads again.
+            Err(error) if standing.is_some() => {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "what was downloaded cannot be taken over, and is dropped"
+                );
+                Ok(())
+            }
+            rebuilt => rebuilt.and_then(|()| replace(&data)),
         }
-        taken => taken?,
-    }
+    })
+    .await??;
     Ok(Begin::Follow)
+}
+
+/// Goes on with a replacement that was interrupted, whoever starts: until it is done, there is no data directory.
+///
+/// # Errors
+/// A step of it fails.
+pub async fn go_on(config: &Config) -> anyhow::Result<()> {
+    let data = std::path::absolute(&config.data)?;
+    if !is_replaced(&data.join(FOLDER)) {
+        return Ok(());
+    }
+    tokio::task::spawn_blocking(move || {
+        let _lock = lock_directory(&data)?;
+        let standing = standing_of(&data).with_context(|| data.display().to_string())?;
+        keep_what_decides(&data, standing.as_ref());
+        if is_replaced(&data.join(FOLDER)) { replace(&data) } else { Ok(()) }
+    })
+    .await?
+}
+
+/// A node that was promoted after it downloaded has the log now: nothing takes its place.
+fn keep_what_decides(data: &Path, standing: Option<&Standing>) {
+    if is_replaced(&data.join(FOLDER)) && standing.is_some_and(|standing| standing.role == Role::Primary) {
+        forget(data);
+    }
+}
+
+/// Whether a directory is being replaced.
+fn is_replaced(folder: &Path) -> bool {
+    [READY, MOVING].iter().any(|name| folder.join(name).exists())
 }
 
 /// Whether a node that was promoted decides still, although it is told to follow the node that it followed: it was not
 /// stopped since, and that node did not take over from it.
-async fn still_decides(nodes: &NodesConfig, url: &str, standing: Standing, promoted: &WasPromoted) -> bool {
+async fn still_decides(nodes: &NodesConfig, url: &str, standing: &Standing, promoted: &WasPromoted) -> bool {
     standing.role == Role::Primary
         && promoted.followed == url
-        && peers::who_left(nodes, &[url.to_owned()], standing.epoch).await.is_none()
+        && peers::who_left(nodes, &[url.to_owned()], &standing.epochs).await.is_none()
 }
 
 /// Removes what was downloaded.
@@ -135,13 +172,15 @@ pub fn forget(data: &Path) {
     }
 }
 
-/// Downloads all that the followed node has, for the next start.
+/// Downloads all that the followed node has, and rebuilds a directory from it, which the next start puts in place.
 ///
 /// # Errors
-/// It cannot be reached, or breaks off.
+/// It cannot be reached, breaks off, or cannot be rebuilt.
 pub async fn download(app: &App, remote: &Remote) -> anyhow::Result<()> {
     let data = std::path::absolute(&app.config.data)?;
-    download_to(&data, remote, app.node.follows().unwrap_or_default()).await
+    download_to(&data, remote, app.node.follows().unwrap_or_default()).await?;
+    let config = app.config.clone();
+    tokio::task::spawn_blocking(move || rebuild(&config, &data)).await?
 }
 
 async fn download_to(data: &Path, remote: &Remote, url: &str) -> anyhow::Result<()> {
@@ -186,37 +225,47 @@ fn make_private(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Replaces what the directory has by what was downloaded. What the operator or the server put beside the log is not part
-/// of it, and stays.
+/// Rebuilds a directory beside the one that is there, from what was downloaded.
 ///
 /// # Errors
-/// It cannot be rebuilt: it is dropped, and the directory is as it was. Or a step of the replacement failed: the next start
-/// goes on with it.
-fn take_over(config: &Config, data: &Path) -> anyhow::Result<()> {
+/// It cannot be rebuilt: then what was downloaded is dropped.
+fn rebuild(config: &Config, data: &Path) -> anyhow::Result<()> {
     let folder = data.join(FOLDER);
-    let _lock = lock_directory(data)?;
-    let (ready, moving) = (folder.join(READY), folder.join(MOVING));
-    if !ready.exists() && !moving.exists() {
-        let next = folder.join(NEXT);
-        remove(&next)?;
-        let rebuilt = Chain::find(&[folder.join(WHOLE)], Until::End)
-            .and_then(|chain| backup::join(&chain, &next, config.journal.store.into()));
-        let rebuilt = match rebuilt {
-            Ok(rebuilt) => rebuilt,
-            Err(error) => {
-                forget(data);
-                return Err(error).context("what was downloaded");
-            }
-        };
-        tracing::info!(seq = rebuilt.checked.seq, epoch = %rebuilt.epoch, hash = rebuilt.checked.hash, "joined");
-        // What was revoked on this node stays so.
-        if let Ok(own) = fs::read(Revoked::path(data)) {
-            Revoked::add_all(&Revoked::path(&next), &own)?;
-        }
-        fs::rename(&next, &ready)?;
-        sync_directory(&folder)?;
+    if is_replaced(&folder) {
+        return Ok(());
     }
+    let next = folder.join(NEXT);
+    remove(&next)?;
+    let rebuilt = Chain::find(&[folder.join(WHOLE)], Until::End)
+        .and_then(|chain| backup::join(&chain, &next, config.journal.store.into()));
+    let rebuilt = match rebuilt {
+        Ok(rebuilt) => rebuilt,
+        Err(error) => {
+            forget(data);
+            return Err(error).context("what was downloaded");
+        }
+    };
+    tracing::info!(seq = rebuilt.checked.seq, epoch = %rebuilt.epoch, hash = rebuilt.checked.hash, "joined");
+    fs::rename(&next, folder.join(READY))?;
+    sync_directory(&folder)?;
+    Ok(())
+}
+
+/// Puts the rebuilt directory in the place of the one that is there. What the operator or the server put beside the log is
+/// not part of it, and stays.
+///
+/// # Errors
+/// A step fails: the next start goes on with it.
+fn replace(data: &Path) -> anyhow::Result<()> {
+    let folder = data.join(FOLDER);
+    let (ready, moving) = (folder.join(READY), folder.join(MOVING));
     if ready.exists() {
+        // What was revoked on this node stays so.
+        match fs::read(Revoked::path(data)) {
+            Ok(own) => drop(Revoked::add_all(&Revoked::path(&ready), &own)?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).context(revoked::FILE_NAME),
+        }
         // The identity first: without it, this is not a data directory, whoever starts here.
         for name in OWN {
             remove(&data.join(name))?;

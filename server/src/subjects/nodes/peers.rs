@@ -20,10 +20,10 @@ pub struct Left {
     pub epoch: String,
 }
 
-/// The first of the nodes at `urls` that goes on, in a later epoch, from the history whose last epoch is `own`. A node that
-/// cannot be reached is passed over.
-pub async fn who_left(nodes: &NodesConfig, urls: &[String], own: Epoch) -> Option<Left> {
-    let own = own.to_string();
+/// The first of the nodes at `urls` that goes on from a history whose epochs are `own`, without it: it has its last epoch and
+/// a later one, or it decides in an epoch that this history does not have. A node that cannot be reached is passed over.
+pub async fn who_left(nodes: &NodesConfig, urls: &[String], own: &[Epoch]) -> Option<Left> {
+    let own: Vec<String> = own.iter().map(Epoch::to_string).collect();
     for url in urls {
         let asked = async {
             let remote = upstream::node_at(nodes, url)?;
@@ -45,8 +45,11 @@ pub async fn who_left(nodes: &NodesConfig, urls: &[String], own: Epoch) -> Optio
         let epochs = told.get("epochs").and_then(Value::as_array);
         let names: Vec<&str> =
             epochs.into_iter().flatten().filter_map(|era| era.get("epoch").and_then(Value::as_str)).collect();
-        if let Some(at) = names.iter().position(|name| *name == own)
-            && let Some(last) = names.last().filter(|_| at + 1 < names.len())
+        let last = names.last().filter(|last| own.iter().all(|own| own != *last));
+        let decides = told.get("role").and_then(Value::as_str) == Some("primary");
+        let has = |epoch: &String| names.contains(&epoch.as_str());
+        if let Some(last) = last
+            && (own.last().is_some_and(has) || decides && own.iter().any(has))
         {
             return Some(Left { url: url.clone(), epoch: (*last).to_owned() });
         }

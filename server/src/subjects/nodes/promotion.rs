@@ -11,6 +11,7 @@ use super::log::{self, Asked};
 use super::promoted::WasPromoted;
 use super::{join, upstream};
 use crate::app::App;
+use crate::cli::remote::Remote;
 use crate::http::problem::{Problem, Slug};
 use crate::node::Told;
 
@@ -87,24 +88,33 @@ async fn take_the_rest(app: &App, told: Told) -> Result<(), Problem> {
         let advice = "if it has stopped, for good, say i_stopped_it: what only that node has is lost then";
         wrong_state(format!("{url} could not be told to stop: {why}; {advice}"), "replica")
     };
-    if told.is_stale {
-        return Err(failed(told.trouble.unwrap_or_else(|| "nothing is heard of it".to_owned())));
-    }
-    if let Some(trouble) = told.trouble {
-        return Err(not_yet(format!("this node cannot go on following: {trouble}")));
-    }
-    match told.lag_ms {
-        Some(lag_ms) if lag_ms <= NEAR_MS => {}
-        Some(lag_ms) => return Err(not_yet(format!("this node is {} seconds behind; ask again later", lag_ms / 1000))),
-        None => return Err(not_yet("this node does not know yet how far behind it is; ask again".to_owned())),
+    let remote = upstream::node_at(&app.config.nodes, url).map_err(|error| failed(format!("{error:#}")))?;
+    // One that has stopped already says nothing of itself any more, and gives the rest of its log.
+    if !told.is_stale || !has_stopped(&remote).await {
+        if told.is_stale {
+            return Err(failed(told.trouble.unwrap_or_else(|| "nothing is heard of it".to_owned())));
+        }
+        if let Some(trouble) = told.trouble {
+            return Err(not_yet(format!("this node cannot go on following: {trouble}")));
+        }
+        match told.lag_ms {
+            Some(lag_ms) if lag_ms <= NEAR_MS => {}
+            Some(lag_ms) => {
+                return Err(not_yet(format!("this node is {} seconds behind; ask again later", lag_ms / 1000)));
+            }
+            None => return Err(not_yet("this node does not know yet how far behind it is; ask again".to_owned())),
+        }
     }
     let here = end(app)?;
     let body = json!({"epoch": here.history.to_string(), "seq": here.seq, "chain": here.chain.to_string()});
-    let remote = upstream::node_at(&app.config.nodes, url).map_err(|error| failed(format!("{error:#}")))?;
     let asked = upstream::ask(&remote, "POST", "/v1/demote", &body).await;
     let body = match asked {
         Ok(Ok(body)) => body,
-        Ok(Err(refusal)) => return Err(failed(format!("{}: {}", refusal.status, refusal.detail))),
+        // It runs: what it has is not lost, and nobody says so.
+        Ok(Err(refusal)) => {
+            let why = format!("{url} does not stop: {}: {}", refusal.status, refusal.detail);
+            return Err(wrong_state(why, "replica"));
+        }
         Err(error) => return Err(failed(format!("{error:#}"))),
     };
     let told = upstream::whole(&remote, body).await.map_err(|error| failed(format!("{error:#}")))?;
@@ -133,6 +143,16 @@ async fn take_the_rest(app: &App, told: Told) -> Result<(), Problem> {
         return Err(wrong_state(why, "replica"));
     }
     Ok(())
+}
+
+/// Whether a node was told to stop, and runs.
+async fn has_stopped(remote: &Remote) -> bool {
+    let asked = async {
+        let body = upstream::ask(remote, "GET", "/v1/info", &Value::Null).await.ok()?.ok()?;
+        upstream::whole(remote, body).await.ok()
+    };
+    let told = asked.await.unwrap_or_default();
+    told.pointer("/journal/health").and_then(Value::as_str) == Some("demoted")
 }
 
 /// Stops deciding.

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::auth::principal::Principal;
 use crate::http::budget::Payer;
 use crate::http::extract::{self, Params};
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, Slug};
 use crate::http::reply::json_answer;
 use crate::subjects::operating::backup;
 
@@ -110,7 +110,10 @@ fn read_chain(text: &str) -> Result<Chain, Problem> {
 )]
 pub async fn promote(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let asked = extract::json::<PromoteBody>(&app, request).await?;
-    promotion::promote(&app, asked.body.i_stopped_it).await.map(|told| json_answer(&told))
+    // To its end, also if the caller leaves: the other node may have stopped.
+    let promoted = tokio::spawn(async move { promotion::promote(&app, asked.body.i_stopped_it).await }).await;
+    let promoted = promoted.map_err(|_| Problem::new(Slug::Internal, "internal error; see the server log"))?;
+    promoted.map(|told| json_answer(&told))
 }
 
 /// Stop deciding, so that another node may take over.

@@ -19,7 +19,7 @@ use super::frame::{Frame, Hello};
 use super::{join, upstream};
 use crate::app::App;
 use crate::auth::files;
-use crate::auth::revoked::{self, Revoked};
+use crate::auth::revoked;
 use crate::cli::remote::Remote;
 use crate::node::LOST;
 
@@ -229,15 +229,15 @@ async fn keep_file(app: &App, name: &str, bytes: Vec<u8>) {
         revoked::FILE_NAME => None,
         _ => return,
     };
-    let (auth, revoked) = (Arc::clone(&app.auth), Revoked::path(&app.config.data));
-    let kept = tokio::task::spawn_blocking(move || {
-        let is_new = match keys {
-            Some(path) if std::fs::read(&path).is_ok_and(|known| known == bytes) => false,
-            Some(path) => files::replace(&path, &bytes).map(|()| true)?,
-            // What was revoked on either node stays revoked.
-            None => Revoked::add_all(&revoked, &bytes)?,
-        };
-        if is_new { auth.look_again() } else { Ok(()) }
+    let auth = Arc::clone(&app.auth);
+    let kept = tokio::task::spawn_blocking(move || match keys {
+        Some(path) if std::fs::read(&path).is_ok_and(|known| known == bytes) => Ok(()),
+        Some(path) => {
+            files::replace(&path, &bytes)?;
+            auth.look_again()
+        }
+        // What was revoked on either node stays revoked.
+        None => auth.revoke_all(&bytes),
     });
     match kept.await {
         Ok(Ok(())) => {}
