@@ -382,10 +382,16 @@ fn a_node_that_was_promoted_once_follows_again() {
     a.receive("A", "s1", 1);
     assert_same(&mut a, &mut b);
     // The node that it followed follows it now: it decides, as its supervisor starts it, whether that node answers or not.
-    for _ in 0..2 {
+    // And what it downloaded before it was promoted never takes the place of what it has.
+    for stage in ["ready", "whole.backup"] {
+        let (seq, joining) = (a.seq(), a.data.join("joining"));
         a.server.stop().unwrap();
+        std::fs::create_dir_all(joining.join("ready")).unwrap();
+        std::fs::rename(joining.join("ready"), joining.join(stage)).unwrap();
+        std::fs::write(joining.join("from"), &of_b).unwrap();
         a = nodes.start_at(at_a, "a", &["--follow", &of_b]);
         assert_eq!(a.info()["role"], "primary", "{}", nodes.log("a"));
+        assert!(a.seq() >= seq && !joining.exists());
         b.signal("-STOP");
     }
     b.signal("-CONT");
