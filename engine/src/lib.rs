@@ -134,7 +134,7 @@ pub(crate) use anaquel_log::private;
 pub use catalogue::{barcodes, business_time, geo, gtin, holders, location_facts};
 pub use demand::lost;
 
-pub use engine::directory::{NewEpoch, RESTORED, Standing, lock_directory, standing_of};
+pub use engine::directory::{NewEpoch, RESTORED, RecordedIdentity, lock_directory, recorded_identity};
 pub use engine::{
     Engine, Health, OldLog, admission, backup, checkpoint, counters, identity, recovery, replica, role, sequencer,
     verify, watch,

@@ -31,7 +31,7 @@ pub struct Node {
     follows: Option<String>,
     /// 64 random bits of this process, by which a node notices that it follows itself.
     pub run: u64,
-    standing: Mutex<Standing>,
+    contact: Mutex<Contact>,
     /// Whether contact is lost.
     lost: watch::Sender<bool>,
     /// Nodes that follow this one at the moment.
@@ -63,7 +63,7 @@ impl Moment {
 }
 
 #[derive(Debug, Default)]
-struct Standing {
+struct Contact {
     /// Ticks whose record is not folded yet, oldest first.
     ahead: VecDeque<Tick>,
     /// The newest tick whose record is folded.
@@ -86,7 +86,7 @@ pub struct Tick {
 
 /// What a node tells of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct NodeStatus {
     /// `primary` or `replica`.
     pub role: &'static str,
     /// The node that it follows.
@@ -108,14 +108,14 @@ impl Node {
         Arc::new(Self {
             follows,
             run,
-            standing: Mutex::default(),
+            contact: Mutex::default(),
             lost: watch::channel(false).0,
             followers: AtomicUsize::new(0),
         })
     }
 
-    fn standing(&self) -> MutexGuard<'_, Standing> {
-        lock(&self.standing)
+    fn contact(&self) -> MutexGuard<'_, Contact> {
+        lock(&self.contact)
     }
 
     /// The address of the node that it follows, as its operator wrote it.
@@ -136,29 +136,29 @@ impl Node {
 
     /// Something was heard.
     pub fn hears(&self) {
-        let mut standing = self.standing();
-        standing.heard = Some(Moment::now());
-        standing.trouble = None;
-        drop(standing);
+        let mut contact = self.contact();
+        contact.heard = Some(Moment::now());
+        contact.trouble = None;
+        drop(contact);
         self.lost.send_if_modified(|lost| std::mem::replace(lost, false));
     }
 
     /// A tick came.
     pub fn ticks(&self, tick: Tick) {
-        let mut standing = self.standing();
-        standing.last = Some((tick, Moment::now()));
-        if standing.ahead.back().is_none_or(|last| *last != tick) {
-            if standing.ahead.len() == TICKS_MAX {
+        let mut contact = self.contact();
+        contact.last = Some((tick, Moment::now()));
+        if contact.ahead.back().is_none_or(|last| *last != tick) {
+            if contact.ahead.len() == TICKS_MAX {
                 // The older one is as good for what is folded first.
-                standing.ahead.pop_back();
+                contact.ahead.pop_back();
             }
-            standing.ahead.push_back(tick);
+            contact.ahead.push_back(tick);
         }
     }
 
     /// Why it cannot go on following.
     pub fn is_in_trouble(&self, trouble: String) {
-        self.standing().trouble = Some(trouble);
+        self.contact().trouble = Some(trouble);
     }
 
     /// Whether contact was lost since; looks by itself.
@@ -179,40 +179,40 @@ impl Node {
 
     /// How long nothing was heard; `None` if nothing ever was.
     pub fn contact_age(&self) -> Option<Duration> {
-        self.standing().heard.map(|heard| heard.elapsed())
+        self.contact().heard.map(|heard| heard.elapsed())
     }
 
     /// The newest tick whose record is folded here: what this node tells those that follow it. Nothing while contact is
     /// lost.
     pub fn as_of(&self, folded: Seq) -> Option<Tick> {
-        let mut standing = self.standing();
-        standing.advance(folded);
-        let has_contact = standing.heard.is_some_and(|heard| heard.elapsed() < STALE);
-        standing.current.filter(|_| has_contact)
+        let mut contact = self.contact();
+        contact.advance(folded);
+        let has_contact = contact.heard.is_some_and(|heard| heard.elapsed() < STALE);
+        contact.current.filter(|_| has_contact)
     }
 
     /// What this node tells of itself.
-    pub fn told(&self, engine: &Engine) -> Told {
+    pub fn status(&self, engine: &Engine) -> NodeStatus {
         let role = engine.role();
         if role == Role::Primary {
             let (follows, trouble) = (None, None);
-            return Told { role: "primary", follows, lag_ms: Some(0), known_seq: None, is_stale: false, trouble };
+            return NodeStatus { role: "primary", follows, lag_ms: Some(0), known_seq: None, is_stale: false, trouble };
         }
-        let mut standing = self.standing();
-        standing.advance(engine.state().view.seq());
-        let is_stale = standing.heard.is_none_or(|heard| heard.elapsed() >= STALE);
-        Told {
+        let mut contact = self.contact();
+        contact.advance(engine.state().view.seq());
+        let is_stale = contact.heard.is_none_or(|heard| heard.elapsed() >= STALE);
+        NodeStatus {
             role: "replica",
             follows: self.follows.clone().filter(|_| role == Role::Replica),
-            lag_ms: standing.lag_ms(),
-            known_seq: standing.last.map(|(tick, _)| tick.seq),
+            lag_ms: contact.lag_ms(),
+            known_seq: contact.last.map(|(tick, _)| tick.seq),
             is_stale,
-            trouble: standing.trouble.clone(),
+            trouble: contact.trouble.clone(),
         }
     }
 }
 
-impl Standing {
+impl Contact {
     /// Records up to `folded` are folded here.
     fn advance(&mut self, folded: Seq) {
         while let Some(tick) = self.ahead.pop_front_if(|tick| tick.seq <= folded) {
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(node.as_of(4), None);
         assert_eq!(node.as_of(7), Some(tick(1100, 5)));
         assert_eq!(node.as_of(8), Some(tick(1200, 8)));
-        let lag = node.standing().lag_ms();
+        let lag = node.contact().lag_ms();
         assert!(lag.is_some_and(|lag| (100..5000).contains(&lag)), "{lag:?}");
         assert_eq!(node.as_of(20), Some(tick(1300, 12)));
     }
@@ -253,7 +253,7 @@ mod tests {
     fn the_ticks_of_a_node_that_does_not_keep_up_are_bounded() {
         let node = Node::new(None);
         (0..5 * TICKS_MAX as u64).for_each(|nth| node.ticks(tick(nth, nth)));
-        assert_eq!(node.standing().ahead.len(), TICKS_MAX);
+        assert_eq!(node.contact().ahead.len(), TICKS_MAX);
         node.hears();
         assert_eq!(node.as_of(0), Some(tick(0, 0)));
         assert_eq!(node.as_of(u64::MAX), Some(tick(5 * TICKS_MAX as u64 - 1, 5 * TICKS_MAX as u64 - 1)));

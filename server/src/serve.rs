@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anaquel_engine::journal::StoreKind;
 use anaquel_engine::recovery::{Options, StartReport};
 use anaquel_engine::role::Role;
-use anaquel_engine::{Engine, standing_of};
+use anaquel_engine::{Engine, recorded_identity};
 use anyhow::Context;
 use axum::body::{Bytes, HttpBody};
 use axum::response::Response;
@@ -215,12 +215,12 @@ async fn follows(config: &mut Config) -> anyhow::Result<Role> {
 /// A node does not decide in a history that one of its peers has left. Asked before the log is opened: until then, nothing
 /// is added to it.
 async fn may_decide(config: &Config, role: Role) -> anyhow::Result<Role> {
-    let standing = standing_of(&config.data).with_context(|| config.data.display().to_string())?;
-    let Some(standing) = standing.filter(|standing| role.decides() && standing.role.decides()) else {
+    let recorded = recorded_identity(&config.data).with_context(|| config.data.display().to_string())?;
+    let Some(recorded) = recorded.filter(|recorded| role.decides() && recorded.role.decides()) else {
         return Ok(role);
     };
     let nodes = &config.nodes;
-    if let Some(peers::Left { url, epoch }) = peers::who_left(nodes, &nodes.peers, &standing.epochs).await {
+    if let Some(peers::Left { url, epoch }) = peers::who_left(nodes, &nodes.peers, &recorded.epochs).await {
         tracing::error!(
             peer = url,
             epoch,

@@ -250,7 +250,7 @@ pub fn measure(app: &App) {
     metrics::gauge!("anaquel_idempotency_fullest_share")
         .set(keys.fullest.keys as f64 / keys.fullest.most.max(1) as f64);
     metrics::counter!("anaquel_idempotency_refused_total").absolute(keys.refused);
-    let told = app.node.told(&app.engine);
+    let told = app.node.status(&app.engine);
     let health = app.engine.health();
     let keeps_up = health == Health::Follows && told.lag_ms.is_some() && !app.node.is_lost();
     let ready = (health == Health::Ready || keeps_up) && app.watchdog.stuck().is_none();

@@ -2,8 +2,8 @@
 //!
 //! A *shared log* is a consistent store of another maker that holds the newest stretch of the log; every node has the whole
 //! log in a directory of its own. An append is acknowledged when the shared log has it on as many nodes as it promises. This
-//! crate says what it must promise ([`SharedLog`]), resolves unknown outcomes ([`Committer`]), and tries whoever claims to be
-//! one ([`conformance`]). It knows neither what a record contains nor any network; [`memory`] is a shared log for tests, with
+//! crate says what it must promise ([`SharedLog`]), resolves unknown outcomes ([`Committer`]), and
+//! tests every implementation ([`conformance`]). It knows neither what a record contains nor any network; [`memory`] is a shared log for tests, with
 //! a network that loses, doubles, delays and reorders.
 //!
 //! Three rules hold everywhere:
@@ -34,6 +34,8 @@ pub mod postgres;
 mod stored;
 #[cfg(any(feature = "etcd", feature = "postgres"))]
 mod unencrypted;
+#[cfg(any(feature = "etcd", feature = "postgres"))]
+mod window;
 
 pub use anaquel_log::{Batch, BatchId, Chain, Head, Sealed, Term};
 pub use committer::{Commit, CommitError, Committer, Patience, Step};

@@ -25,10 +25,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::engine::identity::{Era, Identity, Secret};
+use crate::engine::identity_file::{Birth, Written};
 use crate::engine::role::Role;
-use crate::ids::{Epoch, Seq, Timestamp};
+use crate::ids::{Epoch, Seq};
 use crate::journal::{Damage, OpenError, sync_directory};
-use crate::kernel::clock::{Anchor, Anchors};
+use crate::kernel::clock::Anchors;
 use crate::private::{make_private, private_file};
 
 /// A file that the caller stores in the data directory.
@@ -48,132 +49,9 @@ pub(crate) const UNFINISHED_RESTORE: &str = "restore.unfinished";
 
 const IDENTITY: &str = "identity";
 const SECRET: &str = "secret";
-const MAGIC: &str = "anaquel data directory";
 
 /// Makes the epoch of a promotion another one than that of a restore.
 const PROMOTED: u64 = 1;
-
-/// The maximum number of lines when reading; one for each restore of the directory, and a few.
-const LINES_MAX: usize = 4096;
-
-/// What identifies the file `identity` itself, and no copy of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Birth {
-    inode: u64,
-    /// Nanoseconds since 1970, if the file system stores them.
-    born: Option<u64>,
-}
-
-impl Birth {
-    fn of(path: &Path) -> io::Result<Self> {
-        use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
-        let stat = statx(CWD, path, AtFlags::empty(), StatxFlags::INO | StatxFlags::BTIME)?;
-        let time = stat.stx_btime;
-        let nanos = u64::try_from(time.tv_sec).ok().map(|seconds| seconds * 1_000_000_000 + u64::from(time.tv_nsec));
-        let told = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::BTIME);
-        Ok(Self { inode: stat.stx_ino, born: nanos.filter(|nanos| told && *nanos > 0) })
-    }
-
-    /// Whether a file with `other` is the same one. If both have a birth time, it decides alone: some file systems
-    /// change inode numbers with each mount, and none copies the birth time.
-    fn is(self, other: Self) -> bool {
-        match (self.born, other.born) {
-            (Some(one), Some(other)) => one == other,
-            _ => self.inode == other.inode,
-        }
-    }
-}
-
-/// The content of the file `identity`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Written {
-    eras: Vec<Era>,
-    /// Reservations up to here have ids in the form of builds before format 2.
-    plain_until: Seq,
-    /// The points where the log was ahead of its clock.
-    anchors: Anchors,
-    /// `None` in format 1.
-    birth: Option<Birth>,
-    /// What a node may do with the log. Format 2 is that of a primary; others are of format 3, so that no build that does
-    /// not know them writes there.
-    role: Role,
-}
-
-impl Written {
-    fn to_text(&self) -> String {
-        let mut text = match self.role {
-            Role::Primary => format!("{MAGIC}\nformat 2\n"),
-            Role::Replica => format!("{MAGIC}\nformat 3\nrole replica\n"),
-            Role::Demoted => format!("{MAGIC}\nformat 3\nrole demoted\n"),
-        };
-        for Era { epoch, after } in &self.eras {
-            text += &format!("epoch {epoch} after {after}\n");
-        }
-        text += &format!("plain {}\n", self.plain_until);
-        for Anchor { clock, log } in &self.anchors.0 {
-            text += &format!("clock {} log {}\n", clock.0, log.0);
-        }
-        if let Some(Birth { inode, born }) = self.birth {
-            text += &format!("file {inode} {}\n", born.map_or("unknown".into(), |born| born.to_string()));
-        }
-        let check = crc32fast::hash(text.as_bytes());
-        text + &format!("check {check:08x}\n")
-    }
-
-    fn parse(text: &str) -> Result<Self, String> {
-        let mut lines = text.lines();
-        if lines.next() != Some(MAGIC) {
-            return Err("the file `identity` does not belong to a data directory".into());
-        }
-        let epoch = |digits: &str| u64::from_str_radix(digits, 16).ok().map(Epoch);
-        match lines.next() {
-            Some("format 1") => {
-                let named = lines.next().and_then(|line| line.strip_prefix("epoch ")).and_then(epoch);
-                let epoch = named.ok_or("the file `identity` contains no epoch")?;
-                let eras = vec![Era { epoch, after: 0 }];
-                let (anchors, role) = (Anchors::default(), Role::Primary);
-                return Ok(Self { eras, plain_until: 0, anchors, birth: None, role });
-            }
-            Some("format 2" | "format 3") => {}
-            other => return Err(format!("the data directory says {other:?}; this build reads formats 1 to 3")),
-        }
-        let broken = || "the file `identity` is damaged".to_owned();
-        let (checked, check) = text.trim_end().rsplit_once('\n').ok_or_else(broken)?;
-        let expected = crc32fast::hash(format!("{checked}\n").as_bytes());
-        if check != format!("check {expected:08x}") {
-            return Err(broken());
-        }
-        let (mut eras, mut anchors, mut plain_until, mut birth) = (Vec::new(), Vec::new(), None, None);
-        let mut role = Role::Primary;
-        for line in lines.take(LINES_MAX) {
-            let mut words = line.split(' ');
-            match (words.next(), words.next(), words.next(), words.next()) {
-                (Some("epoch"), Some(digits), Some("after"), Some(after)) => {
-                    let after = after.parse().map_err(|_| broken())?;
-                    eras.push(Era { epoch: epoch(digits).ok_or_else(broken)?, after });
-                }
-                (Some("clock"), Some(clock), Some("log"), Some(log)) => {
-                    let time = |text: &str| text.parse().map(Timestamp).map_err(|_| broken());
-                    anchors.push(Anchor { clock: time(clock)?, log: time(log)? });
-                }
-                (Some("role"), Some("replica"), None, None) => role = Role::Replica,
-                (Some("role"), Some("demoted"), None, None) => role = Role::Demoted,
-                (Some("plain"), Some(until), None, None) => plain_until = until.parse().ok(),
-                (Some("file"), Some(inode), Some(born), None) => {
-                    let inode = inode.parse().map_err(|_| broken())?;
-                    birth = Some(Birth { inode, born: born.parse().ok() });
-                }
-                (Some("check"), Some(_), None, None) => {}
-                _ => return Err(broken()),
-            }
-        }
-        if eras.is_empty() || !eras.is_sorted_by_key(|era| era.after) {
-            return Err("the file `identity` contains no epoch".into());
-        }
-        let plain_until = plain_until.ok_or_else(broken)?;
-        Ok(Self { eras, plain_until, anchors: Anchors(anchors), birth: Some(birth.ok_or_else(broken)?), role })
-    }
-}
 
 /// Why a directory has a new epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,6 +77,18 @@ pub(crate) struct DataDirectory {
 }
 
 impl DataDirectory {
+    fn with(path: &Path, written: Written, lock: Option<File>) -> Self {
+        Self {
+            path: path.to_owned(),
+            written,
+            created: false,
+            is_copy: false,
+            is_copied_by_files: false,
+            open_to_others: Vec::new(),
+            lock,
+        }
+    }
+
     /// Opens an existing directory without changing anything, for readers.
     pub fn open_existing(path: &Path) -> Result<Self, OpenError> {
         if !path.join(IDENTITY).exists() {
@@ -215,15 +105,7 @@ impl DataDirectory {
         written.eras.retain(|era| era.after <= last_seq);
         (written.birth, written.role) = (None, Role::Primary);
         let lock = Some(take_lock(path)?);
-        Ok(Self {
-            path: path.to_owned(),
-            written,
-            created: false,
-            is_copy: false,
-            is_copied_by_files: false,
-            open_to_others: Vec::new(),
-            lock,
-        })
+        Ok(Self::with(path, written, lock))
     }
 
     /// Completes a restore: writes its identity, with a new epoch after record `last_seq`.
@@ -246,15 +128,7 @@ impl DataDirectory {
         let identity = path.join(IDENTITY);
         let text = fs::read_to_string(&identity).map_err(OpenError::io(&identity))?;
         let written = Written::parse(&text).map_err(|what| Damage { seq: 0, what })?;
-        Ok(Self {
-            path: path.to_owned(),
-            written,
-            created: false,
-            is_copy: false,
-            is_copied_by_files: false,
-            open_to_others: Vec::new(),
-            lock: None,
-        })
+        Ok(Self::with(path, written, None))
     }
 
     /// What a node may do with it.
@@ -323,21 +197,14 @@ impl DataDirectory {
             return Err(Damage { seq: 0, what }.into());
         }
         if !identity.exists() {
-            let mut made = Self {
-                path: path.to_owned(),
-                written: Written {
-                    eras: vec![Era { epoch: Epoch(entropy), after: 0 }],
-                    plain_until: 0,
-                    anchors: Anchors::default(),
-                    birth: None,
-                    role: Role::Primary,
-                },
-                created: true,
-                is_copy: false,
-                is_copied_by_files: false,
-                open_to_others: Vec::new(),
-                lock: Some(lock),
+            let written = Written {
+                eras: vec![Era { epoch: Epoch(entropy), after: 0 }],
+                plain_until: 0,
+                anchors: Anchors::default(),
+                birth: None,
+                role: Role::Primary,
             };
+            let mut made = Self { created: true, ..Self::with(path, written, Some(lock)) };
             // The rest of an interrupted first start, which has issued no ids yet.
             made.write_secret()?;
             made.write_identity()?;
@@ -351,8 +218,7 @@ impl DataDirectory {
         let found = Birth::of(&identity).map_err(OpenError::io(&identity))?;
         let is_copied_by_files = written.birth.is_some_and(|birth| !birth.is(found));
         let is_copy = path.join(RESTORED).exists() || is_copied_by_files;
-        let (path, open_to_others) = (path.to_owned(), Vec::new());
-        Ok(Self { path, written, created: false, is_copy, is_copied_by_files, open_to_others, lock: Some(lock) })
+        Ok(Self { is_copy, is_copied_by_files, ..Self::with(path, written, Some(lock)) })
     }
 
     /// Its path.
@@ -569,26 +435,26 @@ pub(crate) fn identity_file(path: &Path) -> Result<String, OpenError> {
     fs::read_to_string(&identity).map_err(OpenError::io(&identity))
 }
 
-/// What a data directory says of itself, without opening it.
+/// The role and the epochs that the file `identity` of a data directory contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct RecordedIdentity {
     /// What a node may do with it.
     pub role: Role,
     /// The epochs of its history, oldest first.
     pub epochs: Vec<Epoch>,
 }
 
-/// Reads what a data directory says of itself; `None` if there is none. Changes nothing, and takes no lock.
+/// Reads the file `identity` of a data directory; `None` if there is no directory. Changes nothing, and takes no lock.
 ///
 /// # Errors
 /// Its identity is unreadable.
-pub fn standing_of(path: &Path) -> Result<Option<Standing>, OpenError> {
+pub fn recorded_identity(path: &Path) -> Result<Option<RecordedIdentity>, OpenError> {
     if !path.join(IDENTITY).exists() {
         return Ok(None);
     }
     let written = Written::parse(&identity_file(path)?).map_err(|what| Damage { seq: 0, what })?;
     let epochs = written.eras.iter().map(|era| era.epoch).collect();
-    Ok(Some(Standing { role: written.role, epochs }))
+    Ok(Some(RecordedIdentity { role: written.role, epochs }))
 }
 
 /// Locks a data directory for this process, until the file is dropped.
@@ -597,11 +463,6 @@ pub fn standing_of(path: &Path) -> Result<Option<Standing>, OpenError> {
 /// Another process has it open.
 pub fn lock_directory(path: &Path) -> Result<File, OpenError> {
     take_lock(path)
-}
-
-/// The eras in the text of an `identity`.
-pub(crate) fn eras_of(identity: &str) -> Result<Vec<Era>, String> {
-    Written::parse(identity).map(|written| written.eras)
 }
 
 /// Keeps the owner's permissions.
@@ -637,44 +498,6 @@ fn close_all(path: &Path, open: &mut Vec<PathBuf>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_identity_comes_in_as_it_went_out_and_damage_is_found() {
-        let written = Written {
-            eras: vec![Era { epoch: Epoch(0xfeed), after: 0 }, Era { epoch: Epoch(0xbead), after: 1841 }],
-            plain_until: 12,
-            anchors: Anchors(vec![Anchor { clock: Timestamp(5), log: Timestamp(9) }]),
-            birth: Some(Birth { inode: 77, born: Some(1_800_000_000_123_456_789) }),
-            role: Role::Primary,
-        };
-        let text = written.to_text();
-        assert_eq!(Written::parse(&text), Ok(written.clone()));
-        for role in [Role::Replica, Role::Demoted] {
-            let written = Written { role, ..written.clone() };
-            let text = written.to_text();
-            assert!(text.starts_with("anaquel data directory\nformat 3\n"), "older builds refuse it: {text}");
-            assert_eq!(Written::parse(&text), Ok(written));
-        }
-        for at in 0..text.len() - 1 {
-            let mut damaged = text.clone().into_bytes();
-            damaged[at] ^= 1;
-            let damaged = String::from_utf8(damaged).unwrap_or_default();
-            assert!(Written::parse(&damaged).is_err(), "{damaged}");
-        }
-        let unknown = Written { birth: Some(Birth { inode: 77, born: None }), ..written };
-        assert_eq!(Written::parse(&unknown.to_text()), Ok(unknown));
-        let old = Written::parse("anaquel data directory\nformat 1\nepoch 000000000000feed\n").map(|old| old.birth);
-        assert_eq!(old, Ok(None));
-    }
-
-    #[test]
-    fn a_file_is_told_by_its_birth_and_else_by_its_number() {
-        let file = |inode, born| Birth { inode, born };
-        assert!(file(1, Some(5)).is(file(2, Some(5))), "numbers may change with a mount");
-        assert!(!file(1, Some(5)).is(file(1, Some(6))), "a number may be used again");
-        assert!(file(1, Some(5)).is(file(1, None)));
-        assert!(!file(1, None).is(file(2, Some(5))));
-    }
 
     #[test]
     fn a_secret_comes_in_as_it_went_out() {

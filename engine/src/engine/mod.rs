@@ -14,6 +14,7 @@ pub(crate) mod directory;
 pub(crate) mod fold;
 mod handle;
 pub mod identity;
+mod identity_file;
 mod intake;
 mod old_log;
 mod old_log_check;

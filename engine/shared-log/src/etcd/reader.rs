@@ -1,16 +1,16 @@
 //! The reading end.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use anaquel_cells::ids::Seq;
-use anaquel_log::{Head, Sealed};
+use anaquel_log::Head;
 use serde_json::{Value, json};
 
 use super::client::{Client, EtcdOptions, Lines};
 use super::wire::{Keys, bytes_of};
 use crate::log::{LogError, Next, SharedLogReader, Tail};
 use crate::stored::read_head;
+use crate::window::{self, ReadsAhead, Window};
 
 /// Batches that are read at once.
 const READ: usize = 16;
@@ -59,8 +59,7 @@ impl SharedLogReader for EtcdReader {
         if from < oldest {
             return Err(LogError::Trimmed { oldest });
         }
-        let read = VecDeque::new();
-        Ok(Box::new(EtcdTail { client, watch: None, keys: self.keys.clone(), next: from, read }))
+        Ok(Box::new(EtcdTail { client, watch: None, keys: self.keys.clone(), window: Window::from(from) }))
     }
 }
 
@@ -69,39 +68,36 @@ struct EtcdTail {
     /// Tells when the head changes: a client of its own, since a watch takes its connection.
     watch: Option<(Client, Lines)>,
     keys: Keys,
-    next: Seq,
-    read: VecDeque<Sealed>,
+    window: Window,
 }
 
-impl EtcdTail {
+impl ReadsAhead for EtcdTail {
+    fn window(&mut self) -> &mut Window {
+        &mut self.window
+    }
+
     fn read_on(&mut self) -> Result<(), LogError> {
         let body = json!({
-            "key": self.keys.batch(self.next), "range_end": self.keys.batches_end(),
+            "key": self.keys.batch(self.window.next), "range_end": self.keys.batches_end(),
             "limit": READ.to_string(), "sort_order": "ASCEND", "sort_target": "KEY",
         });
         let deadline = Instant::now() + PATIENCE;
         let answer = self.client.call("/v3/kv/range", &body, deadline)?;
         for found in answer.get("kvs").and_then(Value::as_array).into_iter().flatten() {
             let bytes = bytes_of(found.get("value")).ok_or_else(|| LogError::Damaged("a batch has no bytes".into()))?;
-            let mut rest = bytes.as_slice();
-            let sealed = Sealed::take(&mut rest)?;
-            if !rest.is_empty() {
-                return Err(LogError::Damaged(format!("something follows the batch up to {}", sealed.becomes().seq)));
-            }
-            self.read.push_back(sealed);
+            self.window.add(&bytes)?;
         }
         // What comes first must hold the next record: else what was before it was trimmed meanwhile.
-        let is_missing = self.read.front().is_some_and(|first| first.follows().seq >= self.next);
-        if is_missing {
+        if self.window.has_gap() {
             let floor = floor_of(&mut self.client, &self.keys, deadline)?;
             return Err(match floor.map_or(1, |floor| floor.seq + 1) {
-                oldest if oldest > self.next => LogError::Trimmed { oldest },
-                _ => LogError::Damaged(format!("record {} is missing", self.next)),
+                oldest if oldest > self.window.next => LogError::Trimmed { oldest },
+                _ => LogError::Damaged(format!("record {} is missing", self.window.next)),
             });
         }
-        if self.read.is_empty() {
+        if self.window.is_empty() {
             let oldest = floor_of(&mut self.client, &self.keys, deadline)?.map_or(1, |floor| floor.seq + 1);
-            if oldest > self.next {
+            if oldest > self.window.next {
                 return Err(LogError::Trimmed { oldest });
             }
         }
@@ -109,7 +105,7 @@ impl EtcdTail {
     }
 
     /// Waits until the head changes, or for `wait`.
-    fn watch(&mut self, wait: Duration) -> Result<(), LogError> {
+    fn wait(&mut self, at_most: Duration) -> Result<(), LogError> {
         let (client, lines) = match &mut self.watch {
             Some(watch) => watch,
             none => {
@@ -123,7 +119,7 @@ impl EtcdTail {
             }
         };
         // On its end, it is begun again.
-        if client.line(lines, wait).is_err() {
+        if client.line(lines, at_most.min(LOOK)).is_err() {
             self.watch = None;
         }
         Ok(())
@@ -132,20 +128,6 @@ impl EtcdTail {
 
 impl Tail for EtcdTail {
     fn next(&mut self, wait: Duration) -> Result<Next, LogError> {
-        let until = Instant::now() + wait;
-        loop {
-            if self.read.is_empty() {
-                self.read_on()?;
-            }
-            if let Some(sealed) = self.read.pop_front() {
-                self.next = sealed.becomes().seq + 1;
-                return Ok(Next::Batch(Box::new(sealed)));
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(Next::Idle);
-            }
-            self.watch(left.min(LOOK))?;
-        }
+        window::next(self, wait)
     }
 }

@@ -10,7 +10,7 @@ use tokio_postgres::types::ToSql;
 
 use super::client::{CallError, Client, PostgresOptions};
 use super::reader::PostgresReader;
-use super::schema::{IS_THERE, SCHEMA};
+use super::schema::{IS_THERE, SCHEMA, big};
 use crate::log::{Appended, Limits, LogError, Pulse, SharedLog, SharedLogReader, Trimmed};
 use crate::stored::{head_bytes, read_head, read_tick, tick_bytes};
 
@@ -92,11 +92,6 @@ impl PostgresLog {
             (other, at) => Appended::Unknown { reason: format!("PostgreSQL answers {other:?}, {at:?}") },
         }
     }
-}
-
-/// A `seq` or a term as the database has it.
-pub(super) fn big(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 impl SharedLog for PostgresLog {

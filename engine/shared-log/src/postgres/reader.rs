@@ -1,15 +1,15 @@
 //! The reading end.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use anaquel_cells::ids::Seq;
-use anaquel_log::{Head, Sealed};
+use anaquel_log::Head;
 
 use super::client::{Client, PostgresOptions};
-use super::log::big;
+use super::schema::big;
 use crate::log::{LogError, Next, SharedLogReader, Tail};
 use crate::stored::read_head;
+use crate::window::{self, ReadsAhead, Window};
 
 /// Batches that are read at once.
 const READ: i64 = 16;
@@ -54,22 +54,25 @@ impl SharedLogReader for PostgresReader {
         if from < oldest {
             return Err(LogError::Trimmed { oldest });
         }
-        Ok(Box::new(PostgresTail { client, next: from, confirmed: 0, read: VecDeque::new() }))
+        Ok(Box::new(PostgresTail { client, confirmed: 0, window: Window::from(from) }))
     }
 }
 
 struct PostgresTail {
     client: Client,
-    next: Seq,
     /// No failover takes back what is up to here.
     confirmed: Seq,
-    read: VecDeque<Sealed>,
+    window: Window,
 }
 
-impl PostgresTail {
+impl ReadsAhead for PostgresTail {
+    fn window(&mut self) -> &mut Window {
+        &mut self.window
+    }
+
     fn read_on(&mut self) -> Result<(), LogError> {
         let deadline = Instant::now() + PATIENCE;
-        let (log, next) = (self.client.options().log.clone(), big(self.next));
+        let (log, next) = (self.client.options().log.clone(), big(self.window.next));
         let newest = "SELECT last_seq FROM anaquel_batch WHERE log = $1 AND last_seq >= $2 ORDER BY last_seq LIMIT 1";
         let found = self.client.query(newest, &[&log, &next], deadline)?;
         let Some(first) = found.first().and_then(|row| row.try_get::<_, i64>(0).ok()) else {
@@ -89,45 +92,31 @@ impl PostgresTail {
                        ORDER BY last_seq LIMIT $4";
         for row in self.client.query(batches, &[&log, &next, &confirmed, &READ], deadline)? {
             let bytes: Vec<u8> = row.try_get(0).map_err(|error| LogError::Damaged(error.to_string()))?;
-            let mut rest = bytes.as_slice();
-            let sealed = Sealed::take(&mut rest)?;
-            if !rest.is_empty() {
-                return Err(LogError::Damaged(format!("something follows the batch up to {}", sealed.becomes().seq)));
-            }
-            self.read.push_back(sealed);
+            self.window.add(&bytes)?;
         }
-        match self.read.front() {
-            // What comes first must hold the next record: else what was before it was trimmed meanwhile.
-            Some(first) if first.follows().seq >= self.next => {
-                self.check_floor(deadline)?;
-                Err(LogError::Damaged(format!("record {} is missing", self.next)))
-            }
-            _ => Ok(()),
+        // What comes first must hold the next record: else what was before it was trimmed meanwhile.
+        if self.window.has_gap() {
+            self.check_floor(deadline)?;
+            return Err(LogError::Damaged(format!("record {} is missing", self.window.next)));
         }
+        Ok(())
     }
 
+    fn wait(&mut self, at_most: Duration) -> Result<(), LogError> {
+        std::thread::sleep(at_most.min(LOOK));
+        Ok(())
+    }
+}
+
+impl PostgresTail {
     fn check_floor(&mut self, deadline: Instant) -> Result<(), LogError> {
         let oldest = floor_of(&mut self.client, deadline)?.map_or(1, |floor| floor.seq + 1);
-        if oldest > self.next { Err(LogError::Trimmed { oldest }) } else { Ok(()) }
+        if oldest > self.window.next { Err(LogError::Trimmed { oldest }) } else { Ok(()) }
     }
 }
 
 impl Tail for PostgresTail {
     fn next(&mut self, wait: Duration) -> Result<Next, LogError> {
-        let until = Instant::now() + wait;
-        loop {
-            if self.read.is_empty() {
-                self.read_on()?;
-            }
-            if let Some(sealed) = self.read.pop_front() {
-                self.next = sealed.becomes().seq + 1;
-                return Ok(Next::Batch(Box::new(sealed)));
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(Next::Idle);
-            }
-            std::thread::sleep(LOOK.min(left));
-        }
+        window::next(self, wait)
     }
 }

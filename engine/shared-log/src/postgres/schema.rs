@@ -79,3 +79,8 @@ BEGIN
 END $$;
 COMMIT;
 ";
+
+/// A `seq` or a term as the database has it.
+pub fn big(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

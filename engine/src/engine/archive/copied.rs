@@ -9,15 +9,14 @@ use crate::engine::shared::Shared;
 use crate::event::{Event, Record};
 
 impl Shared {
-    /// Writes what these records archived to the files and to the index, before memory forgets it. Returns whether there
-    /// was anything.
+    /// Writes what these records archived to the files and to the index, before memory forgets it.
     ///
     /// # Errors
     /// The archive cannot be written; nothing of it counts.
-    pub(in crate::engine) fn archive_copied(&self, records: &[Record]) -> Result<bool, String> {
-        let Some(archive) = &self.archive else { return Ok(false) };
+    pub(in crate::engine) fn archive_copied(&self, records: &[Record]) -> Result<(), String> {
+        let Some(archive) = &self.archive else { return Ok(()) };
         let mut archived = records.iter().filter_map(archived);
-        let Some((seq, first)) = archived.next() else { return Ok(false) };
+        let Some((seq, first)) = archived.next() else { return Ok(()) };
         if archived.next().is_some() {
             // The writer of the archive waits for each record of it.
             return Err("a batch has two records of the archive".to_owned());
@@ -35,7 +34,7 @@ impl Shared {
             Err(error) => Err(error.to_string()),
         };
         match indexed {
-            Ok(()) => Ok(true),
+            Ok(()) => Ok(()),
             Err(error) => {
                 archive.files.take_back(first.place).map_err(|error| error.to_string())?;
                 Err(error)

@@ -153,7 +153,7 @@ impl JournalThread {
             return Err(FollowError::Local("the log of this node cannot be written".into()));
         }
         match self.shared.archive_copied(&records) {
-            Ok(_) => self.shared.note_archive_trouble(None),
+            Ok(()) => self.shared.note_archive_trouble(None),
             Err(error) => {
                 self.shared.note_archive_trouble(Some(error));
                 return Ok(false);

@@ -4,10 +4,10 @@
 //! - [`admission`]: limits, host, origin, authentication, scopes, the request id
 //! - [`cors`]: pages of other origins
 //! - [`packing`]: gzip of large responses
-//! - [`standing`]: what a node that follows another tells with every answer
+//! - [`replication`]: what a node that follows another tells with every answer
 
 pub mod admission;
 pub mod cors;
 pub mod packing;
 pub mod pipeline;
-mod standing;
+mod replication;

@@ -29,7 +29,7 @@ use crate::http::budget::{ALWAYS_ANSWERED, Payer, Who};
 use crate::http::middleware::admission::{self, Routes};
 use crate::http::middleware::cors::Cors;
 use crate::http::middleware::packing;
-use crate::http::middleware::standing;
+use crate::http::middleware::replication;
 use crate::http::names;
 use crate::http::problem::{Problem, Slug};
 use crate::telemetry::latency::{self, Waited};
@@ -149,7 +149,7 @@ where
                 pipeline.cors.vary(&mut response);
             }
             if !pipeline.app.engine.role().decides() {
-                standing::tell(&pipeline.app, response.headers_mut());
+                replication::tell(&pipeline.app, response.headers_mut());
             }
             span.answered(response.status().as_u16());
             asked.answered(&response);

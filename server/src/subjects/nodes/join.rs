@@ -16,7 +16,7 @@ use std::time::Duration;
 use anaquel_engine::backup::{self, Chain, Until};
 use anaquel_engine::journal::sync_directory;
 use anaquel_engine::role::Role;
-use anaquel_engine::{Standing, lock_directory, standing_of};
+use anaquel_engine::{RecordedIdentity, lock_directory, recorded_identity};
 use anyhow::{Context, bail};
 use http_body_util::BodyExt;
 
@@ -79,13 +79,13 @@ pub async fn prepare(config: &Config, url: &str) -> anyhow::Result<Begin> {
     // Nothing of a directory is changed that another process has open.
     let lock = lock_directory(&data)?;
     let folder = data.join(FOLDER);
-    let standing = standing_of(&data).with_context(|| data.display().to_string())?;
-    keep_what_decides(&data, standing.as_ref());
-    if let (Some(standing), Some(promoted)) = (&standing, WasPromoted::read(&data)?) {
-        if still_decides(&config.nodes, url, standing, &promoted).await {
+    let recorded = recorded_identity(&data).with_context(|| data.display().to_string())?;
+    keep_what_decides(&data, recorded.as_ref());
+    if let (Some(recorded), Some(promoted)) = (&recorded, WasPromoted::read(&data)?) {
+        if still_decides(&config.nodes, url, recorded, &promoted).await {
             tracing::warn!(
                 followed = promoted.followed,
-                epoch = standing.epochs.last().map(ToString::to_string),
+                epoch = recorded.epochs.last().map(ToString::to_string),
                 "this node was promoted and decides; --follow is passed over: remove it from its command line; if another \
                  node decides now, stop this one, remove promoted.json from its directory, and start it again"
             );
@@ -99,7 +99,7 @@ pub async fn prepare(config: &Config, url: &str) -> anyhow::Result<Begin> {
         forget(&data);
     }
     if !is_replaced(&folder) && !folder.join(WHOLE).exists() {
-        if standing.is_some() {
+        if recorded.is_some() {
             return Ok(Begin::Follow);
         }
         tracing::info!(%remote, "downloading a checkpoint and the log of the node that is followed");
@@ -110,7 +110,7 @@ pub async fn prepare(config: &Config, url: &str) -> anyhow::Result<Begin> {
         let _lock = lock;
         match rebuild(&config, &data) {
             // What it has is served; the next connection tells what it lacks, and downloads again.
-            Err(error) if standing.is_some() => {
+            Err(error) if recorded.is_some() => {
                 tracing::error!(
                     error = format!("{error:#}"),
                     "what was downloaded cannot be taken over, and is dropped"
@@ -135,16 +135,16 @@ pub async fn go_on(config: &Config) -> anyhow::Result<()> {
     }
     tokio::task::spawn_blocking(move || {
         let _lock = lock_directory(&data)?;
-        let standing = standing_of(&data).with_context(|| data.display().to_string())?;
-        keep_what_decides(&data, standing.as_ref());
+        let recorded = recorded_identity(&data).with_context(|| data.display().to_string())?;
+        keep_what_decides(&data, recorded.as_ref());
         if is_replaced(&data.join(FOLDER)) { replace(&data) } else { Ok(()) }
     })
     .await?
 }
 
 /// A node that was promoted after it downloaded has the log now: nothing takes its place.
-fn keep_what_decides(data: &Path, standing: Option<&Standing>) {
-    if is_replaced(&data.join(FOLDER)) && standing.is_some_and(|standing| standing.role == Role::Primary) {
+fn keep_what_decides(data: &Path, recorded: Option<&RecordedIdentity>) {
+    if is_replaced(&data.join(FOLDER)) && recorded.is_some_and(|recorded| recorded.role == Role::Primary) {
         forget(data);
     }
 }
@@ -156,10 +156,10 @@ fn is_replaced(folder: &Path) -> bool {
 
 /// Whether a node that was promoted decides still, although it is told to follow the node that it followed: it was not
 /// stopped since, and that node did not take over from it.
-async fn still_decides(nodes: &NodesConfig, url: &str, standing: &Standing, promoted: &WasPromoted) -> bool {
-    standing.role == Role::Primary
+async fn still_decides(nodes: &NodesConfig, url: &str, recorded: &RecordedIdentity, promoted: &WasPromoted) -> bool {
+    recorded.role == Role::Primary
         && promoted.followed == url
-        && peers::who_left(nodes, &[url.to_owned()], &standing.epochs).await.is_none()
+        && peers::who_left(nodes, &[url.to_owned()], &recorded.epochs).await.is_none()
 }
 
 /// Removes what was downloaded.

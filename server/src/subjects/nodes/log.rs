@@ -211,7 +211,7 @@ impl Given {
             let hello = Hello {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 run: self.app.node.run,
-                role: self.app.node.told(&self.app.engine).role.to_owned(),
+                role: self.app.node.status(&self.app.engine).role.to_owned(),
                 seq: self.app.engine.state().view.seq(),
                 oldest: self.app.engine.oldest(),
                 identity: identity.clone(),

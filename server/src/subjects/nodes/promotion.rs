@@ -13,7 +13,7 @@ use super::{join, upstream};
 use crate::app::App;
 use crate::cli::remote::Remote;
 use crate::http::problem::{Problem, Slug};
-use crate::node::Told;
+use crate::node::NodeStatus;
 
 /// How long the rest of the log of the node that stopped may take.
 const REST: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ fn wrong_state(why: impl Into<String>, state: &str) -> Problem {
 /// # Errors
 /// It decides already; the node that it follows did not stop; its directory cannot be written.
 pub async fn promote(app: &App, i_stopped_it: bool) -> Result<Value, Problem> {
-    let told = app.node.told(&app.engine);
+    let status = app.node.status(&app.engine);
     match (app.engine.role(), i_stopped_it) {
         (Role::Primary, _) => return Err(wrong_state("this node decides already", "primary")),
         (Role::Demoted, false) => {
@@ -38,8 +38,8 @@ pub async fn promote(app: &App, i_stopped_it: bool) -> Result<Value, Problem> {
                        i_stopped_it: what only that node has is lost";
             return Err(wrong_state(why, "replica"));
         }
-        (Role::Replica, false) => take_the_rest(app, told.clone()).await?,
-        (Role::Replica, true) if !told.is_stale => {
+        (Role::Replica, false) => take_the_rest(app, status.clone()).await?,
+        (Role::Replica, true) if !status.is_stale => {
             let why = "i_stopped_it: the node that this one follows is running; stop it first, or promote without it";
             return Err(wrong_state(why, "replica"));
         }
@@ -65,7 +65,7 @@ pub async fn promote(app: &App, i_stopped_it: bool) -> Result<Value, Problem> {
     let lost = i_stopped_it.then(|| {
         json!({
             "after": promoted.after,
-            "known_seq": told.known_seq.filter(|known| *known > promoted.after),
+            "known_seq": status.known_seq.filter(|known| *known > promoted.after),
             "contact_seconds": contact.map(|age| age.as_secs()),
         })
     });
@@ -81,7 +81,7 @@ fn end(app: &App) -> Result<Head, Problem> {
 
 /// Has the node that is followed stop, and waits for all of its log. Whatever can be checked is checked before: a node that
 /// has stopped does not go on.
-async fn take_the_rest(app: &App, told: Told) -> Result<(), Problem> {
+async fn take_the_rest(app: &App, status: NodeStatus) -> Result<(), Problem> {
     let url = app.node.follows().unwrap_or_default();
     let not_yet = |why: String| wrong_state(format!("{why}; {url} was not told to stop"), "replica");
     let failed = |why: String| {
@@ -90,14 +90,14 @@ async fn take_the_rest(app: &App, told: Told) -> Result<(), Problem> {
     };
     let remote = upstream::node_at(&app.config.nodes, url).map_err(|error| failed(format!("{error:#}")))?;
     // One that has stopped already says nothing of itself any more, and gives the rest of its log.
-    if !told.is_stale || !has_stopped(&remote).await {
-        if told.is_stale {
-            return Err(failed(told.trouble.unwrap_or_else(|| "nothing is heard of it".to_owned())));
+    if !status.is_stale || !has_stopped(&remote).await {
+        if status.is_stale {
+            return Err(failed(status.trouble.unwrap_or_else(|| "nothing is heard of it".to_owned())));
         }
-        if let Some(trouble) = told.trouble {
+        if let Some(trouble) = status.trouble {
             return Err(not_yet(format!("this node cannot go on following: {trouble}")));
         }
-        match told.lag_ms {
+        match status.lag_ms {
             Some(lag_ms) if lag_ms <= NEAR_MS => {}
             Some(lag_ms) => {
                 return Err(not_yet(format!("this node is {} seconds behind; ask again later", lag_ms / 1000)));

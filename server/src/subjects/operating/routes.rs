@@ -44,25 +44,25 @@ pub async fn readyz(State(app): State<App>) -> Response {
     if let Some(reason) = app.watchdog.stuck() {
         return Problem::new(Slug::ReadOnly, reason).into_response();
     }
-    let told = app.node.told(&app.engine);
+    let status = app.node.status(&app.engine);
     let ready = || {
         json_answer(&json!({
             "status": "ready",
-            "role": told.role,
+            "role": status.role,
             "term": TERM,
             "seq": app.engine.state().view.seq(),
-            "lag_ms": told.lag_ms,
-            "follows": told.follows,
+            "lag_ms": status.lag_ms,
+            "follows": status.follows,
             "expiry_frozen": app.engine.expiry_frozen(),
             "warnings": warnings(&app),
         }))
     };
     match app.engine.health() {
         Health::Ready => ready(),
-        Health::Follows if told.lag_ms.is_some() && !app.node.is_lost() => ready(),
+        Health::Follows if status.lag_ms.is_some() && !app.node.is_lost() => ready(),
         Health::Follows => {
-            let why = told.trouble.clone().unwrap_or_else(|| "nothing was heard yet".to_owned());
-            let follows = told.follows.clone().unwrap_or_default();
+            let why = status.trouble.clone().unwrap_or_else(|| "nothing was heard yet".to_owned());
+            let follows = status.follows.clone().unwrap_or_default();
             not_ready(&app, format!("this node follows {follows}, and is not in contact: {why}"))
         }
         Health::Demoted => not_ready(&app, "this node was told to stop deciding, and follows no other".to_owned()),
@@ -76,8 +76,8 @@ const TERM: u64 = 0;
 
 /// A node that does not decide, and is not in contact with one that does.
 fn not_ready(app: &App, why: String) -> Response {
-    let told = app.node.told(&app.engine);
-    let problem = Problem::new(Slug::ReadOnly, why).with("role", told.role).with("lag_ms", told.lag_ms);
+    let status = app.node.status(&app.engine);
+    let problem = Problem::new(Slug::ReadOnly, why).with("role", status.role).with("lag_ms", status.lag_ms);
     problem.with("seq", app.engine.state().view.seq()).into_response()
 }
 
@@ -90,7 +90,7 @@ fn warnings(app: &App) -> Vec<serde_json::Value> {
                     there";
         warn("log-damaged", format!("{damage}; {what}"));
     }
-    if let Some(trouble) = app.node.told(&app.engine).trouble {
+    if let Some(trouble) = app.node.status(&app.engine).trouble {
         warn("not-following", format!("this node cannot follow, and tries again: {trouble}"));
     }
     if let Some(trouble) = app.engine.archive_trouble() {
@@ -191,18 +191,18 @@ pub async fn info(State(app): State<App>) -> Response {
         Health::Follows => "follows",
         Health::Demoted => "demoted",
     };
-    let told = app.node.told(&app.engine);
+    let status = app.node.status(&app.engine);
     json_answer(&json!({
         "version": env!("CARGO_PKG_VERSION"),
         "epoch": app.engine.epoch().to_string(),
         "epochs": app.engine.identity().eras().map(|era| json!({"epoch": era.epoch.to_string(), "after": era.after})).collect::<Vec<_>>(),
         "seq": seq,
-        "role": told.role,
+        "role": status.role,
         "term": TERM,
-        "lag_ms": told.lag_ms,
-        "follows": told.follows,
-        "known_seq": told.known_seq,
-        "stale": told.is_stale,
+        "lag_ms": status.lag_ms,
+        "follows": status.follows,
+        "known_seq": status.known_seq,
+        "stale": status.is_stale,
         "oldest_seq": app.engine.oldest(),
         "state_hash": hash.all(),
         "files_hash": hash.in_files(),

@@ -11,15 +11,15 @@ const FOLLOWS: HeaderName = HeaderName::from_static("anaquel-follows");
 
 /// Adds where this node stands.
 pub fn tell(app: &App, headers: &mut HeaderMap) {
-    let told = app.node.told(&app.engine);
-    headers.insert(ROLE, HeaderValue::from_static(told.role));
-    if let Some(lag_ms) = told.lag_ms {
+    let status = app.node.status(&app.engine);
+    headers.insert(ROLE, HeaderValue::from_static(status.role));
+    if let Some(lag_ms) = status.lag_ms {
         headers.insert(LAG, lag_ms.into());
     }
-    if told.is_stale {
+    if status.is_stale {
         headers.insert(STALE, HeaderValue::from_static("true"));
     }
-    if let Some(url) = told.follows.and_then(|url| HeaderValue::from_str(&url).ok()) {
+    if let Some(url) = status.follows.and_then(|url| HeaderValue::from_str(&url).ok()) {
         headers.insert(FOLLOWS, url);
     }
 }
